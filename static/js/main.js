@@ -1,0 +1,1 @@
+// The entry: everything with a side effect starts here.

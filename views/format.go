@@ -1,0 +1,189 @@
+package views
+
+import (
+	"slices"
+	"strings"
+)
+
+// Format is what a dashboard says about one column. The zero value lets name and type decide.
+type Format struct {
+	Label    string            `json:"label,omitempty"`    // head of the column, for its name
+	Unit     string            `json:"unit,omitempty"`     // stands once, in the head: "EUR"
+	Align    string            `json:"align,omitempty"`    // "left", "right"; "": quantities right
+	Decimals *int              `json:"decimals,omitempty"` // fixed number of decimals
+	Time     string            `json:"time,omitempty"`     // "relative", "absolute"; "": relative on dashboards where a timestamptz is named …_at
+	Key      bool              `json:"key,omitempty"`      // identifies a row, here or in another table: shown as it is, on the left
+	Colors   map[string]string `json:"colors,omitempty"`   // value to colour name, see [Colors]; makes the column a status
+}
+
+// Colors are the names that [Format.Colors] may use; each has a shape of its own too. "gray" means grey.
+func Colors() []string {
+	return []string{"amber", "blue", "brown", "green", "grey", "navy", "olive", "pink", "purple", "red", "teal"}
+}
+
+// Field is one column of a result: its name, its type as pg_type.typname, and what the dashboard says about it.
+type Field struct {
+	Name, Type string
+	Format     Format
+}
+
+// Column is a field ready to be shown. Class belongs on its head and on every cell; As is the place that its cells take where
+// a narrow screen folds rows ("title", "amount", "key", "status", "time" or "").
+type Column struct {
+	Name, Type string
+	Head       string // "Total, EUR"
+	Class      string
+	As         string
+	SortHref   string // where a click on the head leads; "" where it does not sort
+	Sort       string // "ascending" or "descending" if the rows are in its order
+
+	kind     kind
+	bare     bool // digits without separators
+	relative bool
+	decimals *int
+	colors   map[string]string
+}
+
+type kind int
+
+const (
+	text kind = iota
+	integer
+	decimal
+	boolean
+	document
+	uuid
+	moment   // timestamptz
+	datetime // timestamp
+	calendar // date, time, interval, addresses: as they are, figures of one width
+	binary
+)
+
+func kindOf(typ string) kind {
+	switch typ {
+	case "int2", "int4", "int8", "oid", "xid", "xid8":
+		return integer
+	case "numeric", "float4", "float8":
+		return decimal
+	case "bool":
+		return boolean
+	case "json", "jsonb":
+		return document
+	case "uuid":
+		return uuid
+	case "timestamptz":
+		return moment
+	case "timestamp":
+		return datetime
+	case "date", "time", "timetz", "interval", "inet", "cidr", "macaddr", "macaddr8", "money", "pg_lsn":
+		return calendar
+	case "bytea":
+		return binary
+	default:
+		return text
+	}
+}
+
+// Describe decides how a result's columns are shown. Raw keeps names as they are and times absolute: a table's own page.
+func Describe(fields []Field, raw bool) []Column {
+	columns := make([]Column, len(fields))
+	for i, f := range fields {
+		k := kindOf(f.Type)
+		columns[i] = Column{
+			Name: f.Name, Type: f.Type, Head: head(f, raw), kind: k, decimals: f.Format.Decimals, colors: f.Format.Colors,
+			bare:     k == integer && (f.Format.Key || namesKey(f.Name)),
+			relative: k == moment && (f.Format.Time == "relative" || f.Format.Time == "" && !raw && strings.HasSuffix(f.Name, "_at")),
+		}
+	}
+	assign(columns, fields)
+	for i := range columns {
+		columns[i].Class = class(&columns[i], fields[i].Format, raw)
+	}
+	return columns
+}
+
+func namesKey(name string) bool {
+	return name == "id" || strings.HasSuffix(name, "_id") || name == "year"
+}
+
+func head(f Field, raw bool) string {
+	h := f.Format.Label
+	switch {
+	case h != "":
+	case raw:
+		h = f.Name
+	case f.Name == "id":
+		h = "ID"
+	default:
+		h = capital(strings.ReplaceAll(f.Name, "_", " "))
+	}
+	if f.Format.Unit != "" {
+		h += ", " + f.Format.Unit
+	}
+	return h
+}
+
+// capital writes an ASCII first letter large; other scripts keep what they have, alike in both languages.
+func capital(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return string(s[0]-'a'+'A') + s[1:]
+	}
+	return s
+}
+
+// assign gives each place of a folded row to the first column that fits.
+func assign(columns []Column, fields []Field) {
+	first := func(as string, fits func(c *Column, f Field) bool) bool {
+		for i := range columns {
+			if columns[i].As == "" && fits(&columns[i], fields[i]) {
+				columns[i].As = as
+				return true
+			}
+		}
+		return false
+	}
+	hasKey := first("key", func(_ *Column, f Field) bool { return f.Format.Key }) ||
+		first("key", func(c *Column, f Field) bool { return f.Name == "id" || c.kind == uuid }) ||
+		first("key", func(c *Column, _ Field) bool { return c.bare })
+	_ = first("status", func(c *Column, _ Field) bool { return c.colors != nil }) ||
+		first("status", func(_ *Column, f Field) bool { return f.Name == "status" || f.Name == "state" })
+	_ = first("time", func(c *Column, _ Field) bool { return c.kind == moment }) ||
+		first("time", func(c *Column, _ Field) bool { return c.kind == datetime || c.Type == "date" })
+	hasTitle := first("title", func(c *Column, _ Field) bool { return c.kind == text })
+	first("amount", func(c *Column, _ Field) bool { return (c.kind == integer || c.kind == decimal) && !c.bare })
+	if hasTitle {
+		return
+	}
+	if hasKey {
+		i := slices.IndexFunc(columns, func(c Column) bool { return c.As == "key" })
+		columns[i].As = "title"
+		return
+	}
+	if !first("title", func(*Column, Field) bool { return true }) && len(columns) > 0 {
+		columns[0].As = "title"
+	}
+}
+
+func class(c *Column, f Format, raw bool) string {
+	var names []string
+	quantity := (c.kind == integer || c.kind == decimal || c.Type == "money") && !c.bare
+	if f.Align == "right" || f.Align == "" && (quantity || c.relative) {
+		names = append(names, "n")
+	}
+	switch c.kind {
+	case integer, decimal, moment, datetime, calendar, uuid:
+		names = append(names, "num")
+	case document, binary:
+		names = append(names, "mono")
+	}
+	switch {
+	case raw:
+	case c.As == "title":
+		names = append(names, "lead")
+	case c.bare || c.kind == uuid:
+		names = append(names, "key")
+	case c.relative:
+		names = append(names, "dim")
+	}
+	return strings.Join(names, " ")
+}

@@ -1,0 +1,205 @@
+// Package views renders rowcast's pages as HTML: templ components over view models whose fields are ready to be shown,
+// so that a component only branches and loops. It knows nothing of the rest of rowcast; whoever serves pages fills the models.
+//
+// Values of cells go through [Describe] and [Column.Cell], which format PostgreSQL's text output by type exactly as the
+// browser's static/js/format.js does (both are held to testdata/format.json), so a first paint and a later change look alike.
+package views
+
+// Chrome is what every page has around its content.
+type Chrome struct {
+	Title    string      // of the document, without the product's name: "Shop"
+	Base     string      // path that a proxy puts before every URL, without a slash at the end: "" or "/rowcast"
+	Database string      // name of the database, the first crumb; "" while it is not known
+	Place    []Crumb     // where the reader is, after the database; the last one is this page
+	Jump     []JumpGroup // what the palette (Ctrl-K) offers; empty: no palette
+	Kiosk    bool        // a wall: no chrome, larger type
+	Assets   Assets
+}
+
+// Assets are the URLs of the browser's files, complete with base path and content hash.
+type Assets struct {
+	Styles  []string // in order
+	Script  string   // the entry module, js/main.js
+	Modules []string // every module that Script imports, to be preloaded
+	Font    string   // the text face, preloaded: fonts/inter.woff2
+	Icons   string   // the sprite, icons/sprite.svg
+	Mark    string   // the favicon, icons/mark.svg
+}
+
+// Crumb is one step of the way to a page. Quiet is written dimly before Text ("public." before "orders").
+type Crumb struct{ Text, Quiet, Href string }
+
+// JumpGroup is a heading of the palette with its targets.
+type JumpGroup struct {
+	Title   string
+	Targets []JumpTarget
+}
+
+// JumpTarget is one page in the palette; Note stands at its end ("~2.1 M rows"), Icon is "layout-dashboard" or "table-2".
+type JumpTarget struct{ Text, Note, Href, Icon string }
+
+// Live is what ties a page to its socket. A first paint says "Snapshot" and its time; only the browser, once it has heard the
+// server's proof, says "Live".
+type Live struct {
+	Page   string  // canonical address: "/d/shop?status=paid"
+	Cursor string  // of the state that the page was rendered from; "" where there is none
+	Socket string  // URL path of the socket with base path, "/live"; "" where the page has none
+	At     string  // when the state was read, RFC 3339; "" where there is none
+	Clock  string  // the same for readers: "14:32:08"
+	Banner *Banner // shown before the browser's code runs: stale at first paint
+}
+
+// Banner is one line under the bar that says what is wrong: since when, why, what happens next. Kind is "warn" or "bad".
+type Banner struct{ Kind, Head, Text string }
+
+// Index is the front page: dashboards and tables of the database.
+type Index struct {
+	Chrome
+	Title      string // name of the database
+	Sub        string // "PostgreSQL 16.4, 12 tables"
+	Dashboards []Board
+	Folder     string // where dashboards come from: "./dashboards"; shown beside the heading and, when there are none, in the hint
+	Counts     string // "9 live, 2 by the clock"
+	Schemas    []Schema
+	Problems   []Problem // dashboards that could not be loaded
+	Demo       *Demo
+}
+
+// Board is a dashboard on the index. Problem is true if its file has a mistake and its last good version is served.
+type Board struct {
+	Title, Description, Href string
+	Problem                  bool
+}
+
+// Schema is a heading among the tables of the index.
+type Schema struct {
+	Name   string
+	Tables []TableLine
+}
+
+// TableLine is one table, view or foreign table on the index.
+type TableLine struct {
+	Name, Href string
+	State      string // "live", "timed" or "off"; the shape of its lamp
+	Word       string // "live", "every 5 s", "not watched"
+	Kind       string // "", "view", "materialized view", "foreign table", "partitioned"
+	Columns    string // names, comma-separated; "" where not known
+	Rows       string // "1,284", "~2.1 M", "" where not known; see [Count]
+}
+
+// Dashboard is a dashboard's page.
+type Dashboard struct {
+	Chrome
+	Live
+	Title, Description string
+	Variables          []Variable
+	Panels             []Panel
+	Problem            *Problem // the file has a mistake now; what is shown is its last good version
+	Demo               *Demo
+}
+
+// Variable is one choice in the bar: a list where Options is not empty, else a text field.
+type Variable struct {
+	Name, Label, Value string
+	Options            []Option
+}
+
+// Option is one value of a variable.
+type Option struct {
+	Value    string
+	Selected bool
+}
+
+// TablePage is the page of one table.
+type TablePage struct {
+	Chrome
+	Live
+	Schema, Name string
+	Rows         Panel  // type "table"; its columns carry SortHref
+	Total        string // "~2.1 M rows", "" where not known
+	CSV          string // URL; "" where there is none
+	Watch        string // command that gives the table a bell, shown where it has none: "rowcast watch public.orders"
+	Demo         *Demo
+}
+
+// Panel is one query's place on a page.
+type Panel struct {
+	ID, Title string
+	Note      string // dim, beside the title: "newest 50", "every 60 s"
+	Type      string // "table" or "stat"
+	Width     int    // of 12 columns; 0: 12
+	Height    int    // grid rows it spans; 0: 1
+	Limit     int    // rows at most, for the line under a cut result
+	Raw       bool   // a table's own page: heads are column names as they are, timestamps absolute
+	State     string // "", "loading", "error", "timeout", "denied"; see [Panel.SetError]
+	Message   *Message
+	Columns   []Column // nil: no result yet
+	Rows      []Row
+	Truncated bool
+	Stat      *Stat             // for type "stat"; see [NewStat]
+	Unit      string            // of a stat
+	Formats   map[string]Format // by column name, for the browser
+	CSV       string            // URL of the rows; "" where there is none
+	Source    *Source           // where the panel's query has a mistake
+}
+
+// Message says what is the matter with a panel.
+type Message struct {
+	Head, Text string
+	Command    string // a statement or command that mends it, in a block of its own; "" where there is none
+}
+
+// Source shows a place in a file: lines around it, the one word marked.
+type Source struct {
+	Where string // "shop.yaml, line 31, column 16"
+	Lines []SourceLine
+}
+
+// SourceLine is a numbered line. Mark is underlined; both Mark and After are empty on the other lines.
+type SourceLine struct {
+	Number              int
+	Before, Mark, After string
+}
+
+// Row is one row of a table panel, its cells as [Column.Cell] makes them.
+type Row struct {
+	Key   string
+	Cells []Cell
+}
+
+// Stat is a big number: Whole and Fraction are set apart in size, Note is a line below it.
+type Stat struct {
+	Cell                  // the value as a cell
+	Whole, Fraction, Unit string
+	Note                  string
+}
+
+// Demo lets a reader of the sample shop change a row by hand.
+type Demo struct {
+	Action  string // URL that inserts an order on POST
+	Label   string // "Insert an order"
+	Command string // a psql one-liner that does the same
+}
+
+// Problem is a mistake in a dashboard's file.
+type Problem struct {
+	Title   string // of the dashboard or its file's name
+	Where   string // "shop.yaml:31:16"
+	What    string
+	Hint    string
+	Excerpt string // the lines around it, as they are to be shown
+}
+
+// Notice is a whole page that says why there is nothing to see: not found, not allowed, starting, unavailable.
+type Notice struct {
+	Chrome
+	Code    string // a big number: "404"; "" for none
+	Icon    string // in its place: "unplug", "lock", "timer"
+	Head    string // "There is no page at /d/shpo"
+	Text    string
+	Detail  string // what the database said, as code; "" for none
+	Command string // what mends it, in a block of its own; "" for none
+	Hint    string // under the command
+	Link    *Crumb // a way on; nil: all pages
+	Retry   int    // seconds after which the browser loads the page again; 0: never
+}

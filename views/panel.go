@@ -1,0 +1,79 @@
+package views
+
+import "strings"
+
+// NewStat shows the first row of a result as a big number: its first cell is the value, the others are the note below.
+// No row is shown as a dash.
+func NewStat(columns []Column, rows []Row, unit string) *Stat {
+	if len(columns) == 0 {
+		return nil
+	}
+	if len(rows) == 0 {
+		return &Stat{Whole: "–", Note: "no rows", Cell: Cell{Null: true}}
+	}
+	cells := rows[0].Cells
+	s := &Stat{Cell: cells[0], Whole: cells[0].Text, Unit: unit}
+	if cells[0].Null {
+		s.Whole, s.Title = "–", "null"
+	} else if k := columns[0].kind; k == decimal {
+		if whole, frac, ok := strings.Cut(s.Whole, "."); ok {
+			s.Whole, s.Fraction = whole, "."+frac
+		}
+	}
+	var notes []string
+	for i := 1; i < len(columns) && i < len(cells); i++ {
+		word := cells[i].Text
+		if k := columns[i].kind; (k == integer || k == decimal) && !cells[i].Null {
+			word += " " + lower(columns[i].Head)
+		}
+		notes = append(notes, word)
+	}
+	s.Note = strings.Join(notes, ", ")
+	return s
+}
+
+func lower(s string) string {
+	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' {
+		return string(s[0]-'A'+'a') + s[1:]
+	}
+	return s
+}
+
+// SetError tells a panel what is wrong with it, by the protocol's code and message. Rows that it has are its last good ones.
+func (p *Panel) SetError(code, message string) {
+	var head string
+	p.State, head = panelError(code)
+	text := sentence(message)
+	if len(p.Rows) > 0 {
+		text += " These are its last rows."
+	}
+	p.Message = &Message{Head: head, Text: text}
+}
+
+func panelError(code string) (state, head string) {
+	switch code {
+	case "timeout":
+		return "timeout", "Too slow"
+	case "too_large":
+		return "timeout", "Too large to show"
+	case "rebuilding":
+		return "timeout", "The table is being rebuilt"
+	case "table_gone":
+		return "error", "The table is gone"
+	case "forbidden":
+		return "denied", "Not for this role"
+	case "query_failed":
+		return "error", "The query has an error"
+	default:
+		return "error", "Something went wrong here"
+	}
+}
+
+// sentence gives a message a capital and a full stop.
+func sentence(s string) string {
+	s = capital(strings.TrimSpace(s))
+	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
+}
