@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// databaseFlags name the database. PG* variables work as they do for psql.
+type databaseFlags struct {
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL,ROWCAST_DATABASE_URL" help:"PostgreSQL to serve, as a URL or key=value pairs; PG* variables work too."`
+}
+
+// database makes the sessions that the parts ask for.
+type database struct {
+	config *pgx.ConnConfig
+}
+
+// maxMessage bounds one message from the server: a cell past it ends the
+// connection before it fills the memory.
+const maxMessage = 16 << 20
+
+func (f databaseFlags) open() (*database, error) {
+	config, err := pgx.ParseConfig(f.DatabaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("read database URL: %w", redacted(err))
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 3 * time.Second
+	}
+	config.MaxProtocolMessageBodyLen = maxMessage
+	return &database{config: config}, nil
+}
+
+// redacted keeps what is wrong with a URL and drops the URL, which may hold a
+// password.
+func redacted(err error) error {
+	var parse *pgconn.ParseConfigError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	text := err.Error()
+	if _, what, ok := strings.Cut(text, "`: "); ok {
+		text = what
+	}
+	return fmt.Errorf("%s (a URL looks like postgres://user:password@host:5432/database)", text)
+}
+
+// connect opens a session; role is its purpose, seen in pg_stat_activity.
+func (d *database) connect(ctx context.Context, role string) (*pgx.Conn, error) {
+	config := d.config.Copy()
+	config.RuntimeParams["application_name"] = "rowcast/" + role
+	return pgx.ConnectConfig(ctx, config)
+}
+
+// where names the database for people, without a password.
+func (d *database) where() string {
+	host := d.config.Host
+	if !strings.HasPrefix(host, "/") {
+		host = net.JoinHostPort(host, fmt.Sprint(d.config.Port))
+	}
+	return fmt.Sprintf("%s on %s as %s", d.config.Database, host, d.config.User)
+}
+
+// refused tells an answer that waiting will not change: a wrong password, a
+// database or role that does not exist, no permission.
+func refused(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "28000", "28P01", "3D000", "42501":
+		return true
+	}
+	return false
+}
+
+// reach waits until the database answers, at most so long; with wait 0 it
+// tries once.
+func (d *database) reach(ctx context.Context, wait time.Duration, waiting func(error)) error {
+	deadline := time.Now().Add(wait)
+	pause := 100 * time.Millisecond
+	for tries := 0; ; tries++ {
+		conn, err := d.connect(ctx, "start")
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if refused(err) || time.Now().Add(pause).After(deadline) {
+			return fmt.Errorf("reach database %s: %w", d.where(), short(err))
+		}
+		if tries == 0 {
+			waiting(short(err))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 2*time.Second)
+	}
+}
+
+// short is the last link of the chain of an error of connecting: what the
+// server or the network said, without the connection's parameters.
+func short(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return errors.New(pg.Message)
+	}
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		if _, isNet := err.(*net.OpError); isNet {
+			return err
+		}
+		err = next
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+)
+
+// guardAddress refuses to show a database to a network without a sign-in.
+func (f *serveFlags) guardAddress() error {
+	if f.loopback() || f.ServeEveryone {
+		return nil
+	}
+	return fmt.Errorf(`listen on %s: nobody has to sign in, so anyone on the network could read the database;
+listen on 127.0.0.1 and put a proxy with a sign-in in front, or say --let-anyone-on-the-network-read`, f.Listen)
+}
+
+func (f *serveFlags) loopback() bool {
+	host, _, err := net.SplitHostPort(f.Listen)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// powers asks what the role could do beyond reading.
+const powers = `SELECT r.rolsuper, r.rolbypassrls,
+	EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	        WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast')
+	          AND pg_catalog.pg_has_role(c.relowner, 'USAGE'))
+FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
+
+// guardRole warns of a role that could do more than read; beyond loopback it
+// refuses it, because the role is the wall around what a panel can do.
+func (f *serveFlags) guardRole(ctx context.Context, s *streams, db *database) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := db.connect(ctx, "start")
+	if err != nil {
+		return fmt.Errorf("reach database %s: %w", db.where(), short(err))
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var super, bypass, owner bool
+	if err := conn.QueryRow(ctx, powers).Scan(&super, &bypass, &owner); err != nil {
+		return fmt.Errorf("look up role: %w", err)
+	}
+	what := ""
+	switch {
+	case super:
+		what = "is a superuser"
+	case bypass:
+		what = "bypasses row-level security"
+	case owner:
+		what = "owns tables"
+	}
+	if what == "" {
+		return nil
+	}
+	if f.loopback() || f.AnyRole {
+		s.log.Warn("the role can do more than read; a role of its own is safer", "role", db.config.User, "because", what)
+		return nil
+	}
+	return fmt.Errorf("role %q %s, which is too much beyond loopback; make a role that only reads:\n\n%s\nor say --allow-powerful-role",
+		db.config.User, what, readerSQL(db.config.Database))
+}
+
+// readerSQL makes a role that reads and nothing else.
+func readerSQL(database string) string {
+	return fmt.Sprintf(`  CREATE ROLE rowcast_reader LOGIN PASSWORD '…';
+  GRANT CONNECT ON DATABASE %q TO rowcast_reader;
+  GRANT USAGE ON SCHEMA public, rowcast TO rowcast_reader;
+  GRANT SELECT ON ALL TABLES IN SCHEMA public TO rowcast_reader;
+  ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO rowcast_reader;
+`, database)
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/listener"
+	"github.com/rowcast/rowcast/live"
+	"github.com/rowcast/rowcast/web"
+)
+
+// serveCommand serves one database until it is told to stop.
+type serveCommand struct {
+	databaseFlags
+	serveFlags
+}
+
+// serveFlags shape the server; demo has them too.
+type serveFlags struct {
+	Listen        string        `default:"127.0.0.1:8080" help:"Address to listen on."`
+	Dashboards    string        `placeholder:"DIR" help:"Folder of dashboard files; watched."`
+	Watch         []string      `default:"auto" help:"What gets the doorbell at start: auto (the tables that dashboards read), none, or patterns such as public.*."`
+	TimeZone      string        `name:"timezone" default:"UTC" help:"Time zone of pages that name none."`
+	Wait          time.Duration `default:"60s" help:"How long to wait for the database at start; 0 tries once."`
+	Origins       []string      `name:"origin" help:"Further origins whose pages may open a socket, such as https://wall.example."`
+	BasePath      string        `help:"Path that a proxy puts before every URL, such as /live."`
+	Safety        time.Duration `default:"30s" help:"How often a watched page is read unasked."`
+	PanelTimeout  time.Duration `default:"5s" help:"Longest a panel's query may take."`
+	MaxSockets    int           `default:"20000" help:"Open sockets at most."`
+	AllowPrepared bool          `help:"Ring although max_prepared_transactions is set: PREPARE TRANSACTION fails for writers of a watched table."`
+
+	ServeEveryone bool `name:"let-anyone-on-the-network-read" help:"Listen beyond loopback although nobody has to sign in."`
+	AnyRole       bool `name:"allow-powerful-role" help:"Beyond loopback, read panels as a superuser or an owner of tables."`
+}
+
+// Run serves until ctx ends.
+func (c *serveCommand) Run(ctx context.Context, s *streams) error {
+	db, err := c.open()
+	if err != nil {
+		return err
+	}
+	return c.serve(ctx, s, db, serving{})
+}
+
+// serving is what demo adds to serve.
+type serving struct {
+	source  dashboard.Source             // dashboards that are not in a folder
+	demo    *web.Demo                    // the order form
+	started func(url string)             // called once the address is known
+	extra   []func(context.Context) error // run beside the server
+}
+
+// serve wires the parts and runs them until ctx ends or one of them fails.
+func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with serving) error {
+	if err := f.guardAddress(); err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", f.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer ln.Close()
+	err = db.reach(ctx, f.Wait, func(err error) {
+		s.log.Warn("waiting for the database", "database", db.where(), "error", err, "wait", f.Wait)
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.guardRole(ctx, s, db); err != nil {
+		return err
+	}
+	pool, err := db.pool(ctx)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	book, err := dashboard.Open(ctx, dashboard.Config{
+		Dir: f.Dashboards, Source: with.source, DB: pool, TimeZone: f.TimeZone, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range book.Problems() {
+		s.log.Warn("a dashboard has a mistake", "file", p.File, "line", p.Line, "column", p.Column, "what", p.What)
+	}
+	bells := newBells(db, f.Watch, book, s.log)
+	bells.prepare(ctx)
+
+	app := f.wire(s.log, db, book, with)
+	app.listening.Store(true)
+	url := f.url(ln)
+	s.log.Info("serving", "url", url, "database", db.where())
+	if with.started != nil {
+		with.started(url)
+	}
+	return app.run(ctx, ln, bells, with.extra)
+}
+
+// app is the running server.
+type app struct {
+	log       *slog.Logger
+	hub       *broadcast.Hub[*delta.State]
+	listener  *listener.Listener
+	engine    *live.Engine
+	book      *dashboard.Book
+	web       *web.Server
+	listening atomic.Bool
+}
+
+func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, with serving) *app {
+	a := &app{log: log, book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
+	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
+	a.engine = live.New(live.Config{
+		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Log: log,
+		Safety: f.Safety, StatementTimeout: f.PanelTimeout,
+	})
+	a.web = web.New(web.Config{
+		Pages: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
+		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets,
+		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
+	})
+	return a
+}
+
+// doorbell adapts the listener to what the engine asks of it.
+type doorbell struct{ *listener.Listener }
+
+// Unarmable says why no bell can be armed at present.
+func (d doorbell) Unarmable() string { return d.State().Unarmable }
+
+func (a *app) ready() web.Readiness {
+	r := web.Readiness{Ready: a.listening.Load()}
+	if state := a.listener.State(); !state.Connected {
+		r.Degraded = state.Reason
+		if r.Degraded == "" {
+			r.Degraded = "database_unreachable"
+		}
+	}
+	return r
+}
+
+// run runs every part; the first that fails stops the others. When ctx ends
+// the sockets are told before anything is torn down.
+func (a *app) run(ctx context.Context, ln net.Listener, bells *bells, extra []func(context.Context) error) error {
+	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, running := errgroup.WithContext(parts)
+	group.Go(func() error { return a.listener.Run(running, a.engine) })
+	group.Go(func() error { return a.engine.Run(running) })
+	group.Go(func() error {
+		return a.book.Run(running, func(slugs []string) { a.reloaded(running, bells, slugs) })
+	})
+	group.Go(func() error { return bells.Run(running) })
+	for _, part := range extra {
+		group.Go(func() error { return part(running) })
+	}
+	server := a.web.HTTPServer()
+	group.Go(func() error {
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve pages: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-running.Done():
+		}
+		a.shutDown(server)
+		stop()
+		return nil
+	})
+	err := group.Wait()
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	return err
+}
+
+// shutDown says goodbye to every socket, then closes the server; together at
+// most nine seconds, so that the process is gone within ten.
+func (a *app) shutDown(server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	defer cancel()
+	a.web.Drain(ctx)
+	ctx, cancel = context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		_ = server.Close()
+	}
+}
+
+// reloaded brings changed dashboards into the open browsers.
+func (a *app) reloaded(ctx context.Context, bells *bells, slugs []string) {
+	changed := map[string]bool{}
+	for _, slug := range slugs {
+		changed[slug] = true
+	}
+	for _, p := range a.book.Problems() {
+		a.log.Warn("a dashboard has a mistake", "file", p.File, "line", p.Line, "column", p.Column, "what", p.What)
+	}
+	bells.nudge()
+	a.engine.Retire(func(p *dashboard.Page) bool { return changed[p.Slug] })
+}
+
+func (f *serveFlags) url(ln net.Listener) string {
+	host, port, _ := net.SplitHostPort(ln.Addr().String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+	}
+	return "http://" + net.JoinHostPort(host, port) + strings.TrimRight(f.BasePath, "/") + "/"
+}
+
+// pool serves the catalog lookups of pages; small, because they are few.
+func (d *database) pool(ctx context.Context) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig("")
+	if err != nil {
+		return nil, fmt.Errorf("make pool: %w", redacted(err))
+	}
+	config.ConnConfig = d.config.Copy()
+	config.ConnConfig.RuntimeParams["application_name"] = "rowcast/catalog"
+	config.ConnConfig.RuntimeParams["statement_timeout"] = "5000"
+	config.MaxConns, config.MinConns = 2, 0
+	config.MaxConnIdleTime = 30 * time.Second
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("make pool: %w", err)
+	}
+	return pool, nil
+}

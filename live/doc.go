@@ -1,0 +1,34 @@
+// Package live runs the pages that somebody watches, once for all viewers.
+//
+// # What it promises
+//
+// Every frame that it publishes is the answer of the page's queries in one
+// committed snapshot: all panels of a page are read in one REPEATABLE READ
+// READ ONLY transaction, and what changed goes out as one frame. A page never
+// goes back within its epoch. A notification only says that it is time to
+// look; the truth always comes from the SELECT, so a lost, doubled or forged
+// notification costs time, never correctness.
+//
+// # A cycle
+//
+//	ring ─▶ page dirty ─▶ wait for the frame interval ─▶ arm its bells
+//	     ─▶ BEGIN, LOCK … ACCESS SHARE, snapshot ─▶ read all panels
+//	     ─▶ check the relations ─▶ ROLLBACK ─▶ diff ─▶ publish
+//
+// One cycle runs at a time. It reads every page that is due, each distinct
+// query once. A page is due when one of its bells rang, when a bell could not
+// be armed, when its clock came round, or when the safety interval passed.
+//
+// # Sessions
+//
+// Three at the most: one opens pages and looks after the catalog, one runs
+// the cycles, one runs what is too slow or too broken to share a cycle. They
+// are opened when needed and closed when nobody watches.
+//
+// # How "live" is proven
+//
+// A page is proven up to the later of the start of the transaction that took
+// its last snapshot, and the clock value of the last ping, if all its bells
+// have been armed with the same generation since before that snapshot. It is
+// live while that is younger than 2.5 seconds.
+package live

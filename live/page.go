@@ -1,0 +1,287 @@
+package live
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+)
+
+// proofLasts is how old a page's proof may be for it to be called live.
+const proofLasts = 2500 * time.Millisecond
+
+// page is one watched page. All of it is owned by the engine's loop.
+type page struct {
+	def     *dashboard.Page
+	panels  []*panel
+	viewers int
+	opened  time.Time
+	empty   time.Time // since when nobody watches
+
+	epoch   string
+	version uint64
+	state   *delta.State // what is shown; nil before the first frame
+	read    time.Time    // when the last cycle with it began
+	ended   time.Time
+	changed time.Time // when its last frame went out
+	took    time.Duration
+	dirty   bool
+	tries   int // failed relation checks in a row
+
+	relations map[uint32]bool // ever read; they stay until the catalog changes
+	bells     []int64
+	untolling []string // tables whose changes ring nothing
+	resolved  bool     // bells and untolling are those of relations
+
+	gens    map[int64]uint64 // of all bells, since before the last snapshot; nil: not all armed
+	unarmed time.Time        // since when some bell could not be armed
+	proof   time.Time        // proven up to, by the database's clock
+	unrung  *suspicion       // a change that perhaps nobody rang for
+	distrust bool            // its bells missed a change; until the catalog is read again
+
+	status     delta.Status
+	statusSent time.Time
+}
+
+// panel is one query of a page.
+type panel struct {
+	def   *dashboard.Panel
+	query query
+	step  int // which choice of key is in use; it only grows within an epoch
+	slow  int // how often it took too long
+
+	own   bool // runs in its own lane for the rest of the epoch
+	fault *delta.Error
+	dirty bool      // the lane has something to look at
+	read  time.Time // when the lane last read it
+	took  time.Duration
+}
+
+// suspicion is a change that a safety read found, with the generations that
+// stood before it: if they still stand after the next ping, nobody rang.
+type suspicion struct {
+	gens map[int64]uint64
+	at   time.Time
+}
+
+func newPage(def *dashboard.Page) *page {
+	p := &page{
+		def: def, opened: time.Now(), dirty: true, epoch: newEpoch(),
+		relations: map[uint32]bool{},
+	}
+	for i := range def.Panels {
+		d := &def.Panels[i]
+		if d.SQL == "" {
+			continue
+		}
+		p.panels = append(p.panels, &panel{def: d, query: newQuery(def, d), dirty: true})
+	}
+	return p
+}
+
+// newEpoch draws the 64 random bits that name a run of versions.
+func newEpoch() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func (p *page) cursor() string { return p.epoch + ":" + strconv.FormatUint(p.version, 10) }
+
+// touch marks the page and its own lane dirty.
+func (p *page) touch() {
+	p.dirty = true
+	for _, n := range p.panels {
+		n.dirty = true
+	}
+}
+
+func (p *page) dependsOn(bells map[int64]bool) bool {
+	for _, b := range p.bells {
+		if bells[b] {
+			return true
+		}
+	}
+	return false
+}
+
+// shared are the panels that are read in the common snapshot.
+func (p *page) shared() []*panel {
+	var list []*panel
+	for _, n := range p.panels {
+		if !n.own && n.fault == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// timed tells whether the page goes by the clock.
+func (p *page) timed() bool { return p.resolved && len(p.untolling) > 0 }
+
+// same tells whether two definitions ask the same of the database.
+func (p *page) same(def *dashboard.Page) bool {
+	other := newPage(def)
+	if len(other.panels) != len(p.panels) {
+		return false
+	}
+	for i, n := range p.panels {
+		o := other.panels[i]
+		if n.query.id != o.query.id || n.def.ID != o.def.ID || n.def.Every != o.def.Every ||
+			strings.Join(n.def.Key, "\x00") != strings.Join(o.def.Key, "\x00") {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *Engine) open(def *dashboard.Page) *page {
+	p := e.pages[def.Address]
+	if p != nil && !p.same(def) {
+		e.retire(p)
+		p = nil
+	}
+	if p == nil {
+		p = newPage(def)
+		e.pages[def.Address] = p
+		e.cfg.Bell.Watched(true)
+	}
+	p.viewers++
+	return p
+}
+
+func (e *Engine) release(p *page) {
+	if p.viewers--; p.viewers == 0 {
+		p.empty = time.Now()
+	}
+}
+
+// retire ends a page and tells its viewers to load it again.
+func (e *Engine) retire(p *page) {
+	if e.pages[p.def.Address] != p {
+		return
+	}
+	e.cfg.Hub.Publish(p.def.Address, broadcast.Update[*delta.State]{Last: delta.EncodeReload(p.def.Address)})
+	e.forget(p)
+}
+
+// forget drops a page and gives up the bells that no other page needs.
+func (e *Engine) forget(p *page) {
+	delete(e.pages, p.def.Address)
+	e.cfg.Hub.Drop(p.def.Address)
+	e.rewire()
+	if len(e.pages) == 0 {
+		e.cfg.Bell.Watched(false)
+	}
+}
+
+// rewire works out which bells are needed, and disarms those that no longer are.
+func (e *Engine) rewire() {
+	needed := map[int64]bool{}
+	for _, p := range e.pages {
+		for _, b := range p.bells {
+			needed[b] = true
+		}
+	}
+	e.mu.Lock()
+	before := e.known
+	e.known = needed
+	e.mu.Unlock()
+	var idle []int64
+	for b := range before {
+		if !needed[b] {
+			idle = append(idle, b)
+		}
+	}
+	if len(idle) > 0 {
+		e.cfg.Bell.Disarm(idle)
+	}
+}
+
+// renew starts a new epoch: what is shown is no longer comparable.
+func (e *Engine) renew(p *page) {
+	fresh := newPage(p.def)
+	fresh.viewers, fresh.empty = p.viewers, p.empty
+	*p = *fresh
+	e.cfg.Hub.Drop(p.def.Address)
+}
+
+// proved raises the proof of every page whose bells have all been armed, and
+// have not rung, since before its last snapshot.
+func (e *Engine) proved(at time.Time) {
+	for _, p := range e.pages {
+		if p.unrung != nil && at.After(p.unrung.at) {
+			if e.quiet(p.unrung.gens) {
+				e.reportUnrung(p)
+			}
+			p.unrung = nil
+		}
+		if p.state == nil || !p.resolved || p.gens == nil || p.distrust || p.timed() || e.source.muted {
+			continue
+		}
+		if e.quiet(p.gens) && at.After(p.proof) {
+			p.proof = at
+		}
+	}
+}
+
+// quiet tells whether bells are still armed with these generations.
+func (e *Engine) quiet(gens map[int64]uint64) bool {
+	for bell, gen := range gens {
+		if e.cfg.Bell.Generation(bell) != gen {
+			return false
+		}
+	}
+	return true
+}
+
+// reportUnrung counts a change that nobody rang for, and takes "live" from
+// the page until the catalog shows its bells whole again.
+func (e *Engine) reportUnrung(p *page) {
+	e.counters.Unrung++
+	p.distrust = true
+	e.book.due = time.Now()
+	e.log.Warn("a table changed and nobody rang",
+		"page", p.def.Address, "tables", strings.Join(e.book.names(p.relations), ", "))
+}
+
+// publish makes the changed panels the page's next frame. Without changes it
+// only moves the page's time on.
+func (e *Engine) publish(p *page, at time.Time, changes map[string]*delta.Change, panels map[string]*delta.Panel) {
+	first := p.state == nil
+	if !first && len(changes) == 0 {
+		// The state keeps its cursor: only what it is true for moves on.
+		next := *p.state
+		next.At = at
+		p.state = &next
+		return
+	}
+	state := &delta.State{Page: p.def.Address, At: at, Panels: map[string]*delta.Panel{}}
+	from := ""
+	if !first {
+		maps.Copy(state.Panels, p.state.Panels)
+		from = p.cursor()
+	}
+	maps.Copy(state.Panels, panels)
+	p.version++
+	state.Cursor = p.cursor()
+	p.state = state
+	p.changed = time.Now()
+	e.counters.Frames++
+	u := broadcast.Update[*delta.State]{
+		Cursor: state.Cursor, State: state,
+		Snapshot: func() []byte { return delta.EncodeSnapshot(state) },
+	}
+	if !first {
+		u.Delta = delta.EncodeDelta(from, state, changes)
+	}
+	p.status = e.assess(p, time.Now())
+	u.Status = e.encoder(p.status)
+	e.cfg.Hub.Publish(p.def.Address, u)
+}

@@ -1,0 +1,117 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// session is one connection for panels, opened when it is first needed. One
+// goroutine uses it at a time.
+type session struct {
+	cfg        Config
+	role       string
+	conn       *pgx.Conn
+	statements map[string]*statement
+	types      map[uint32]string
+	identity   string
+}
+
+func newSession(cfg Config, role string) *session {
+	return &session{cfg: cfg, role: role}
+}
+
+// settings fix what shapes the text of a cell, so that the same value reads
+// the same in every session, and bound what the session may hold up.
+const settings = `SELECT
+	pg_catalog.set_config('DateStyle', 'ISO, YMD', false),
+	pg_catalog.set_config('IntervalStyle', 'postgres', false),
+	pg_catalog.set_config('bytea_output', 'hex', false),
+	pg_catalog.set_config('extra_float_digits', '1', false),
+	pg_catalog.set_config('client_encoding', 'UTF8', false),
+	pg_catalog.set_config('synchronize_seqscans', 'off', false),
+	pg_catalog.set_config('plan_cache_mode', 'force_custom_plan', false),
+	pg_catalog.set_config('idle_in_transaction_session_timeout', '2s', false),
+	pg_catalog.set_config('statement_timeout', $1, false),
+	pg_catalog.set_config('lock_timeout', $2, false)`
+
+// identity tells one running server from another: after a restart, a
+// failover or a restore its answers cannot be compared with those before.
+const identity = `SELECT pg_catalog.concat_ws('/',
+	(SELECT system_identifier FROM pg_catalog.pg_control_system()),
+	(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
+	pg_catalog.pg_postmaster_start_time())`
+
+// ensure connects where needed.
+func (s *session) ensure(ctx context.Context) error {
+	if s.conn != nil && !s.conn.IsClosed() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := s.cfg.Connect(ctx, s.role)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	ms := func(d time.Duration) string { return strconv.FormatInt(max(1, d.Milliseconds()), 10) }
+	set := conn.PgConn().ExecParams(ctx, settings,
+		[][]byte{[]byte(ms(s.cfg.StatementTimeout)), []byte(ms(s.cfg.LockTimeout))}, nil, nil, nil).Read()
+	id := conn.PgConn().ExecParams(ctx, identity, nil, nil, nil, nil).Read()
+	if err := errors.Join(set.Err, id.Err); err != nil {
+		_ = conn.Close(ctx)
+		return fmt.Errorf("prepare session: %w", err)
+	}
+	s.conn, s.statements = conn, map[string]*statement{}
+	s.types = map[uint32]string{}
+	s.identity = string(id.Rows[0][0])
+	return nil
+}
+
+// close ends the connection; the next ensure opens another.
+func (s *session) close() {
+	if s.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.conn.Close(ctx)
+	s.conn = nil
+}
+
+// forget gives up the prepared statements: the catalog changed.
+func (s *session) forget(ctx context.Context) {
+	if s.conn == nil || s.conn.IsClosed() || len(s.statements) == 0 {
+		return
+	}
+	if err := s.conn.PgConn().ExecParams(ctx, "DEALLOCATE ALL", nil, nil, nil, nil).Read().Err; err != nil {
+		s.close()
+		return
+	}
+	s.statements = map[string]*statement{}
+}
+
+// broken tells an error of the connection or the server from one of a query.
+func broken(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return true
+	}
+	switch pg.Code {
+	case "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "53300", "08006", "08003", "28000", "28P01", "3D000":
+		return true
+	}
+	return false
+}
+
+func codeOf(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}

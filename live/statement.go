@@ -1,0 +1,219 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+// statement is a prepared panel.
+type statement struct {
+	name    string
+	columns []delta.Column
+	keys    []delta.KeyChoice
+	runs    int
+}
+
+// errTooLarge ends the connection that the result came from.
+var errTooLarge = errors.New("the result is too large")
+
+func isTooLarge(err error) bool {
+	var body *pgproto3.ExceededMaxBodyLenErr
+	return errors.Is(err, errTooLarge) || errors.As(err, &body)
+}
+
+// prepare makes the query's statement, unless the session has it. The query
+// is prepared as it was written first, so that text which only makes sense
+// inside the wrapper is refused.
+func (s *session) prepare(ctx context.Context, q query) error {
+	if s.statements[q.id] != nil {
+		return nil
+	}
+	conn := s.conn.PgConn()
+	if _, err := conn.Prepare(ctx, "", q.sql, nil); err != nil {
+		return err
+	}
+	name := "p" + strconv.Itoa(len(s.statements)+1)
+	// The newlines keep a trailing comment from swallowing the wrapper.
+	wrapped := "SELECT * FROM (\n" + q.sql + "\n) q LIMIT " + strconv.Itoa(q.limit+1)
+	desc, err := conn.Prepare(ctx, name, wrapped, nil)
+	if err != nil {
+		if c := codeOf(err); c == "42601" || c == "0A000" {
+			return errNotRows
+		}
+		return err
+	}
+	st := &statement{name: name}
+	for _, f := range desc.Fields {
+		typ, err := s.typeName(ctx, f.DataTypeOID)
+		if err != nil {
+			return err
+		}
+		st.columns = append(st.columns, delta.Column{Name: f.Name, Type: typ})
+	}
+	if st.keys, err = s.uniques(ctx, desc.Fields); err != nil {
+		return err
+	}
+	s.statements[q.id] = st
+	return nil
+}
+
+// errNotRows is what a query gets that PostgreSQL accepts by itself, but not
+// as the source of rows.
+var errNotRows = &pgconn.PgError{
+	Code:    "42601",
+	Message: "a panel takes one query that only reads: SELECT, VALUES, TABLE or WITH … SELECT",
+}
+
+func (s *session) typeName(ctx context.Context, oid uint32) (string, error) {
+	if name, ok := s.types[oid]; ok {
+		return name, nil
+	}
+	res := s.conn.PgConn().ExecParams(ctx, `SELECT typname FROM pg_catalog.pg_type WHERE oid = $1::pg_catalog.oid`,
+		[][]byte{strconv.AppendUint(nil, uint64(oid), 10)}, nil, nil, nil).Read()
+	if res.Err != nil {
+		return "", fmt.Errorf("look up type: %w", res.Err)
+	}
+	name := "unknown"
+	if len(res.Rows) > 0 {
+		name = string(res.Rows[0][0])
+	}
+	s.types[oid] = name
+	return name, nil
+}
+
+// uniqueIndexes lists the unique, immediate, unconditional indexes of tables
+// whose columns are all NOT NULL, the primary key first.
+const uniqueIndexes = `SELECT i.indrelid, i.indkey::text
+FROM pg_catalog.pg_index i
+WHERE i.indrelid = ANY ($1::pg_catalog.oid[]) AND i.indisunique AND i.indimmediate AND i.indisvalid
+  AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = i.indnatts
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND NOT a.attnotnull)
+ORDER BY i.indisprimary DESC, i.indnatts, i.indexrelid`
+
+// uniques are the keys that the row description offers: the unique indexes of
+// its tables whose columns the result carries whole.
+func (s *session) uniques(ctx context.Context, fields []pgconn.FieldDescription) ([]delta.KeyChoice, error) {
+	type column struct {
+		table uint32
+		attr  uint16
+	}
+	at := map[column]int{}
+	tables := map[uint32]bool{}
+	var list []string
+	for i, f := range fields {
+		if f.TableOID == 0 {
+			continue
+		}
+		c := column{f.TableOID, f.TableAttributeNumber}
+		if _, twice := at[c]; !twice {
+			at[c] = i
+		}
+		if !tables[f.TableOID] {
+			tables[f.TableOID] = true
+			list = append(list, strconv.FormatUint(uint64(f.TableOID), 10))
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	res := s.conn.PgConn().ExecParams(ctx, uniqueIndexes,
+		[][]byte{[]byte("{" + strings.Join(list, ",") + "}")}, nil, nil, nil).Read()
+	if res.Err != nil {
+		return nil, fmt.Errorf("look up keys: %w", res.Err)
+	}
+	var keys []delta.KeyChoice
+	for _, row := range res.Rows {
+		table, _ := strconv.ParseUint(string(row[0]), 10, 32)
+		var key delta.KeyChoice
+		for _, a := range strings.Fields(string(row[1])) {
+			attr, _ := strconv.ParseUint(a, 10, 16)
+			i, ok := at[column{uint32(table), uint16(attr)}]
+			if !ok {
+				key = nil
+				break
+			}
+			key = append(key, i)
+		}
+		if key != nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// collect reads the result's cells as PostgreSQL's own text, no further than
+// the limits.
+func (st *statement) collect(rr *pgconn.ResultReader, limit, maxBytes int) (*answer, error) {
+	a := &answer{columns: st.columns, keys: st.keys}
+	width := len(rr.FieldDescriptions())
+	var slab []delta.Cell
+	size := 0
+	for rr.NextRow() {
+		values := rr.Values()
+		if len(a.rows) == limit {
+			a.truncated = true
+			continue // the one row past the limit
+		}
+		if len(slab) < width {
+			slab = make([]delta.Cell, max(64, width)*max(1, width))
+		}
+		row := slab[:width:width]
+		slab = slab[width:]
+		for i, v := range values {
+			if v == nil {
+				row[i].Null = true
+				continue
+			}
+			size += len(v)
+			row[i].Text = string(v)
+		}
+		if size > maxBytes {
+			return nil, errTooLarge
+		}
+		a.rows = append(a.rows, row)
+	}
+	_, err := rr.Close()
+	if err == nil && width != len(st.columns) {
+		return nil, &pgconn.PgError{Code: "0A000", Message: "the columns of the result changed"}
+	}
+	return a, err
+}
+
+// explain turns an error of a query into what its viewers are told.
+func (s *session) explain(err error) *delta.Error {
+	if isTooLarge(err) {
+		return &delta.Error{Code: "too_large", Message: "the result is larger than " + size(s.cfg.MaxBytes) +
+			"; select fewer or shorter columns, or set a lower limit"}
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return &delta.Error{Code: "internal", Message: "internal error"}
+	}
+	switch pg.Code {
+	case "57014":
+		return &delta.Error{Code: "timeout", Message: "the query took longer than " + s.cfg.StatementTimeout.String()}
+	case "55P03":
+		return &delta.Error{Code: "timeout", Message: "a table of this panel is locked by another transaction"}
+	case "42P01":
+		return &delta.Error{Code: "table_gone", Message: pg.Message}
+	case "42501":
+		return &delta.Error{Code: "forbidden", Message: pg.Message}
+	}
+	return &delta.Error{Code: "query_failed", Message: pg.Message}
+}
+
+func size(bytes int) string {
+	if bytes >= 1<<20 {
+		return strconv.Itoa(bytes>>20) + " MB"
+	}
+	return strconv.Itoa(bytes) + " bytes"
+}

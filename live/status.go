@@ -1,0 +1,96 @@
+package live
+
+import (
+	"time"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/delta"
+)
+
+// assess says what may be claimed of a page now. It never says "live" of a
+// page whose proof is older than proofLasts.
+func (e *Engine) assess(p *page, now time.Time) delta.Status {
+	now = now.Add(e.source.skew) // all that follows is by the database's clock
+	s := delta.Status{
+		Page: p.def.Address, At: p.proof,
+		Next: e.cfg.Next, Safety: e.cfg.Safety,
+	}
+	age := now.Sub(p.proof)
+	proven := !p.proof.IsZero()
+	switch {
+	case p.state == nil:
+		s.State, s.Since = "stale", p.opened.Add(e.source.skew)
+		s.Reason, s.Message = e.reason(p)
+	case p.timed() || e.clockwork(p) != "":
+		if proven && age < e.cfg.Timed+proofLasts {
+			s.State, s.Every, s.Tables = "timed", e.cfg.Timed, p.untolling
+			s.Message = e.clockwork(p)
+			break
+		}
+		s.State, s.Since = "stale", s.At
+		s.Reason, s.Message = e.reason(p)
+	case proven && age < proofLasts && !p.distrust:
+		s.State = "live"
+	default:
+		s.State, s.Since = "stale", s.At
+		s.Reason, s.Message = e.reason(p)
+	}
+	return s
+}
+
+// clockwork says why a page whose tables have bells goes by the clock all the
+// same; "" when it does not.
+func (e *Engine) clockwork(p *page) string {
+	if e.source.muted {
+		return "the notification queue is too full to rely on"
+	}
+	if len(p.bells) > 0 && e.source.listening {
+		return e.cfg.Bell.Unarmable()
+	}
+	return ""
+}
+
+// reason says why a page is not live.
+func (e *Engine) reason(p *page) (code, message string) {
+	switch {
+	case e.source.failures > 0 || !e.source.listening && e.source.reason != "":
+		if e.source.reason != "" {
+			return e.source.reason, e.source.message
+		}
+		return "database_unreachable", "the database does not answer"
+	case p.state == nil:
+		return "starting", "the first rows are being read"
+	case p.distrust:
+		return "bell_missing", "a table changed and its bell did not ring"
+	case e.source.muted:
+		return "queue_full", "the database's notification queue is too full"
+	case p.gens == nil && len(p.bells) > 0:
+		return "not_armed", "a transaction that wrote the table is still open"
+	}
+	return "behind", "the last refresh takes longer than usual"
+}
+
+// tell publishes the page's status: to everybody when it changed in kind or
+// when it is time for the next one, else only for newcomers.
+func (e *Engine) tell(p *page, now time.Time) {
+	s := e.assess(p, now)
+	news := s.State != p.status.State || s.Reason != p.status.Reason || p.statusSent.IsZero()
+	due := now.Sub(p.statusSent) >= e.cfg.Next
+	if !news && !due && s.At.Equal(p.status.At) {
+		return
+	}
+	if news || due {
+		p.statusSent = now
+	}
+	p.status = s
+	e.cfg.Hub.Publish(p.def.Address, broadcast.Update[*delta.State]{
+		Status: e.encoder(s), Quiet: !news && !due,
+	})
+}
+
+// encoder writes the status when it is delivered: its age is then that of
+// the moment. Ages are by the database's clock, never younger than they are.
+func (e *Engine) encoder(s delta.Status) func(time.Time) []byte {
+	skew := e.source.skew
+	return func(now time.Time) []byte { return delta.EncodeStatus(s, now.Add(skew)) }
+}
