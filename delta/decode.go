@@ -2,9 +2,11 @@ package delta
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -235,13 +237,14 @@ func finishOp(op Op, row []*string, set map[string]*string) (Op, error) {
 		op.Key, op.Cells = r.Key, r.Cells
 		return op, err
 	}
-	for _, name := range sortedKeys(set) {
+	for name, text := range set {
 		n, err := strconv.Atoi(name)
 		if err != nil || n < 0 || strconv.Itoa(n) != name {
 			return Op{}, fmt.Errorf("column index %q", name)
 		}
-		op.Set = append(op.Set, SetCell{Column: n, Cell: decodeCell(set[name])})
+		op.Set = append(op.Set, SetCell{Column: n, Cell: decodeCell(text)})
 	}
+	slices.SortFunc(op.Set, func(a, b SetCell) int { return cmp.Compare(a.Column, b.Column) })
 	return op, nil
 }
 
