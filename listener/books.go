@@ -1,0 +1,243 @@
+package listener
+
+import "sync"
+
+// books is what this server knows of its locks. An entry exists exactly while the arming session holds the
+// bell's key or may hold it, so a key with an entry is never asked for.
+type books struct {
+	wake chan struct{} // something is to be released
+
+	mu      sync.Mutex
+	bells   map[int64]*entry
+	last    uint64 // the newest generation
+	current *session
+	status  State
+	watched bool
+}
+
+type entry struct {
+	generation uint64 // 0: being asked for, or to be released
+	asking     bool   // rowcast.arm runs for it
+	unwanted   bool   // disarmed while asking
+}
+
+func newBooks() *books {
+	return &books{
+		wake:   make(chan struct{}, 1),
+		bells:  make(map[int64]*entry),
+		status: State{Reason: "starting", Message: "not connected yet"},
+	}
+}
+
+func (b *books) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (b *books) connected(s *session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.bells)
+	b.current = s
+	b.status = State{Connected: true, Slot: s.slot, Cap: s.cap, Muted: s.muted, Reason: s.blocked.reason, Message: s.blocked.message}
+}
+
+// lost ends every generation: the locks went, or are going, with their session.
+func (b *books) lost(f failure) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.bells)
+	b.current = nil
+	b.status = State{Reason: f.reason, Message: f.message}
+}
+
+// ended forgets what was entered for a pair between its loss and its end.
+func (b *books) ended(s *session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.bells)
+	if b.current == s {
+		b.current = nil
+		b.status = State{Reason: "database_unreachable", Message: "stopped"}
+	}
+}
+
+func (b *books) session() *session {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.current
+}
+
+func (b *books) state() State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	state := b.status
+	for _, e := range b.bells {
+		if e.generation != 0 {
+			state.Armed++
+		}
+	}
+	return state
+}
+
+func (b *books) setStatus(slot int, muted bool, blocked failure) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status.Slot, b.status.Muted = slot, muted
+	b.status.Reason, b.status.Message = blocked.reason, blocked.message
+}
+
+func (b *books) setWatched(on bool) (turnedOn bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	turnedOn = on && !b.watched
+	b.watched = on
+	return turnedOn
+}
+
+func (b *books) isWatched() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.watched
+}
+
+func (b *books) generation(bell int64) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.bells[bell]; e != nil {
+		return e.generation
+	}
+	return 0
+}
+
+func (b *books) generations(bells []int64) map[int64]uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	armed := make(map[int64]uint64, len(bells))
+	for _, bell := range bells {
+		if e := b.bells[bell]; e != nil && e.generation != 0 {
+			armed[bell] = e.generation
+		}
+	}
+	return armed
+}
+
+func (b *books) allArmed(bells []int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, bell := range bells {
+		if e := b.bells[bell]; e == nil || e.generation == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// disarm ends generations at once and asks for the locks' release.
+func (b *books) disarm(bells []int64) {
+	b.mu.Lock()
+	for _, bell := range bells {
+		b.end(b.bells[bell])
+	}
+	b.mu.Unlock()
+	b.signal()
+}
+
+func (b *books) disarmAll() {
+	b.mu.Lock()
+	for _, e := range b.bells {
+		b.end(e)
+	}
+	b.mu.Unlock()
+	b.signal()
+}
+
+func (b *books) end(e *entry) {
+	switch {
+	case e == nil:
+	case e.asking:
+		e.unwanted = true
+	default:
+		e.generation = 0
+	}
+}
+
+// rang ends the bell's generation. A ring that comes while its key is asked for is of a write before the
+// generation that may follow, and the handler hears of it before that generation is used.
+func (b *books) rang(bell int64) {
+	b.mu.Lock()
+	e := b.bells[bell]
+	ends := e != nil && e.generation != 0
+	if ends {
+		e.generation = 0
+	}
+	b.mu.Unlock()
+	if ends {
+		b.signal()
+	}
+}
+
+// ask enters those of bells that may be asked for, no more than fit under the cap.
+func (b *books) ask(bells []int64, limit int) (asked []int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, bell := range bells {
+		if bell <= 0 || bell >= bellLimit || bell == reserved || b.bells[bell] != nil {
+			continue
+		}
+		if len(b.bells) >= limit {
+			break
+		}
+		b.bells[bell] = &entry{asking: true}
+		asked = append(asked, bell)
+	}
+	return asked
+}
+
+// granted closes what ask opened: the held ones get a generation, the others leave the books.
+func (b *books) granted(asked []int64, held map[int64]bool) {
+	b.mu.Lock()
+	release := false
+	for _, bell := range asked {
+		e := b.bells[bell]
+		switch {
+		case e == nil: // lost meanwhile
+		case !held[bell]:
+			delete(b.bells, bell)
+		default:
+			e.asking = false
+			if e.unwanted {
+				release = true
+				break
+			}
+			b.last++
+			e.generation = b.last
+		}
+	}
+	b.mu.Unlock()
+	if release {
+		b.signal()
+	}
+}
+
+// releases lists the bells whose locks are to be given back.
+func (b *books) releases() (bells []int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for bell, e := range b.bells {
+		if e.generation == 0 && !e.asking {
+			bells = append(bells, bell)
+		}
+	}
+	return bells
+}
+
+func (b *books) released(bells []int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, bell := range bells {
+		delete(b.bells, bell)
+	}
+}

@@ -1,0 +1,352 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	protocol  = 1       // what rowcast.version() must say
+	bellLimit = 1 << 56 // bell numbers are below
+	reserved  = 0x726f7763617374
+	muteKey   = 5<<56 | reserved
+	slots     = 4
+	mostBells = 500
+
+	connectTimeout = 5 * time.Second
+	answerTimeout  = time.Second // a session that takes longer is late, and as good as lost
+)
+
+func key(slot int, bell int64) int64 { return int64(slot)<<56 | bell }
+
+// plain needs no prepared statement to survive between two messages, so that a pooler is recognized and named
+// instead of failing in ways of its own.
+const plain = pgx.QueryExecModeExec
+
+// connect opens both sessions, proves that they are what they must be, LISTENs, and finds out whether bells
+// can be armed. The pair it returns hears everything from now on.
+func (l *Listener) connect(ctx context.Context) (_ *session, err error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	s := &session{
+		listener: l,
+		requests: make(chan armRequest),
+		ended:    make(chan struct{}),
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.hear, err = l.config.Connect(ctx, "listen"); err != nil {
+		return nil, fmt.Errorf("connect listening session: %w", err)
+	}
+	if s.arm, err = l.config.Connect(ctx, "arm"); err != nil {
+		return nil, fmt.Errorf("connect arming session: %w", err)
+	}
+	// Before anything is set or taken: behind a pooler it would stick to a stranger's session.
+	if err := s.checkBackends(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.checkServer(ctx); err != nil {
+		return nil, err
+	}
+	for _, conn := range []*pgx.Conn{s.hear, s.arm} {
+		if err := limit(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := s.hear.Exec(ctx, `LISTEN rowcast`, plain); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if err := s.takeSlot(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.checkSelf(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.inspect(ctx); err != nil {
+		return nil, err
+	}
+	if s.blocked == (failure{}) {
+		if s.blocked, err = s.progress(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// checkBackends finds a pooler that hands one backend to both sessions, or another one at each statement.
+func (s *session) checkBackends(ctx context.Context) error {
+	pid := func(conn *pgx.Conn) (pid uint32, err error) {
+		if err = conn.QueryRow(ctx, `SELECT pg_catalog.pg_backend_pid()`, plain).Scan(&pid); err != nil {
+			err = fmt.Errorf("ask for backend: %w", err)
+		}
+		return pid, err
+	}
+	before, err := pid(s.hear)
+	if err != nil {
+		return err
+	}
+	if _, err := s.arm.Exec(ctx, `BEGIN`, plain); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if s.armPID, err = pid(s.arm); err != nil {
+		return err
+	}
+	after, err := pid(s.hear)
+	if err != nil {
+		return err
+	}
+	if _, err := s.arm.Exec(ctx, `ROLLBACK`, plain); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	if before == s.armPID || before != after {
+		return errPooler
+	}
+	return nil
+}
+
+// checkServer reads what kind of server this is, and how many locks we may take of it.
+func (s *session) checkServer(ctx context.Context) error {
+	const ask = `
+SELECT pg_catalog.pg_is_in_recovery(),
+       pg_catalog.current_setting('server_version_num')::int4,
+       pg_catalog.current_setting('max_locks_per_transaction')::int4
+           * (pg_catalog.current_setting('max_connections')::int4 + pg_catalog.current_setting('max_prepared_transactions')::int4),
+       pg_catalog.current_setting('max_prepared_transactions')::int4 > 0`
+	var standby, twoPhase bool
+	var version, locks int
+	if err := s.arm.QueryRow(ctx, ask, plain).Scan(&standby, &version, &locks, &twoPhase); err != nil {
+		return fmt.Errorf("ask for settings: %w", err)
+	}
+	switch {
+	case standby:
+		return errStandby
+	case version < 140000:
+		return errOld
+	}
+	s.cap = min(mostBells, locks/10)
+	if most := s.listener.config.MaxArmed; most > 0 {
+		s.cap = min(s.cap, most)
+	}
+	if twoPhase && !s.listener.config.AllowPrepared {
+		s.blocked = prepared
+	}
+	return nil
+}
+
+// limit makes the server end a session that stays silent, and nothing else: what a role's settings say about
+// timeouts is for other sessions.
+func limit(ctx context.Context, conn *pgx.Conn) error {
+	const set = `
+SELECT pg_catalog.set_config(name, value, false)
+FROM (VALUES ('idle_session_timeout', '5s'), ('tcp_user_timeout', '5s'), ('statement_timeout', '0'), ('lock_timeout', '0'),
+             ('default_transaction_isolation', 'read committed'), ('search_path', 'pg_catalog')) AS s(name, value)`
+	if _, err := conn.Exec(ctx, set, plain); err != nil {
+		return fmt.Errorf("limit session: %w", err)
+	}
+	return nil
+}
+
+// takeSlot tries the four slots; none free is no error.
+func (s *session) takeSlot(ctx context.Context) error {
+	for slot := 1; slot <= slots; slot++ {
+		var got bool
+		if err := s.arm.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_lock($1)`, plain, key(slot, reserved)).Scan(&got); err != nil {
+			return fmt.Errorf("take slot: %w", err)
+		}
+		if got {
+			s.slot = slot
+			return nil
+		}
+	}
+	return nil
+}
+
+// checkSelf proves that a notification of the arming session reaches the waiting listening session, and that
+// the arming session's lock keeps the listening session out.
+func (s *session) checkSelf(ctx context.Context) error {
+	if _, err := s.arm.Exec(ctx, `SELECT pg_catalog.pg_notify('rowcast', $1)`, plain, "ping self-test"); err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
+	wait, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for {
+		n, err := s.hear.WaitForNotification(wait)
+		if err != nil {
+			if wait.Err() != nil && ctx.Err() == nil {
+				return errPooler
+			}
+			return fmt.Errorf("wait for own notification: %w", err)
+		}
+		if n.PID == s.armPID && n.Payload == "ping self-test" {
+			break
+		}
+	}
+	if s.slot == 0 {
+		return nil
+	}
+	var got bool
+	const try = `SELECT pg_catalog.pg_try_advisory_xact_lock_shared($1)`
+	if err := s.hear.QueryRow(ctx, try, plain, key(s.slot, reserved)).Scan(&got); err != nil {
+		return fmt.Errorf("try own slot: %w", err)
+	}
+	if got {
+		return errPooler
+	}
+	return nil
+}
+
+// functionsSQL reads the doorbell from the catalog, without an error where it is not there.
+const functionsSQL = `
+SELECT count(*),
+       COALESCE(pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+                                    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')), false),
+       COALESCE(pg_catalog.max(CASE WHEN p.proname = 'ring' THEN p.oid::text || '/' || p.xmin::text END), '')
+FROM pg_catalog.pg_namespace AS n
+JOIN pg_catalog.pg_proc AS p ON p.pronamespace = n.oid
+WHERE n.nspname = 'rowcast' AND p.proname IN ('ring', 'held', 'arm', 'disarm', 'version')`
+
+// inspect finds the doorbell's functions and whether ring() may just have been replaced.
+func (s *session) inspect(ctx context.Context) error {
+	var count int
+	var allowed bool
+	if err := s.arm.QueryRow(ctx, functionsSQL, plain).Scan(&count, &allowed, &s.ring); err != nil {
+		return fmt.Errorf("look for the doorbell: %w", err)
+	}
+	block := func(f failure) {
+		if s.blocked == (failure{}) {
+			s.blocked = f
+		}
+	}
+	if count < 5 {
+		block(notInstalled)
+		return nil
+	}
+	if !allowed {
+		block(notAllowed)
+		return nil
+	}
+	var version int
+	if err := s.arm.QueryRow(ctx, `SELECT rowcast.version()`, plain).Scan(&version); err != nil {
+		return fmt.Errorf("ask for the doorbell's version: %w", err)
+	}
+	if version != protocol {
+		block(unknownVersion(version))
+		return nil
+	}
+	replaced, err := s.replaced(ctx)
+	if err != nil {
+		return err
+	}
+	s.listener.known = s.ring
+	if !replaced {
+		return nil
+	}
+	const running = `
+SELECT virtualtransaction FROM pg_catalog.pg_locks
+WHERE locktype = 'virtualxid' AND pid <> pg_catalog.pg_backend_pid()`
+	rows, err := s.arm.Query(ctx, running, plain)
+	if err == nil {
+		s.older, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
+		return fmt.Errorf("list running transactions: %w", err)
+	}
+	return nil
+}
+
+// replaced says whether a writer may still run another ring() than the one in the catalog. A later migration
+// than the first may have replaced it; after two days nobody is left who could have begun before.
+func (s *session) replaced(ctx context.Context) (bool, error) {
+	if s.listener.known != "" {
+		return s.listener.known != s.ring, nil
+	}
+	const readable = `
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'rowcast' AND c.relname = 'goose_version' AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))`
+	var ok bool
+	if err := s.arm.QueryRow(ctx, readable, plain).Scan(&ok); err != nil {
+		return false, fmt.Errorf("look for the doorbell's history: %w", err)
+	}
+	if !ok {
+		return false, nil
+	}
+	const recent = `
+SELECT EXISTS (SELECT FROM rowcast.goose_version
+               WHERE version_id > 1 AND is_applied AND tstamp > pg_catalog.now() - interval '2 days')`
+	if err := s.arm.QueryRow(ctx, recent, plain).Scan(&ok); err != nil {
+		return false, fmt.Errorf("read the doorbell's history: %w", err)
+	}
+	return ok, nil
+}
+
+// progress does what still stands between this session and arming, and says what is left of it.
+func (s *session) progress(ctx context.Context) (failure, error) {
+	if s.slot == 0 {
+		if err := s.takeSlot(ctx); err != nil {
+			return failure{}, err
+		}
+		if s.slot == 0 {
+			return noSlot, nil
+		}
+	}
+	if len(s.older) > 0 {
+		const still = `
+SELECT virtualtransaction FROM pg_catalog.pg_locks
+WHERE locktype = 'virtualxid' AND virtualtransaction = ANY (pg_catalog.string_to_array($1, ' '))`
+		rows, err := s.arm.Query(ctx, still, plain, strings.Join(s.older, " "))
+		if err == nil {
+			s.older, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		if err != nil {
+			return failure{}, fmt.Errorf("wait for older transactions: %w", err)
+		}
+		if len(s.older) > 0 {
+			return settling, nil
+		}
+	}
+	if s.heldMute {
+		return failure{}, nil
+	}
+	return s.unmute(ctx)
+}
+
+// unmute passes through the mute key once: whoever could not ring has then ended.
+func (s *session) unmute(ctx context.Context) (failure, error) {
+	var usage float64
+	if err := s.arm.QueryRow(ctx, `SELECT pg_catalog.pg_notification_queue_usage()`, plain).Scan(&usage); err != nil {
+		return failure{}, fmt.Errorf("ask for the notification queue: %w", err)
+	}
+	s.muted = true
+	if usage > s.listener.config.QueueLimit {
+		return queueing, nil
+	}
+	var held bool
+	const take = `SELECT pg_catalog.cardinality(rowcast.arm(ARRAY[$1::int8], $2::int4)) = 1`
+	if err := s.arm.QueryRow(ctx, take, plain, int64(muteKey), s.listener.config.waitMS()).Scan(&held); err != nil {
+		return failure{}, fmt.Errorf("take the mute key: %w", err)
+	}
+	if !held {
+		return muteHeld, nil
+	}
+	var free bool
+	const free0 = `SELECT pg_catalog.cardinality(rowcast.disarm(ARRAY[$1::int8])) = 0`
+	if err := s.arm.QueryRow(ctx, free0, plain, int64(muteKey)).Scan(&free); err != nil {
+		return failure{}, fmt.Errorf("give back the mute key: %w", err)
+	}
+	if !free {
+		return failure{}, errors.New("give back the mute key: it is still held")
+	}
+	s.muted, s.heldMute = false, true
+	return failure{}, nil
+}
+
+func (c Config) waitMS() int { return int(max(c.ArmWait.Milliseconds(), 1)) }
