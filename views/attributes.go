@@ -3,6 +3,7 @@ package views
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 )
@@ -16,7 +17,7 @@ func documentTitle(c Chrome) string {
 
 func home(c Chrome) string { return c.Base + "/" }
 
-func number0(n int) string { return strconv.Itoa(n) }
+func digits(n int) string { return strconv.Itoa(n) }
 
 func flag(b bool) string { return strconv.FormatBool(b) }
 
@@ -41,36 +42,48 @@ func panelState(p *Panel) string {
 	}
 }
 
-func sortOf(c Column) string {
-	if c.Sort == "" {
-		return "none"
+// unit is what stands beside a stat's number, also when the browser writes it.
+func unit(p *Panel) string {
+	if p.Unit == "" && p.Stat != nil {
+		return p.Stat.Unit
 	}
-	return c.Sort
+	return p.Unit
+}
+
+// attributes collects those that are not empty.
+type attributes templ.OrderedAttributes
+
+func (a *attributes) add(name, value string) {
+	if value != "" {
+		*a = append(*a, templ.KV[string, any](name, value))
+	}
+}
+
+func headAttributes(col *Column) templ.OrderedAttributes {
+	var a attributes
+	a.add("class", col.Class)
+	a.add("aria-sort", col.Sort)
+	return templ.OrderedAttributes(a)
+}
+
+func emptyCellAttributes(col *Column) templ.OrderedAttributes {
+	var a attributes
+	a.add("class", col.Class)
+	a.add("data-as", col.As)
+	return templ.OrderedAttributes(a)
 }
 
 func cellAttributes(col *Column, c *Cell) templ.OrderedAttributes {
-	a := roleAttribute(col)
-	add := func(name string, value any) { a = append(a, templ.KV(name, value)) }
+	var a attributes
+	a.add("class", strings.TrimSpace(col.Class+" "+c.Class))
+	a.add("data-as", col.As)
+	a.add("title", c.Title)
+	a.add("data-time", c.Time)
+	a.add("data-raw", c.Raw)
 	if c.Null {
-		add("data-null", true)
+		a = append(a, templ.KV[string, any]("data-null", true))
 	}
-	if c.Raw != "" {
-		add("data-raw", c.Raw)
-	}
-	if c.Title != "" {
-		add("title", c.Title)
-	}
-	if c.Time != "" {
-		add("data-time", c.Time)
-	}
-	return a
-}
-
-func roleAttribute(col *Column) templ.OrderedAttributes {
-	if col.As == "" {
-		return nil
-	}
-	return templ.OrderedAttributes{templ.KV[string, any]("data-as", col.As)}
+	return templ.OrderedAttributes(a)
 }
 
 // columnsJSON is the protocol's list of columns; "" where there is no result yet.

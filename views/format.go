@@ -142,26 +142,26 @@ func assign(columns []Column, fields []Field) {
 		}
 		return false
 	}
-	hasKey := first("key", func(_ *Column, f Field) bool { return f.Format.Key }) ||
+	_ = first("key", func(_ *Column, f Field) bool { return f.Format.Key }) ||
 		first("key", func(c *Column, f Field) bool { return f.Name == "id" || c.kind == uuid }) ||
 		first("key", func(c *Column, _ Field) bool { return c.bare })
 	_ = first("status", func(c *Column, _ Field) bool { return c.colors != nil }) ||
 		first("status", func(_ *Column, f Field) bool { return f.Name == "status" || f.Name == "state" })
 	_ = first("time", func(c *Column, _ Field) bool { return c.kind == moment }) ||
 		first("time", func(c *Column, _ Field) bool { return c.kind == datetime || c.Type == "date" })
-	hasTitle := first("title", func(c *Column, _ Field) bool { return c.kind == text })
-	first("amount", func(c *Column, _ Field) bool { return (c.kind == integer || c.kind == decimal) && !c.bare })
-	if hasTitle {
+	titled := first("title", func(c *Column, _ Field) bool { return c.kind == text })
+	_ = first("amount", func(c *Column, _ Field) bool { return c.kind == decimal }) ||
+		first("amount", func(c *Column, _ Field) bool { return c.kind == integer && !c.bare })
+	if titled || len(columns) == 0 {
 		return
 	}
-	if hasKey {
-		i := slices.IndexFunc(columns, func(c Column) bool { return c.As == "key" })
-		columns[i].As = "title"
-		return
+	for _, as := range []string{"key", "status", ""} { // what stands in for a title
+		if i := slices.IndexFunc(columns, func(c Column) bool { return c.As == as }); i >= 0 {
+			columns[i].As = "title"
+			return
+		}
 	}
-	if !first("title", func(*Column, Field) bool { return true }) && len(columns) > 0 {
-		columns[0].As = "title"
-	}
+	columns[0].As = "title"
 }
 
 func class(c *Column, f Format, raw bool) string {
@@ -174,7 +174,7 @@ func class(c *Column, f Format, raw bool) string {
 	case integer, decimal, moment, datetime, calendar, uuid:
 		names = append(names, "num")
 	case document, binary:
-		names = append(names, "mono")
+		names = append(names, "doc")
 	}
 	switch {
 	case raw:

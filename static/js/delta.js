@@ -1,0 +1,113 @@
+// Pure arithmetic on panels: a state and a change give the next state. Rows that did not change keep their identity, so
+// that whoever shows them sees at a glance what to leave alone.
+
+/**
+ * @typedef {import("./protocol.js").Change} Change
+ * @typedef {import("./protocol.js").Field} Field
+ * @typedef {import("./protocol.js").Op} Op
+ * @typedef {import("./protocol.js").Problem} Problem
+ * @typedef {import("./protocol.js").WireRow} WireRow
+ * @typedef {{key: string, cells: (string|null)[]}} Row
+ * One panel's state; never mutated.
+ * @typedef {{columns: Field[], rows: Row[], truncated: boolean, error: Problem|null, at: string, every: number}} Panel
+ */
+
+/** The client lost its place: it watches again without a cursor. */
+export class Lost extends Error {}
+
+/** @param {WireRow} r @param {number} width @returns {Row} */
+function row([key, ...cells], width) {
+  if (typeof key !== "string" || cells.length !== width) throw new Lost("a row that does not fit its columns");
+  return { key, cells };
+}
+
+/** @type {Panel} */
+export const EMPTY = Object.freeze({ columns: [], rows: [], truncated: false, error: null, at: "", every: 0 });
+
+/**
+ * Applies one panel's part of a snapshot or delta.
+ * @param {Panel|undefined} old @param {Change} change @returns {Panel}
+ */
+export function apply(old, change) {
+  const base = old ?? EMPTY, next = { ...base };
+  if (change.rows) {
+    next.columns = change.columns ?? base.columns;
+    next.rows = change.rows.map((r) => row(r, next.columns.length));
+    next.truncated = false;
+    next.error = null;
+  }
+  if (change.ops) {
+    if (!old) throw new Lost("changes to a panel that is not there");
+    next.rows = base.rows.slice();
+    for (const op of change.ops) step(next.rows, op, base.columns.length);
+  }
+  if (change.truncated !== undefined) next.truncated = change.truncated;
+  if (change.error !== undefined) next.error = change.error;
+  if (change.at !== undefined) next.at = change.at;
+  if (change.every_ms !== undefined) next.every = change.every_ms;
+  return next;
+}
+
+/** @param {Row[]} rows @param {Op} op @param {number} width */
+function step(rows, op, width) {
+  switch (op[0]) {
+    case "-":
+      rows.splice(find(rows, op[1]), 1);
+      return;
+    case "+":
+      if (rows.some((r) => r.key === op[2][0])) throw new Lost("a row that is there already");
+      insert(rows, op[1], row(op[2], width));
+      return;
+    case "=": {
+      const i = find(rows, op[1]), cells = rows[i].cells.slice();
+      for (const [col, cell] of Object.entries(op[2])) {
+        const c = Number(col);
+        if (!Number.isInteger(c) || c < 0 || c >= width) throw new Lost(`no column ${col}`);
+        cells[c] = cell;
+      }
+      rows[i] = { key: rows[i].key, cells };
+      return;
+    }
+    case ">": {
+      const [moved] = rows.splice(find(rows, op[1]), 1);
+      insert(rows, op[2], moved);
+      return;
+    }
+    default:
+      throw new Lost("an unknown operation");
+  }
+}
+
+/** @param {Row[]} rows @param {string} key */
+function find(rows, key) {
+  const i = rows.findIndex((r) => r.key === key);
+  if (i < 0) throw new Lost("a row that is not there");
+  return i;
+}
+
+/** @param {Row[]} rows @param {number} index @param {Row} r */
+function insert(rows, index, r) {
+  if (!Number.isInteger(index) || index < 0 || index > rows.length) throw new Lost("an index that is not there");
+  rows.splice(index, 0, r);
+}
+
+/**
+ * What a reader who stopped at one state has missed: rows that are new or gone, and rows whose cells differ.
+ * @param {Map<string, Panel>} shown @param {Map<string, Panel>} now
+ */
+export function missed(shown, now) {
+  let added = 0, changed = 0, removed = 0;
+  for (const [id, panel] of now) {
+    const was = shown.get(id);
+    if (!was || was === panel || was.rows === panel.rows) continue;
+    const before = new Map(was.rows.map((r) => [r.key, r]));
+    for (const r of panel.rows) {
+      const b = before.get(r.key);
+      if (!b) added++;
+      else if (b !== r && b.cells.some((c, i) => c !== r.cells[i])) changed++;
+      before.delete(r.key);
+    }
+    removed += before.size;
+  }
+  return { added, changed, removed };
+}

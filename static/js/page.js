@@ -1,0 +1,137 @@
+// A live page: the socket's messages go into the store, the store goes to the screen, once a display frame at most.
+import { Lost, missed } from "./delta.js";
+import { all, one, write } from "./dom.js";
+import { clock } from "./format.js";
+import { LiveControl } from "./live.js";
+import { PanelView } from "./render.js";
+import { Socket } from "./socket.js";
+import { linked, receive, start, verdict } from "./store.js";
+
+/** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
+
+const FRAME = 16, RELOAD_PAUSE = 120_000;
+const NOTHING = { added: 0, changed: 0, removed: 0 };
+
+export class LivePage {
+  #views = all("[data-panel]").map((n) => new PanelView(n));
+  #control = new LiveControl();
+  /** @type {Map<string, Panel>} what is on the screen */ #shown = new Map();
+  #paused = false;
+  #drawn = 0;
+  #waiting = false;
+  #held = NOTHING;
+
+  /** @param {DOMStringMap} data of the body */
+  constructor(data) {
+    for (const v of this.#views) {
+      const panel = v.hydrate();
+      if (panel) this.#shown.set(v.id, panel);
+    }
+    // A panel that had no result yet, or an error, is not fully known from the page: begin with a snapshot then.
+    const whole = this.#views.length > 0 && this.#views.every((v) => this.#shown.has(v.id) && (v.node.dataset.state ?? "") !== "error" && !["timeout", "denied"].includes(v.node.dataset.state ?? ""));
+    this.store = start({ page: data.page ?? "", cursor: whole ? data.cursor ?? "" : "", at: data.at ?? "", panels: new Map(this.#shown) }, Date.now());
+    const at = new URL(data.live ?? "/live", location.href);
+    at.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    this.socket = new Socket({
+      url: at.href, page: this.store.page, cursor: () => this.store.cursor,
+      message: (m) => this.#receive(m),
+      link: (l) => { this.store = linked(this.store, l); this.#say(); },
+      signin: () => location.reload(), // the server leads to its sign-in page
+    });
+    this.socket.connect();
+    setInterval(() => this.#tick(), 1000);
+    setInterval(() => { if (!document.hidden) this.#say(); }, 250);
+    for (const type of ["online", "offline", "pageshow", "focus"]) addEventListener(type, () => this.#wake());
+    document.addEventListener("visibilitychange", () => this.#wake());
+  }
+
+  /** Stops what is shown, or lets it run again; where the connection is broken, tries it now. */
+  pause() {
+    const { state } = this.#verdict();
+    if (state === "stale" || state === "offline" || state === "reconnecting") return this.retry();
+    this.#paused = !this.#paused;
+    if (!this.#paused) this.#draw();
+    else this.#held = NOTHING;
+    this.#say();
+  }
+
+  retry() { this.socket.connect(); }
+  theme() { this.#control.theme(); this.#say(); }
+
+  #verdict() { return verdict(this.store, Date.now(), navigator.onLine); }
+  #say() { this.#control.show(this.#verdict(), this.#paused, this.#held, Date.now()); }
+  #wake() {
+    if (!document.hidden && navigator.onLine) this.socket.wake();
+    if (!document.hidden && this.#waiting) this.#draw();
+    this.#say();
+  }
+
+  /** @param {Message} m @returns {boolean} false if it did not fit what is held */
+  #receive(m) {
+    if (m.type === "reload") return reload(), true;
+    try {
+      this.store = receive(this.store, m, Date.now());
+    } catch (e) {
+      if (e instanceof Lost) return false;
+      throw e;
+    }
+    if (m.type === "snapshot" || m.type === "delta") {
+      this.#control.frame(Date.now(), size(m));
+      this.#schedule();
+    }
+    if (m.type !== "delta") this.#say();
+    return true;
+  }
+
+  /** Draws at once if nothing was drawn in this display frame, else with the next one; a hidden page is not in a hurry. */
+  #schedule() {
+    if (this.#waiting) return;
+    if (!document.hidden && performance.now() - this.#drawn >= FRAME) return this.#draw();
+    this.#waiting = true;
+    if (document.hidden) setTimeout(() => this.#draw(), 250);
+    else requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
+    this.#waiting = false;
+    this.#drawn = performance.now();
+    const { panels, at } = this.store;
+    if (this.#paused) {
+      this.#held = missed(this.#shown, panels);
+      for (const v of this.#views) { const p = panels.get(v.id); if (p) v.waiting(p); }
+      this.#say();
+      return;
+    }
+    const live = this.#shown.size > 0;
+    for (const v of this.#views) {
+      const panel = panels.get(v.id);
+      if (panel && v.update(panel, Date.now() + this.store.ahead) && live) v.beat();
+    }
+    this.#shown = panels;
+    this.#held = NOTHING;
+    const time = one("[data-asof]");
+    write(time, clock(at));
+    time?.setAttribute("datetime", new Date(at).toISOString());
+  }
+
+  #tick() {
+    if (document.hidden) return;
+    write(one("[data-clock]"), clock(Date.now()).slice(0, 5));
+    if (this.#paused || document.body.classList.contains("stale-data")) return; // what is old does not grow by itself
+    for (const v of this.#views) v.tick(Date.now() + this.store.ahead);
+  }
+}
+
+/** How many rows a frame touched. @param {import("./protocol.js").Snapshot|import("./protocol.js").Delta} m */
+const size = (m) => Object.values(m.panels).reduce((n, p) => n + (p.ops?.length ?? p.rows?.length ?? 0), 0);
+
+/** Loads the page again, at once where that was not done lately, else later: a server that keeps asking is not obeyed in a loop. */
+function reload() {
+  let last = 0;
+  try { last = Number(sessionStorage.getItem("rowcast.reloaded") ?? 0); } catch { /* as if never */ }
+  const wait = Math.max(0, last + RELOAD_PAUSE - Date.now()) + Math.random() * 1000;
+  setTimeout(() => {
+    try { sessionStorage.setItem("rowcast.reloaded", String(Date.now())); } catch { /* then it may come sooner */ }
+    location.reload();
+  }, wait);
+}

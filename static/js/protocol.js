@@ -1,0 +1,55 @@
+// The wire contract, read and written; see docs/protocol.md. Pure: it knows neither the page nor the network.
+
+/**
+ * @typedef {{name: string, type: string}} Field
+ * @typedef {(string|null)[]} WireRow the key, then one cell per column
+ * @typedef {{code: string, message: string}} Problem
+ * @typedef {["-", string] | ["+", number, WireRow] | ["=", string, Record<string, string|null>] | [">", string, number]} Op
+ * @typedef {{columns?: Field[], rows?: WireRow[], ops?: Op[], truncated?: boolean, error?: Problem|null, at?: string, every_ms?: number}} Change
+ *
+ * @typedef {{type: "watching", watch: string, page: string}} Watching
+ * @typedef {{type: "snapshot", page: string, cursor: string, at: string, panels: Record<string, Change>}} Snapshot
+ * @typedef {{type: "delta", page: string, from: string, cursor: string, at: string, panels: Record<string, Change>}} Delta
+ * @typedef {{type: "status", page: string, state: string, at?: string, since?: string, age_ms?: number, next_ms?: number, safety_ms?: number, every_ms?: number, tables?: string[], reason?: string, message?: string}} Status
+ * @typedef {{type: "reload", page: string}} Reload
+ * @typedef {{type: "error", watch?: string, code: string, message: string}} ErrorMessage
+ * @typedef {{type: "bye", reason: string, retry_after_ms?: number}} Bye
+ * @typedef {Watching|Snapshot|Delta|Status|Reload|ErrorMessage|Bye} Message
+ */
+
+export const SUBPROTOCOL = "rowcast.v1";
+
+const KNOWN = new Set(["watching", "snapshot", "delta", "status", "reload", "error", "bye"]);
+
+/**
+ * Reads one text message; null for one that this client does not know, which it ignores. Throws on what is not JSON.
+ * @param {string} text @returns {Message|null}
+ */
+export function parse(text) {
+  const m = JSON.parse(text);
+  return m && typeof m === "object" && KNOWN.has(m.type) ? m : null;
+}
+
+/** Asks to watch a page; cursor is what is already shown, "" for nothing. @param {string} page @param {string} cursor */
+export const watch = (page, cursor) => JSON.stringify(cursor ? { type: "watch", page, cursor } : { type: "watch", page });
+
+/**
+ * What a client does after a close: "stay" away, "stop" and say so, go to the "signin" page, come back when "told" to, or
+ * "retry" with growing delays.
+ * @param {number} code @returns {"stay"|"stop"|"signin"|"told"|"retry"}
+ */
+export function afterClose(code) {
+  switch (code) {
+    case 1000: return "stay";
+    case 1001: case 1012: return "told";
+    case 1003: case 1007: case 1009: return "stop";
+    case 1008: return "signin";
+    default: return "retry";
+  }
+}
+
+/**
+ * How long to wait before attempt n (from 0): growing, jittered, at most 30 s.
+ * @param {number} n @param {() => number} random
+ */
+export const backoff = (n, random) => Math.min(30_000, 400 * 2 ** Math.min(n, 8)) * (0.5 + random() / 2);

@@ -1,0 +1,136 @@
+// The connection: it watches one page, comes back by itself, and says what state it is in. Messages that do not belong to
+// the page that is watched never leave this file.
+import { SUBPROTOCOL, afterClose, backoff, parse, watch } from "./protocol.js";
+import { SILENCE } from "./store.js";
+
+/**
+ * @typedef {import("./protocol.js").Message} Message
+ * @typedef {import("./store.js").Link} Link
+ * @typedef {{
+ *   url: string, page: string,
+ *   cursor: () => string, message: (m: Message) => boolean, link: (l: Link) => void, signin: () => void,
+ *   open?: (url: string, protocol: string) => WebSocket, random?: () => number, now?: () => number,
+ * }} Options cursor: what is shown now; message: takes a message, false if it did not fit; link: told of every change;
+ * signin: the session ended
+ */
+
+export class Socket {
+  /** @type {WebSocket|null} */ #ws = null;
+  #attempt = 0;
+  #told = 0; // delay that the server asked for
+  #why = "";
+  #answered = false;
+  #page = "";
+  /** @type {ReturnType<typeof setTimeout>|undefined} */ #timer;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */ #silence;
+  /** @type {Required<Options>} */ #o;
+
+  /** @param {Options} options */
+  constructor(options) {
+    this.#o = { open: (url, protocol) => new WebSocket(url, protocol), random: Math.random, now: Date.now, ...options };
+  }
+
+  /** Connects now, whatever it was waiting for. */
+  connect() {
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#answered = false;
+    this.#told = 0;
+    this.#say("connecting", 0);
+    let ws;
+    try {
+      ws = this.#o.open(this.#o.url, SUBPROTOCOL);
+    } catch {
+      this.#retry();
+      return;
+    }
+    this.#ws = ws;
+    ws.onopen = () => { if (ws === this.#ws) this.watch(this.#o.cursor()); };
+    ws.onmessage = (e) => { if (ws === this.#ws) this.#message(e.data); };
+    ws.onclose = (e) => { if (ws === this.#ws) this.#closed(e.code); };
+    this.#listen();
+  }
+
+  /** Watches the page (again). @param {string} cursor "" for the whole page */
+  watch(cursor) {
+    this.#answered = false;
+    this.#ws?.send(watch(this.#o.page, cursor));
+  }
+
+  /** Something happened that makes a try worthwhile: the tab came back, or the network. */
+  wake() {
+    if (this.#ws === null && this.#timer !== undefined) this.connect();
+  }
+
+  /** Is there a connection, or one on its way? */
+  get active() { return this.#ws !== null; }
+
+  #listen() {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => { this.#drop(); this.#retry(); }, SILENCE);
+  }
+
+  #drop() {
+    clearTimeout(this.#silence);
+    const ws = this.#ws;
+    this.#ws = null;
+    ws?.close();
+  }
+
+  /** @param {unknown} data */
+  #message(data) {
+    this.#listen();
+    let m;
+    try {
+      m = typeof data === "string" ? parse(data) : null;
+    } catch {
+      this.#drop();
+      this.#retry();
+      return;
+    }
+    if (!m) return;
+    if (m.type === "bye") {
+      this.#told = m.retry_after_ms ?? 0;
+      return;
+    }
+    if (m.type === "error") this.#why = m.message;
+    if (!this.#answered) {
+      const answer = (m.type === "watching" || m.type === "error") && (m.watch === this.#o.page || (m.type === "error" && m.watch === undefined));
+      if (!answer) return;
+      this.#answered = true;
+      this.#page = m.type === "watching" ? m.page : "";
+      this.#say("open", 0);
+    } else if ("page" in m && m.type !== "watching" && m.page !== this.#page) return;
+    if (m.type === "status") this.#attempt = 0; // only a whole answer is a success
+    if (!this.#o.message(m)) this.watch("");
+  }
+
+  /** @param {number} code */
+  #closed(code) {
+    clearTimeout(this.#silence);
+    this.#ws = null;
+    switch (afterClose(code)) {
+      case "stay": case "stop":
+        this.#say("stopped", 0);
+        return;
+      case "signin":
+        this.#say("stopped", 0);
+        this.#o.signin();
+        return;
+      case "told":
+        this.#retry(this.#told || undefined);
+        return;
+      default:
+        this.#retry();
+    }
+  }
+
+  #retry(delay = backoff(this.#attempt, this.#o.random)) {
+    this.#attempt++;
+    this.#timer = setTimeout(() => { this.#timer = undefined; this.connect(); }, delay);
+    this.#say("waiting", this.#o.now() + delay);
+  }
+
+  /** @param {Link["kind"]} kind @param {number} retryAt */
+  #say(kind, retryAt) { this.#o.link({ kind, retryAt, why: this.#why }); }
+}

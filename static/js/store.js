@@ -1,0 +1,152 @@
+// The page's state, and what may be said about it. Pure: messages and times go in, a new state and a verdict come out.
+import { apply, Lost } from "./delta.js";
+import { ago, clock, sentence } from "./format.js";
+
+/**
+ * @typedef {import("./delta.js").Panel} Panel
+ * @typedef {import("./protocol.js").Message} Message
+ * @typedef {import("./protocol.js").Status} Status
+ *
+ * The connection: "connecting" until the server answered, "open", "waiting" to try again, "stopped" for good.
+ * @typedef {{kind: "connecting"|"open"|"waiting"|"stopped", retryAt: number, why: string}} Link
+ *
+ * @typedef {{
+ *   page: string, cursor: string, at: number, panels: Map<string, Panel>,
+ *   status: Status|null, heard: number, proven: number, link: Link, refused: {code: string, message: string}|null,
+ *   ahead: number, lag: number, started: number,
+ * }} Store at: of the newest frame; heard: when a status last came; proven: up to when what is shown was the truth;
+ * ahead: the database's clock minus this one's; lag: of the newest frame, from snapshot to screen; all in milliseconds
+ *
+ * @typedef {"snapshot"|"live"|"timed"|"reconnecting"|"stale"|"offline"} State
+ * @typedef {{state: State, word: string, note: string, banner: {kind: "warn"|"bad", head: string, text: string}|null}} Verdict
+ */
+
+/** How long a silent connection is still called live beyond what the server promised. */
+export const GRACE = 3000;
+/** How long a connection may be gone before what is shown is called stale. */
+export const PATIENCE = 3000;
+/** A connection that was silent for so long is replaced. */
+export const SILENCE = 15_000;
+
+/**
+ * @param {{page: string, cursor: string, at: string, panels: Map<string, Panel>}} first what was rendered @param {number} now
+ * @returns {Store}
+ */
+export const start = (first, now) => ({
+  page: first.page, cursor: first.cursor, at: Date.parse(first.at) || 0, panels: first.panels, status: null, heard: 0,
+  proven: Date.parse(first.at) || now, link: { kind: "connecting", retryAt: 0, why: "" }, refused: null, ahead: 0, lag: -1, started: now,
+});
+
+/** @param {Store} s @param {Link} link @returns {Store} */
+export const linked = (s, link) => ({ ...s, link, status: link.kind === "open" ? null : s.status, refused: link.kind === "open" ? null : s.refused });
+
+/**
+ * Takes one message of the page that is watched. Throws {@link Lost} where it does not fit what is held.
+ * @param {Store} s @param {Message} m @param {number} now @returns {Store}
+ */
+export function receive(s, m, now) {
+  switch (m.type) {
+    case "watching":
+      return { ...s, refused: null };
+    case "snapshot": {
+      /** @type {Map<string, Panel>} */
+      const panels = new Map();
+      for (const [id, change] of Object.entries(m.panels)) panels.set(id, reuse(s.panels.get(id), apply(undefined, change)));
+      return framed({ ...s, cursor: m.cursor, panels }, m.at, now);
+    }
+    case "delta": {
+      if (m.from !== s.cursor) throw new Lost("a delta from another state");
+      const panels = new Map(s.panels);
+      for (const [id, change] of Object.entries(m.panels)) panels.set(id, apply(panels.get(id), change));
+      return framed({ ...s, cursor: m.cursor, panels }, m.at, now);
+    }
+    case "status": {
+      const at = Date.parse(m.at ?? ""), known = !Number.isNaN(at) && m.age_ms !== undefined;
+      const proven = m.state === "live" && m.age_ms !== undefined ? now - m.age_ms : m.state === "stale" && m.age_ms !== undefined ? now - m.age_ms : now;
+      return { ...s, status: m, heard: now, proven, ahead: known ? at + /** @type {number} */ (m.age_ms) - now : s.ahead };
+    }
+    case "error":
+      return { ...s, refused: { code: m.code, message: m.message } };
+    default:
+      return s;
+  }
+}
+
+/** @param {Store} s @param {string} at @param {number} now @returns {Store} */
+function framed(s, at, now) {
+  const t = Date.parse(at) || s.at;
+  return { ...s, at: t, lag: s.heard ? Math.round(now + s.ahead - t) : -1 };
+}
+
+/**
+ * A snapshot that comes after a reconnect mostly repeats what is shown: equal rows keep their identity.
+ * @param {Panel|undefined} old @param {Panel} next @returns {Panel}
+ */
+function reuse(old, next) {
+  if (!old) return next;
+  const same = old.columns.length === next.columns.length && old.columns.every((c, i) => c.name === next.columns[i].name && c.type === next.columns[i].type);
+  if (!same) return next;
+  const before = new Map(old.rows.map((r) => [r.key, r]));
+  const rows = next.rows.map((r) => {
+    const b = before.get(r.key);
+    return b && b.cells.length === r.cells.length && b.cells.every((c, i) => c === r.cells[i]) ? b : r;
+  });
+  return { ...next, columns: old.columns, rows };
+}
+
+/**
+ * What the page may say of itself now.
+ * @param {Store} s @param {number} now @param {boolean} online @returns {Verdict}
+ */
+export function verdict(s, now, online) {
+  const age = now - s.proven, { link, status } = s;
+  if (s.refused) return refused(s.refused);
+  if (link.kind === "stopped") return { state: "offline", word: "Offline", note: "", banner: { kind: "bad", head: "The server ended this connection.", text: `${sentence(link.why)} Load the page again to go on.` } };
+  if (link.kind !== "open" && !online) {
+    return { state: "offline", word: "Offline", note: "no network", banner: { kind: "bad", head: `Offline since ${clock(s.proven)}.`, text: "This browser has no network. The page catches up by itself." } };
+  }
+  if (link.kind !== "open" || !status) return unconnected(s, now, age);
+  if (now - s.heard > (status.next_ms ?? 5000) + GRACE) return stale(age, s.proven, "The server is silent", "The page connects again by itself.");
+  switch (status.state) {
+    case "live": return { state: "live", word: "Live", note: s.lag >= 0 && s.lag < 10_000 ? `${s.lag} ms` : ago(age).words, banner: null };
+    case "timed": return { state: "timed", word: `Every ${seconds(status.every_ms ?? 5000)}`, note: "", banner: null };
+    case "stale": {
+      const since = Date.parse(status.since ?? "");
+      const old = (status.age_ms ?? age) + (now - s.heard);
+      return stale(old, Number.isNaN(since) ? now - old : since - s.ahead, status.message || WHY[status.reason ?? ""] || "The data is not proven", NEXT[status.reason ?? ""] ?? "The page catches up by itself.");
+    }
+    default: return { state: "timed", word: sentence(status.message ?? status.state).replace(/\.$/, ""), note: "", banner: null };
+  }
+}
+
+/** @type {Record<string, string>} */
+const WHY = {
+  starting: "The server is starting", database_unreachable: "The database does not answer", bell_missing: "A table lost its doorbell",
+  not_armed: "The doorbell could not be armed", queue_full: "The database's notification queue is filling up", behind: "The server cannot keep up",
+};
+/** @type {Record<string, string>} */
+const NEXT = { bell_missing: "Until it is back, rows are read by the clock.", queue_full: "Until it drains, rows are read by the clock." };
+
+/** @param {Store} s @param {number} now @param {number} age @returns {Verdict} */
+function unconnected(s, now, age) {
+  const next = s.link.kind === "waiting" ? Math.max(0, s.link.retryAt - now) : 0, soon = next >= 1000 ? `in ${Math.ceil(next / 1000)} s` : "now";
+  if (!s.heard && now - s.started < PATIENCE) return { state: "snapshot", word: "Snapshot", note: s.at ? clock(s.at) : "", banner: null };
+  const gone = s.heard ? now - Math.max(s.heard, s.proven) : now - s.started;
+  if (gone < PATIENCE + (s.status?.next_ms ?? 0)) return { state: "reconnecting", word: "Reconnecting", note: soon, banner: null };
+  return stale(age, s.proven, "The server does not answer", `Next try ${soon}.`);
+}
+
+/** @param {number} age @param {number} since @param {string} why @param {string} next @returns {Verdict} */
+function stale(age, since, why, next) {
+  const old = ago(Math.max(1500, age)).words;
+  return { state: "stale", word: "Stale", note: old, banner: { kind: "warn", head: `Stale since ${clock(since)}.`, text: `${why.replace(/\.$/, "")}; what you see is ${old} old. ${next}` } };
+}
+
+/** @param {{code: string, message: string}} r @returns {Verdict} */
+function refused(r) {
+  const heads = /** @type {Record<string, string>} */ ({ not_found: "This page is gone.", forbidden: "Not for this role.", unauthorized: "You are not signed in.", too_many: "Too many viewers.", unavailable: "Not available now." });
+  return { state: "offline", word: "Offline", note: "", banner: { kind: "bad", head: heads[r.code] ?? "The server refused this page.", text: sentence(r.message) } };
+}
+
+/** @param {number} ms */
+const seconds = (ms) => (ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 100) / 10} s`);

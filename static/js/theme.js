@@ -1,0 +1,37 @@
+// Light, dark, or as the system has it. The choice is kept in this browser.
+import { all, attribute } from "./dom.js";
+
+const ORDER = ["system", "light", "dark"];
+const KEY = "rowcast.theme";
+
+const read = () => {
+  const asked = new URLSearchParams(location.search).get("theme");
+  if (asked === "light" || asked === "dark") return asked;
+  try { return localStorage.getItem(KEY) ?? "system"; } catch { return "system"; }
+};
+
+/** Sets the theme that was chosen; changed is called whenever colours are other ones. @param {() => void} changed */
+export function theme(changed) {
+  let now = read();
+  const show = () => {
+    const root = document.documentElement;
+    if (now === "light" || now === "dark") root.dataset.theme = now;
+    else delete root.dataset.theme;
+    for (const b of all(".topbar [data-do=theme]")) {
+      attribute(b, "aria-label", `Theme: ${now}`);
+      attribute(b, "title", `Theme: ${now}`);
+    }
+    changed();
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+  show();
+  return {
+    /** The next of system, light, dark. */
+    next() {
+      now = ORDER[(ORDER.indexOf(now) + 1) % ORDER.length];
+      try { localStorage.setItem(KEY, now); } catch { /* a browser that keeps nothing keeps no theme */ }
+      show();
+      return now;
+    },
+  };
+}
