@@ -17,6 +17,7 @@ var catalogQuery string
 // catalog is what is known of the relations that the pages read: their bells,
 // and a fingerprint that tells when any of it changed.
 type catalog struct {
+	asked  map[uint32]bool // for which relations
 	tables map[uint32]*table
 	print  uint64
 	due    time.Time // when it must be read again
@@ -32,6 +33,9 @@ type table struct {
 }
 
 func newCatalog() *catalog { return &catalog{tables: map[uint32]*table{}} }
+
+// gone tells whether a relation was asked for and is not there.
+func (c *catalog) gone(oid uint32) bool { return c.asked[oid] && c.tables[oid] == nil }
 
 // names lists the tables among the relations.
 func (c *catalog) names(relations map[uint32]bool) []string {
@@ -124,6 +128,7 @@ func (s *session) readCatalog(ctx context.Context, relations map[uint32]bool) (*
 		nodes[oid] = n
 	}
 	c := newCatalog()
+	c.asked = relations
 	c.print = print.Sum64()
 	tollTrees(nodes)
 	for oid := range relations {

@@ -131,7 +131,6 @@ type counters struct {
 type worker struct {
 	session *session
 	busy    bool
-	after   time.Time // not before then
 }
 
 // New makes an engine; Run starts it.

@@ -39,11 +39,11 @@ type page struct {
 	untolling []string // tables whose changes ring nothing
 	resolved  bool     // bells and untolling are those of relations
 
-	gens    map[int64]uint64 // of all bells, since before the last snapshot; nil: not all armed
-	unarmed time.Time        // since when some bell could not be armed
-	proof   time.Time        // proven up to, by the database's clock
-	unrung  *suspicion       // a change that perhaps nobody rang for
-	distrust bool            // its bells missed a change; until the catalog is read again
+	gens     map[int64]uint64 // of all bells, since before the last snapshot; nil: not all armed
+	unarmed  time.Time        // since when some bell could not be armed
+	proof    time.Time        // proven up to, by the database's clock
+	unrung   *suspicion       // a change that perhaps nobody rang for
+	distrust bool             // its bells missed a change; until the catalog is read again
 
 	status     delta.Status
 	statusSent time.Time

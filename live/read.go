@@ -262,6 +262,9 @@ func (s *session) send(pipe *pgconn.Pipeline, r reading, queries []query) []step
 			run(timeZone, [][]byte{[]byte(zone)}, otherStep, discard)
 		}
 		st := s.statements[q.id]
+		// Flushed one by one: otherwise all answers come at the end, and no
+		// panel's time can be told from another's.
+		pipe.SendFlushRequest()
 		pipe.SendQueryPrepared(st.name, q.args, nil, nil)
 		steps = append(steps, step{i, func(rr *pgconn.ResultReader, snap *snapshot) error {
 			a, err := st.collect(rr, q.limit, s.cfg.MaxBytes)
@@ -271,6 +274,7 @@ func (s *session) send(pipe *pgconn.Pipeline, r reading, queries []query) []step
 			return err
 		}})
 	}
+	pipe.SendFlushRequest()
 	run(locked, nil, otherStep, takeLocked)
 	run(standing, nil, otherStep, takeStanding)
 	run(rollback, nil, otherStep, discard)

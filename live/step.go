@@ -14,7 +14,7 @@ const (
 	unarmedEvery = 250 * time.Millisecond // pace of a page that could not be armed for a second
 	statusEvery  = 250 * time.Millisecond // how often the pages' statuses are assessed
 	faultEvery   = 2 * time.Second        // how often a broken panel is tried again unasked
-	laneShare    = 9                      // the lane rests nine times as long as it ran
+	laneShare    = 9                      // a panel with a lane of its own rests nine times as long as it ran
 )
 
 // step starts the work that is due and says when to look again.
@@ -135,6 +135,12 @@ func (e *Engine) learn(c *catalog) {
 	e.book = c
 	for _, p := range e.pages {
 		p.distrust = false
+		for oid := range p.relations {
+			if c.gone(oid) {
+				delete(p.relations, oid)
+				p.resolved = false
+			}
+		}
 		if !changed && p.resolved {
 			continue
 		}
@@ -227,7 +233,7 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 }
 
 // startLane reads one panel that is slow, or tries one that is broken, in a
-// snapshot of its own. The lane uses at most a tenth of the time.
+// snapshot of its own. Each may use at most a tenth of the time.
 func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 	if e.lane.busy {
 		return time.Time{}
@@ -255,6 +261,9 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 			} else if n.dirty {
 				due = n.read.Add(e.cfg.Frame)
 			}
+			if rested := n.read.Add(n.took * (laneShare + 1)); due.Before(rested) {
+				due = rested
+			}
 			if pick == nil || due.Before(at) {
 				at, pick, of = due, n, p
 			}
@@ -262,9 +271,6 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 	}
 	if pick == nil {
 		return at
-	}
-	if at.Before(e.lane.after) {
-		at = e.lane.after
 	}
 	if at.After(now) {
 		return at
@@ -281,7 +287,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 // settleLane applies what the lane read: a slow panel's rows go out with
 // their own time; a broken one that works again goes back to its page.
 func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
-	e.lane.after = res.ended.Add(laneShare * res.ended.Sub(res.began))
+	n.took = res.ended.Sub(res.began)
 	if res.err != nil {
 		n.dirty = true
 		e.unreachable(res)
@@ -310,9 +316,9 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 		p.touch()
 		return
 	default:
-		n.fault, n.step, n.took = nil, o.step, o.took
+		n.fault, n.step = nil, o.step
 		o.panel.At = res.snap.at
-		o.panel.Every = (o.took * (laneShare + 1)).Round(100 * time.Millisecond)
+		o.panel.Every = (n.took * (laneShare + 1)).Round(100 * time.Millisecond)
 		panels[n.def.ID] = o.panel
 		if c := delta.Diff(t.items[0].prev, o.panel); c != nil {
 			changes[n.def.ID] = c

@@ -140,7 +140,12 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 type doorbell struct{ *listener.Listener }
 
 // Unarmable says why no bell can be armed at present.
-func (d doorbell) Unarmable() string { return d.State().Unarmable }
+func (d doorbell) Unarmable() string {
+	if s := d.State(); s.Reason != "" {
+		return s.Message
+	}
+	return ""
+}
 
 func (a *app) ready() web.Readiness {
 	r := web.Readiness{Ready: a.listening.Load()}

@@ -1,0 +1,315 @@
+package live_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/live"
+)
+
+const accounts = `CREATE TABLE a (id int PRIMARY KEY, v int NOT NULL);
+CREATE TABLE b (id int PRIMARY KEY, v int NOT NULL);
+INSERT INTO a VALUES (1, 100); INSERT INTO b VALUES (1, 100);`
+
+// armed counts the bells that are armed on the test's database.
+const armed = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock'
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		AND NOT ((classid::bigint & x'ffffff'::bigint) = x'726f77'::bigint AND objid::bigint = x'63617374'::bigint)`
+
+func TestACommittedRowReachesTheViewer(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("a", "SELECT id, v FROM a ORDER BY id"), panel("sum", "SELECT sum(v) FROM b")))
+	v.until("the first rows", func() bool { return v.cell("a", 0, 1) == "100" && v.cell("sum", 0, 0) == "100" })
+	v.until("live", func() bool { return v.status.Status.State == "live" })
+	for i := range 20 {
+		b.exec(fmt.Sprintf("BEGIN; UPDATE a SET v = %d; UPDATE b SET v = %d; COMMIT", i, i))
+		want := fmt.Sprint(i)
+		v.until("update "+want, func() bool {
+			if v.cell("a", 0, 1) != v.cell("sum", 0, 0) {
+				t.Fatalf("half a transaction: %s", v.text())
+			}
+			return v.cell("a", 0, 1) == want
+		})
+	}
+}
+
+func TestNothingChangedSendsNothing(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("a", "SELECT id, v FROM a ORDER BY id")))
+	v.until("live", func() bool { return v.status.Status.State == "live" })
+	frames := v.frames
+	b.exec("UPDATE a SET v = v")
+	b.exec("UPDATE a SET v = v WHERE false")
+	b.exec("UPDATE a SET v = 7")
+	v.until("the change", func() bool { return v.cell("a", 0, 1) == "7" })
+	if v.frames != frames+1 {
+		t.Errorf("%d frames for one change", v.frames-frames)
+	}
+}
+
+func TestAPageWithoutABellGoesByTheClock(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.Timed = 300 * time.Millisecond })
+	b.exec("CREATE TABLE quiet (v int); INSERT INTO quiet VALUES (1)")
+	v := b.view(page("/d/x", panel("q", "SELECT v FROM quiet")))
+	v.until("timed", func() bool { return v.status.Status.State == "timed" })
+	if got := v.status.Status.Tables; len(got) != 1 || got[0] != "public.quiet" {
+		t.Errorf("timed because of %v", got)
+	}
+	b.exec("UPDATE quiet SET v = 2")
+	v.until("the change", func() bool { return v.cell("q", 0, 0) == "2" })
+	b.watch()
+	v.until("live once the bell is there", func() bool { return v.status.Status.State == "live" })
+}
+
+func TestEachPanelSaysWhatIsWrongAndTheRestGoesOn(t *testing.T) {
+	b := start(t, accounts+"CREATE TABLE gone (v int); INSERT INTO gone VALUES (1)")
+	v := b.view(page("/d/x",
+		panel("good", "SELECT v FROM a"),
+		panel("syntax", "SELEC v FROM a"),
+		panel("write", "INSERT INTO a VALUES (9, 9) RETURNING id"),
+		panel("cte", "WITH x AS (DELETE FROM a RETURNING id) SELECT * FROM x"),
+		panel("two", "SELECT 1; SELECT 2"),
+		panel("wrapper", "SELECT 1) q; DROP TABLE a; SELECT * FROM (SELECT 1"),
+		panel("many", "SELECT generate_series(1, 1000000)"),
+		panel("huge", "SELECT repeat('x', 200 * 1024 * 1024)"),
+		panel("wide", "SELECT repeat('x', 1024 * 1024) FROM generate_series(1, 10)"),
+		panel("gone", "SELECT v FROM gone"),
+	))
+	v.until("the good panel", func() bool { return v.cell("good", 0, 0) == "100" && v.state.Panels["gone"] != nil })
+	for id, want := range map[string]string{
+		"good": "", "syntax": "query_failed", "write": "query_failed", "cte": "query_failed", "two": "query_failed",
+		"wrapper": "query_failed", "many": "", "huge": "too_large", "wide": "too_large", "gone": "",
+	} {
+		if got := v.fault(id); got != want {
+			t.Errorf("panel %s: error %q, want %q", id, got, want)
+		}
+	}
+	if p := v.state.Panels["many"]; len(p.Rows) != 1000 || !p.Truncated {
+		t.Errorf("a million rows: %d shown, truncated %v", len(p.Rows), p.Truncated)
+	}
+	b.exec("DROP TABLE gone")
+	b.exec("UPDATE a SET v = 5")
+	v.until("table_gone beside a change", func() bool { return v.fault("gone") == "table_gone" && v.cell("good", 0, 0) == "5" })
+	if v.cell("gone", 0, 0) != "1" {
+		t.Error("a panel with an error loses its last rows")
+	}
+	b.exec("CREATE TABLE gone (v int); INSERT INTO gone VALUES (2)")
+	v.until("the table is back", func() bool { return v.fault("gone") == "" && v.cell("gone", 0, 0) == "2" })
+}
+
+func TestColumnsThatChangeReplaceThePanel(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("a", "SELECT * FROM a")))
+	v.until("live", func() bool { return v.status.Status.State == "live" })
+	b.exec("ALTER TABLE a ADD COLUMN note text DEFAULT 'new'")
+	b.exec("UPDATE a SET v = 3")
+	v.until("the new column", func() bool { return len(v.state.Panels["a"].Columns) == 3 && v.cell("a", 0, 2) == "new" })
+	if v.fault("a") != "" {
+		t.Errorf("error %q", v.fault("a"))
+	}
+}
+
+func TestASlowPanelHoldsNobodyUp(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.Slow = 50 * time.Millisecond })
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a"), panel("slow", "SELECT v FROM b, pg_sleep(0.4)")))
+	v.until("both", func() bool { return v.cell("a", 0, 0) == "100" && v.cell("slow", 0, 0) == "100" })
+	for i := range 10 {
+		began := time.Now()
+		b.exec(fmt.Sprintf("UPDATE a SET v = %d; UPDATE b SET v = %d", i, i))
+		v.until("the fast panel", func() bool { return v.cell("a", 0, 0) == fmt.Sprint(i) })
+		if took := time.Since(began); i > 1 && took > 300*time.Millisecond {
+			t.Errorf("the fast panel took %v", took)
+		}
+	}
+	v.until("the slow panel's trailing edge", func() bool { return v.cell("slow", 0, 0) == "9" })
+	if p := v.state.Panels["slow"]; p.At.IsZero() || p.Every == 0 {
+		t.Errorf("a slow panel carries no time of its own: %v %v", p.At, p.Every)
+	}
+}
+
+func TestATableThatIsSwappedNeverShowsWhatNeverWas(t *testing.T) {
+	b := start(t, "CREATE TABLE s (v int); INSERT INTO s SELECT 1 FROM generate_series(1, 100)")
+	v := b.view(page("/d/x", panel("n", "SELECT count(*) FROM s"), panel("r", "SELECT v FROM s LIMIT 1")))
+	v.until("the rows", func() bool { return v.cell("n", 0, 0) == "100" })
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	conn := b.connect()
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			sql := "BEGIN; TRUNCATE s; INSERT INTO s SELECT 1 FROM generate_series(1, 100); COMMIT"
+			if i%2 == 0 {
+				sql = "BEGIN; CREATE TABLE n AS SELECT * FROM s; DROP TABLE s; ALTER TABLE n RENAME TO s; COMMIT"
+			}
+			if err := conn.PgConn().Exec(context.Background(), sql).Close(); err != nil {
+				t.Errorf("the application's own statement failed: %v", err)
+				return
+			}
+		}
+	}()
+	deadline := time.Now().Add(3 * time.Second)
+	other := b.view(page("/d/y", panel("n", "SELECT count(*) FROM s, generate_series(1, 1)")))
+	for time.Now().Before(deadline) {
+		ctx, cancel := context.WithDeadline(context.Background(), deadline)
+		for _, w := range []*viewer{v, other} {
+			short, stopWaiting := context.WithTimeout(ctx, 100*time.Millisecond)
+			_ = w.next(short)
+			stopWaiting()
+			if n := w.cell("n", 0, 0); n != "100" && n != "nothing" {
+				t.Fatalf("%s rows were shown: %s", n, w.text())
+			}
+		}
+		cancel()
+	}
+	close(stop)
+	<-done
+}
+
+func TestAWriteThatRingsNoBellIsFoundAndReported(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.Safety, c.Next = time.Second, 200*time.Millisecond })
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
+	b.eventually("armed", armed, 1)
+	var now time.Time
+	if err := b.conn.QueryRow(context.Background(), "SELECT clock_timestamp()").Scan(&now); err != nil {
+		t.Fatal(err)
+	}
+	v.until("a snapshot since", func() bool { return v.status.Status != nil && v.status.Status.At.After(now) })
+	b.exec("SET session_replication_role = replica; UPDATE a SET v = 8; RESET session_replication_role")
+	v.until("the silent write", func() bool { return v.cell("a", 0, 0) == "8" })
+	v.until("that it is reported", func() bool { return v.status.Status.Reason == "bell_missing" })
+	v.until("live again, once the bell was found whole", func() bool { return v.status.Status.State == "live" })
+}
+
+func TestADisabledTriggerTakesLiveAway(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
+	v.until("live", func() bool { return v.status.Status.State == "live" })
+	b.exec("ALTER TABLE a DISABLE TRIGGER USER")
+	v.until("timed", func() bool { return v.status.Status.State == "timed" })
+	b.exec("ALTER TABLE a ENABLE TRIGGER USER")
+	v.until("live again", func() bool { return v.status.Status.State == "live" })
+}
+
+func TestWhatNobodyWatchesCostsNothing(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.Grace = 100 * time.Millisecond })
+	release := b.engine.Open(page("/d/x", panel("a", "SELECT v FROM a")))
+	sub := b.hub.Subscribe("/d/x", "")
+	defer sub.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := sub.Next(ctx); err != nil {
+		t.Fatal(err)
+	}
+	const ours = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+		AND application_name IN ('rowcast/panels', 'rowcast/open', 'rowcast/slow')`
+	b.eventually("armed", armed, 1)
+	release()
+	b.eventually("sessions are closed", ours, 0)
+	b.eventually("disarmed", armed, 0)
+}
+
+// eventually polls a count that only the database knows.
+func (b *bench) eventually(what, sql string, want int) {
+	b.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		var n int
+		if err := b.conn.QueryRow(context.Background(), sql).Scan(&n); err != nil {
+			b.Fatal(err)
+		}
+		if n == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("%s: %d, want %d", what, n, want)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestAChangedDefinitionReloadsItsViewers(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
+	v.until("the rows", func() bool { return v.cell("a", 0, 0) == "100" })
+	release := b.engine.Open(page("/d/x", panel("a", "SELECT v + 1 FROM a")))
+	defer release()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for {
+		batch, err := v.sub.Next(ctx)
+		if err != nil {
+			t.Fatalf("no reload came: %v", err)
+		}
+		for _, m := range batch.Messages {
+			if string(m.Data) == `{"type":"reload","page":"/d/x"}` {
+				return
+			}
+		}
+	}
+}
+
+func TestViewsFunctionsAndPartitionsAreSeenThrough(t *testing.T) {
+	b := start(t, accounts+`
+CREATE VIEW va AS SELECT sum(v) AS v FROM a;
+CREATE FUNCTION fb() RETURNS bigint LANGUAGE plpgsql STABLE AS $$ DECLARE r bigint; BEGIN EXECUTE 'SELECT sum(v) FROM b' INTO r; RETURN r; END $$;
+CREATE TABLE p (k int, v int) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);`)
+	v := b.view(page("/d/x", panel("view", "SELECT v FROM va"), panel("func", "SELECT fb()"), panel("part", "SELECT count(*) FROM p")))
+	v.until("live", func() bool { return v.status.Status.State == "live" })
+	b.exec("UPDATE a SET v = 1")
+	v.until("through the view", func() bool { return v.cell("view", 0, 0) == "1" })
+	b.exec("UPDATE b SET v = 2")
+	v.until("through the function", func() bool { return v.cell("func", 0, 0) == "2" })
+	b.exec("INSERT INTO p VALUES (1, 1)")
+	v.until("through the root", func() bool { return v.cell("part", 0, 0) == "1" })
+	b.exec("INSERT INTO p2 VALUES (2, 1)")
+	v.until("through the leaf", func() bool { return v.cell("part", 0, 0) == "2" })
+}
+
+func TestKeysThatBreakReplaceThePanelOnce(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("j", "SELECT a.id, x FROM a, generate_series(1, (SELECT v FROM b)) x ORDER BY x")))
+	b.exec("UPDATE b SET v = 1")
+	v.until("one row", func() bool { return v.cell("j", 0, 1) == "1" && len(v.state.Panels["j"].Rows) == 1 })
+	b.exec("UPDATE b SET v = 3")
+	v.until("three rows", func() bool { return len(v.state.Panels["j"].Rows) == 3 })
+	seen := map[string]bool{}
+	for _, r := range v.state.Panels["j"].Rows {
+		if seen[r.Key] {
+			t.Errorf("key %s twice", r.Key)
+		}
+		seen[r.Key] = true
+	}
+}
+
+func TestClockPanelsAreReadOnTheirOwn(t *testing.T) {
+	b := start(t, accounts)
+	p := panel("now", "SELECT date_trunc('milliseconds', clock_timestamp()), (SELECT v FROM a)")
+	p.Every = 300 * time.Millisecond
+	v := b.view(page("/d/x", p))
+	v.until("the first", func() bool { return v.cell("now", 0, 1) == "100" })
+	first := v.cell("now", 0, 0)
+	v.until("the clock", func() bool { return v.cell("now", 0, 0) != first })
+}
+
+func TestTablesFindsWhatADashboardReads(t *testing.T) {
+	b := start(t, accounts+"CREATE VIEW va AS SELECT * FROM a")
+	got, err := live.Tables(context.Background(), b.conn, page("/d/x",
+		panel("1", "SELECT * FROM va"), panel("2", "SELECT count(*) FROM b"), panel("3", "SELECT nonsense FROM nowhere")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(got) != "[public.a public.b]" {
+		t.Errorf("found %v", got)
+	}
+}
+
+var _ = dashboard.Page{}
