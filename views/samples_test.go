@@ -129,7 +129,7 @@ func shopPage() views.Dashboard {
 func statesPage() views.Dashboard {
 	by := []views.Field{{Name: "country", Type: "text"}, {Name: "orders", Type: "int8"}, {Name: "revenue", Type: "numeric", Format: views.Format{Unit: "EUR"}}}
 	d := views.Dashboard{Chrome: chrome("States", views.Crumb{Text: "States", Href: "/d/states"}), Live: liveOf("/d/states"), Title: "States", Description: "Everything that is not the happy path"}
-	loading := views.Panel{ID: "loading", Title: "Orders by country", Type: "table", Width: 6}
+	loading := views.Panel{ID: "loading", Title: "Orders by channel", Type: "table", Width: 6}
 	empty := panel("empty", "Refunds today", "table", 6, by)
 	failed := views.Panel{ID: "failed", Title: "Revenue by channel", Type: "table", Width: 6, Source: &views.Source{Where: "shop.yaml, line 31, column 16", Lines: []views.SourceLine{{Number: 3, Before: "SELECT ", Mark: "chanel", After: ", sum(total) AS revenue"}, {Number: 4, Before: "FROM orders GROUP BY 1"}}}}
 	failed.SetError("query_failed", `column "chanel" does not exist. Perhaps you meant channel.`)

@@ -29,13 +29,8 @@ export const EMPTY = Object.freeze({ columns: [], rows: [], truncated: false, er
  * @param {Panel|undefined} old @param {Change} change @returns {Panel}
  */
 export function apply(old, change) {
-  const base = old ?? EMPTY, next = { ...base };
-  if (change.rows) {
-    next.columns = change.columns ?? base.columns;
-    next.rows = change.rows.map((r) => row(r, next.columns.length));
-    next.truncated = false;
-    next.error = null;
-  }
+  const base = old ?? EMPTY, next = change.rows ? { ...EMPTY, columns: change.columns ?? base.columns } : { ...base };
+  if (change.rows) next.rows = change.rows.map((r) => row(r, next.columns.length));
   if (change.ops) {
     if (!old) throw new Lost("changes to a panel that is not there");
     next.rows = base.rows.slice();

@@ -33,6 +33,7 @@ export class Socket {
   /** Connects now, whatever it was waiting for. */
   connect() {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#drop();
     this.#answered = false;
     this.#told = 0;

@@ -1,0 +1,130 @@
+package static_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rowcast/rowcast/static"
+)
+
+func get(t *testing.T, path string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	static.Handler().ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) []byte {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestEveryFileIsServedUnderTheHash(t *testing.T) {
+	for name, mime := range map[string]string{
+		static.Entry:                 "text/javascript; charset=utf-8",
+		"css/tokens.css":             "text/css; charset=utf-8",
+		"icons/sprite.svg":           "image/svg+xml",
+		"fonts/inter.woff2":          "font/woff2",
+		"fonts/Inter-LICENSE":        "text/plain; charset=utf-8",
+		"icons/lucide-LICENSE":       "text/plain; charset=utf-8",
+		"js/delta.js":                "text/javascript; charset=utf-8",
+		"css/components.css":         "text/css; charset=utf-8",
+		"fonts/jetbrains-mono.woff2": "font/woff2",
+	} {
+		r := get(t, static.Path(name))
+		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != mime || !strings.Contains(r.Header.Get("Cache-Control"), "immutable") || len(body(t, r)) == 0 {
+			t.Errorf("%s: %s %v", name, r.Status, r.Header)
+		}
+	}
+	if !strings.HasPrefix(static.Path(static.Entry), "/static/"+static.Version()+"/") {
+		t.Error(static.Path(static.Entry))
+	}
+}
+
+func TestGzipIsWhatWasPacked(t *testing.T) {
+	path := static.Path("css/components.css")
+	plain := get(t, path)
+	for _, refused := range []string{"", "br", "gzip;q=0", "identity"} {
+		if r := get(t, path, "Accept-Encoding", refused); r.Header.Get("Content-Encoding") != "" {
+			t.Errorf("%q got %s", refused, r.Header.Get("Content-Encoding"))
+		}
+	}
+	packed := get(t, path, "Accept-Encoding", "br;q=1.0, gzip;q=0.8")
+	if packed.Header.Get("Content-Encoding") != "gzip" || packed.Header.Get("Vary") != "Accept-Encoding" {
+		t.Fatal(packed.Header)
+	}
+	z, err := gzip.NewReader(packed.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpacked, err := io.ReadAll(z)
+	if err != nil || !bytes.Equal(unpacked, body(t, plain)) {
+		t.Fatal("the packed file is another one", err)
+	}
+}
+
+func TestOtherHashesAreNotServed(t *testing.T) {
+	for _, path := range []string{"/static/0000000000000000/js/main.js", "/static/js/main.js", "/static/", static.Path(static.Entry) + "x", "/static/" + static.Version() + "/../static.go"} {
+		if r := get(t, path); r.StatusCode != http.StatusNotFound || strings.Contains(r.Header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %s %s", path, r.Status, r.Header.Get("Cache-Control"))
+		}
+	}
+	w := httptest.NewRecorder()
+	static.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, static.Path(static.Entry), nil))
+	if w.Code != http.StatusMethodNotAllowed {
+		t.Error(w.Code)
+	}
+}
+
+// Every module that another imports is there, and all of them are preloaded.
+func TestModules(t *testing.T) {
+	imports := regexp.MustCompile(`from "\./([a-z]+\.js)"`)
+	all := static.Modules()
+	if len(all) < 8 {
+		t.Fatal(all)
+	}
+	for _, path := range append(all, static.Path(static.Entry)) {
+		src := body(t, get(t, path))
+		for _, m := range imports.FindAllSubmatch(src, -1) {
+			static.Path("js/" + string(m[1])) // panics where it is not embedded
+		}
+		for _, unsafe := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"} {
+			if bytes.Contains(src, []byte(unsafe)) {
+				t.Errorf("%s uses %s", path, unsafe)
+			}
+		}
+	}
+}
+
+// Style sheets load nothing but the files beside them.
+func TestStylesPointAtWhatIsThere(t *testing.T) {
+	urls := regexp.MustCompile(`url\("\.\./([^"]+)"\)`)
+	n := 0
+	for _, path := range static.Styles() {
+		src := body(t, get(t, path))
+		for _, m := range urls.FindAllSubmatch(src, -1) {
+			static.Path(string(m[1]))
+			n++
+		}
+		if bytes.Contains(src, []byte("http:")) || bytes.Contains(src, []byte("https:")) {
+			t.Errorf("%s loads from elsewhere", path)
+		}
+	}
+	if n < 2 {
+		t.Errorf("%d fonts", n)
+	}
+}

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+import { afterClose, backoff, parse, watch } from "../js/protocol.js";
+import { Socket } from "../js/socket.js";
+
+/** A socket whose other end is the test. */
+class Wire {
+  sent = [];
+  closed = false;
+  send(text) { this.sent.push(JSON.parse(text)); }
+  close() { this.closed = true; }
+  say(m) { this.onmessage({ data: JSON.stringify(m) }); }
+}
+const setup = (fits = () => true) => {
+  const seen = { wires: [], links: [], messages: [], signin: 0, cursor: "a:1" };
+  const socket = new Socket({
+    url: "ws://x/live", page: "/d/shop?b=1", cursor: () => seen.cursor, random: () => 1, now: () => 0,
+    open: (_, protocol) => { assert.equal(protocol, "rowcast.v1"); const w = new Wire(); seen.wires.push(w); return w; },
+    message: (m) => { seen.messages.push(m); return fits(m); }, link: (l) => seen.links.push(l), signin: () => seen.signin++,
+  });
+  socket.connect();
+  seen.wires[0].onopen();
+  return { socket, seen, wire: () => seen.wires.at(-1), kinds: () => seen.links.map((l) => l.kind) };
+};
+const watching = { type: "watching", watch: "/d/shop?b=1", page: "/d/shop" };
+const status = { type: "status", page: "/d/shop", state: "live" };
+beforeEach(() => { mock.timers.reset(); mock.timers.enable({ apis: ["setTimeout"] }); });
+
+test("it watches with the cursor of what is shown", () => {
+  const { wire } = setup();
+  assert.deepEqual(wire().sent, [{ type: "watch", page: "/d/shop?b=1", cursor: "a:1" }]);
+});
+test("before the answer, and of other pages, nothing is heard", () => {
+  const { seen, wire } = setup();
+  wire().say(status);
+  wire().say({ ...watching, watch: "/d/other" });
+  assert.equal(seen.messages.length, 0);
+  wire().say(watching);
+  wire().say({ ...status, page: "/d/other" });
+  wire().say(status);
+  wire().say({ type: "novelty", page: "/d/shop" });
+  assert.deepEqual(seen.messages.map((m) => m.type), ["watching", "status"]);
+});
+test("what does not fit is asked for whole, on the same socket, and the rest until the answer is ignored", () => {
+  const { seen, wire } = setup((m) => m.type !== "delta");
+  wire().say(watching);
+  wire().say({ type: "delta", page: "/d/shop", from: "z", cursor: "z", panels: {} });
+  assert.deepEqual(wire().sent.at(-1), { type: "watch", page: "/d/shop?b=1" });
+  wire().say(status);
+  assert.equal(seen.messages.filter((m) => m.type === "status").length, 0);
+  wire().say(watching);
+  wire().say(status);
+  assert.equal(seen.messages.at(-1).type, "status");
+});
+test("15 s of silence replace the connection", () => {
+  const { seen, wire, kinds } = setup();
+  wire().say(watching);
+  mock.timers.tick(14_999);
+  assert.equal(kinds().at(-1), "open");
+  mock.timers.tick(1);
+  assert.ok(seen.wires[0].closed);
+  assert.equal(kinds().at(-1), "waiting");
+  mock.timers.tick(400);
+  assert.equal(seen.wires.length, 2);
+});
+test("a restart is awaited as long as the server said", () => {
+  const { seen, wire } = setup();
+  wire().say(watching);
+  wire().say({ type: "bye", reason: "restart", retry_after_ms: 1340 });
+  wire().onclose({ code: 1012 });
+  mock.timers.tick(1339);
+  assert.equal(seen.wires.length, 1);
+  mock.timers.tick(1);
+  assert.equal(seen.wires.length, 2);
+});
+test("delays grow, and are forgotten only after a whole answer", () => {
+  const { seen, wire } = setup();
+  const delays = [];
+  for (let i = 0; i < 9; i++) {
+    wire().onclose({ code: 1006 });
+    delays.push(seen.links.at(-1).retryAt);
+    mock.timers.tick(delays[i]);
+    wire().onopen();
+  }
+  assert.deepEqual(delays, [400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
+  wire().say(watching);
+  wire().say(status);
+  wire().onclose({ code: 1006 });
+  assert.equal(seen.links.at(-1).retryAt, 400);
+});
+test("the close codes", () => {
+  for (const [code, kind, signin] of [[1000, "stopped", 0], [1003, "stopped", 0], [1007, "stopped", 0], [1009, "stopped", 0], [1008, "stopped", 1], [1001, "waiting", 0], [1012, "waiting", 0], [1013, "waiting", 0], [1006, "waiting", 0], [1011, "waiting", 0], [4000, "waiting", 0]]) {
+    const { seen, wire, kinds } = setup();
+    wire().onclose({ code });
+    assert.equal(kinds().at(-1), kind, String(code));
+    assert.equal(seen.signin, signin);
+  }
+  assert.equal(afterClose(1013), "retry");
+});
+test("waking tries at once, but only where something waits", () => {
+  const { seen, socket, wire } = setup();
+  socket.wake();
+  assert.equal(seen.wires.length, 1);
+  wire().onclose({ code: 1006 });
+  socket.wake();
+  assert.equal(seen.wires.length, 2);
+  wire().onclose({ code: 1000 });
+  socket.wake();
+  assert.equal(seen.wires.length, 2);
+});
+test("a delay never exceeds 30 s and is never nothing", () => {
+  for (let n = 0; n < 40; n++) for (const r of [0, 0.5, 1]) assert.ok(backoff(n, () => r) <= 30_000 && backoff(n, () => r) >= 200);
+});
+test("messages", () => {
+  assert.equal(watch("/d/a", ""), '{"type":"watch","page":"/d/a"}');
+  assert.equal(parse('{"type":"novelty"}'), null);
+  assert.equal(parse("null"), null);
+  assert.throws(() => parse("{"));
+});

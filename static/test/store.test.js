@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { linked, receive, start, verdict } from "../js/store.js";
+
+const T = Date.parse("2026-11-20T10:00:00Z");
+const open = { kind: "open", retryAt: 0, why: "" };
+const status = (state, more = {}) => ({ type: "status", page: "/d/shop", state, at: new Date(T).toISOString(), age_ms: 0, next_ms: 5000, ...more });
+const fresh = () => start({ page: "/d/shop", cursor: "a:1", at: new Date(T).toISOString(), panels: new Map() }, T);
+const live = (at = T) => receive(linked(fresh(), open), status("live"), at);
+
+test("a first paint is a snapshot, and says so only while it may still become live", () => {
+  assert.equal(verdict(fresh(), T + 100, true).state, "snapshot");
+  assert.equal(verdict(fresh(), T + 4000, true).state, "stale");
+});
+test("live is said only after the server's proof", () => {
+  assert.notEqual(verdict(linked(fresh(), open), T + 100, true).state, "live");
+  assert.equal(verdict(live(), T + 100, true).state, "live");
+});
+test("silence beyond the promise is stale, to the millisecond", () => {
+  assert.equal(verdict(live(), T + 8000, true).state, "live");
+  const v = verdict(live(), T + 8001, true);
+  assert.equal(v.state, "stale");
+  assert.match(v.banner.text, /8 s old/);
+});
+test("a server that promises more is believed", () => {
+  const s = receive(linked(fresh(), open), status("live", { next_ms: 20_000 }), T);
+  assert.equal(verdict(s, T + 22_000, true).state, "live");
+});
+test("the server's own word for stale, with its reason", () => {
+  const s = receive(live(), status("stale", { since: new Date(T - 4100).toISOString(), age_ms: 4100, reason: "database_unreachable", at: undefined }), T);
+  const v = verdict(s, T + 1000, true);
+  assert.equal(v.state, "stale");
+  assert.match(v.banner.text, /The database does not answer; what you see is 5 s old\./);
+});
+test("timed says how often", () => assert.equal(verdict(receive(live(), status("timed", { every_ms: 5000 }), T), T, true).word, "Every 5 s"));
+test("a state from the future is shown by its message and is never live", () => {
+  const v = verdict(receive(live(), status("frozen", { message: "held by hand" }), T), T, true);
+  assert.equal(v.word, "Held by hand");
+  assert.notEqual(v.state, "live");
+});
+test("a lost connection is reconnecting first, then stale with the next try", () => {
+  const s = linked(live(), { kind: "waiting", retryAt: T + 14_000, why: "" });
+  assert.equal(verdict(s, T + 1000, true).state, "reconnecting");
+  const v = verdict(s, T + 10_000, true);
+  assert.equal(v.state, "stale");
+  assert.match(v.banner.text, /Next try in 4 s/);
+});
+test("after a reconnect nothing is live before a new proof", () => {
+  const s = linked(linked(live(), { kind: "connecting", retryAt: 0, why: "" }), open);
+  assert.notEqual(verdict(s, T + 100, true).state, "live");
+});
+test("no network", () => assert.equal(verdict(linked(live(), { kind: "waiting", retryAt: T, why: "" }), T, false).state, "offline"));
+test("a page that is gone", () => {
+  const v = verdict(receive(linked(fresh(), open), { type: "error", watch: "/d/shop", code: "not_found", message: 'no dashboard named "shop"' }, T), T, true);
+  assert.equal(v.state, "offline");
+  assert.match(v.banner.head, /gone/);
+});
