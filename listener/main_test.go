@@ -154,7 +154,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
+func run(t *testing.T, conn *pgx.Conn, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
 		if _, err := conn.Exec(t.Context(), s); err != nil {
