@@ -193,7 +193,7 @@ func (p *plan) lay(frames []*frame) {
 // encode fills in the snapshot and the status, and returns all messages.
 func (p *plan) encode() []Message {
 	if p.shot != nil {
-		data := p.shot.encode()
+		data := p.shot.bytes()
 		p.size.Store(int64(len(data)))
 		p.messages[0] = Message{Data: data, Cursor: p.shot.cursor}
 	}

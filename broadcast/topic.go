@@ -69,8 +69,30 @@ func (s *status) messages() []Message {
 
 // snapshot is one state's encoding, made when first asked for.
 type snapshot struct {
-	encode func() []byte // once; concurrent callers wait for it
 	cursor string
+	encode func() []byte
+	begun  atomic.Bool
+	done   chan struct{} // closed when data is there
+	data   []byte
+}
+
+func newSnapshot(cursor string, encode func() []byte) *snapshot {
+	return &snapshot{cursor: cursor, encode: encode, done: make(chan struct{})}
+}
+
+// bytes encodes once; callers that come meanwhile wait. A panic of the encoder
+// is everybody's: nobody must take nothing for a snapshot.
+func (s *snapshot) bytes() []byte {
+	if s.begun.CompareAndSwap(false, true) {
+		defer close(s.done)
+		s.data = s.encode()
+		return s.data
+	}
+	<-s.done
+	if s.data == nil {
+		panic("broadcast: the snapshot could not be encoded")
+	}
+	return s.data
 }
 
 // publish takes u in and reports whether subscribers have something to read.
@@ -111,7 +133,7 @@ func (t *topic[S]) advance(u Update[S], c Config) {
 		}
 	}
 	t.state, t.cursor = u.State, u.Cursor
-	t.shot = &snapshot{encode: sync.OnceValue(u.Snapshot), cursor: u.Cursor}
+	t.shot = newSnapshot(u.Cursor, u.Snapshot)
 	if t.ready != nil {
 		close(t.ready)
 		t.ready = nil
