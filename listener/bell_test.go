@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/rowcast/rowcast/listener"
 	"github.com/rowcast/rowcast/migrations"
 )
@@ -47,8 +49,9 @@ func TestRingAndSilence(t *testing.T) {
 // unlocked waits until no session holds or wants a bell's key.
 func unlocked(t *testing.T, url string, bell int64) {
 	t.Helper()
+	conn := connect(t, url)
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if locks(t, url, bell) == 0 {
+		if locks(t, conn, bell) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -58,9 +61,8 @@ func unlocked(t *testing.T, url string, bell int64) {
 }
 
 // locks counts the locks on a bell's four keys.
-func locks(t *testing.T, url string, bell int64) (n int) {
+func locks(t *testing.T, conn *pgx.Conn, bell int64) (n int) {
 	t.Helper()
-	conn := connect(t, url)
 	const count = `
 SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

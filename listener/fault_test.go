@@ -146,7 +146,7 @@ func TestFrozenServerLosesItsLocks(t *testing.T) {
 	url := database(t)
 	install(t, url)
 	var on atomic.Bool
-	var sockets []net.Conn
+	sockets := make(chan net.Conn, 100)
 	r := start(t, url, func(c *listener.Config) {
 		c.Connect = func(ctx context.Context, role string) (*pgx.Conn, error) {
 			if on.Load() {
@@ -158,9 +158,12 @@ func TestFrozenServerLosesItsLocks(t *testing.T) {
 			}
 			dial := config.DialFunc
 			config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if on.Load() {
+					return nil, context.DeadlineExceeded // pgx would ask for a cancellation
+				}
 				conn, err := dial(ctx, network, address)
 				if err == nil {
-					sockets = append(sockets, conn)
+					sockets <- conn
 				}
 				return frozen{conn, &on}, err
 			}
@@ -177,7 +180,8 @@ func TestFrozenServerLosesItsLocks(t *testing.T) {
 	}
 	r.wait(t, 0, "loss", is("lost"))
 	r.stop()
-	for _, s := range sockets {
+	close(sockets)
+	for s := range sockets {
 		_ = s.Close()
 	}
 }
@@ -267,14 +271,17 @@ func pooled(t *testing.T, binary, url, mode string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port, password := freePort(t), ""
+	if config.Password != "" {
+		password = " password=" + config.Password
+	}
 	dir, err := os.MkdirTemp("", "bouncer")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	ini := fmt.Sprintf(`[databases]
-%[1]s = host=%[2]s port=%[3]d dbname=%[1]s user=%[4]s password=%[5]s
+%[1]s = host=%[2]s port=%[3]d dbname=%[1]s user=%[4]s%[5]s
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = %[6]d
@@ -282,7 +289,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = %[7]s
 ignore_startup_parameters = extra_float_digits
-`, config.Database, config.Host, config.Port, config.User, config.Password, port, mode)
+`, config.Database, config.Host, config.Port, config.User, password, port, mode)
 	file := filepath.Join(dir, "pgbouncer.ini")
 	if err := os.WriteFile(file, []byte(ini), 0o644); err != nil {
 		t.Fatal(err)
