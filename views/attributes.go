@@ -15,6 +15,14 @@ func documentTitle(c Chrome) string {
 	return c.Title + " · rowcast"
 }
 
+// firstFile is the smallest dashboard worth having; templ would fold its lines.
+const firstFile = `title: Orders
+panels:
+  - id: today
+    title: Orders today
+    type: stat
+    query: SELECT count(*) FROM orders WHERE placed_at >= current_date`
+
 func home(c Chrome) string { return c.Base + "/" }
 
 func digits(n int) string { return strconv.Itoa(n) }

@@ -565,20 +565,20 @@ func live(c Chrome, l Live) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if l.Socket != "" {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<div class=\"live\" id=\"live\" data-state=\"snapshot\"><button class=\"live-state\" type=\"button\" data-do=\"detail\" aria-haspopup=\"dialog\" title=\"How live this page is\"><i class=\"lamp\"></i><b data-word>Snapshot</b><span class=\"live-note num\" data-note>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<div class=\"live\" id=\"live\" data-state=\"snapshot\"><span class=\"live-state\"><i class=\"lamp\"></i><b data-word>Snapshot</b><span class=\"live-note num\" data-note>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var30 string
 			templ_7745c5c3_Var30, templ_7745c5c3_Err = templ.JoinStringErrs(l.Clock)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `chrome.templ`, Line: 92, Col: 206}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `chrome.templ`, Line: 92, Col: 120}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var30))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</span></button><canvas class=\"tape\" role=\"img\" aria-label=\"Frames of the last 60 seconds\"></canvas><button class=\"live-btn\" type=\"button\" data-do=\"pause\" aria-pressed=\"false\" aria-keyshortcuts=\"Space\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 49, "</span></span><canvas class=\"tape\" role=\"img\" aria-label=\"Frames of the last 60 seconds\"></canvas><button class=\"live-btn\" type=\"button\" data-do=\"pause\" aria-pressed=\"false\" aria-keyshortcuts=\"Space\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -95,7 +95,7 @@ func Describe(fields []Field, raw bool) []Column {
 			relative: k == moment && (f.Format.Time == "relative" || f.Format.Time == "" && !raw && strings.HasSuffix(f.Name, "_at")),
 		}
 	}
-	assign(columns, fields)
+	assign(columns, fields, raw)
 	for i := range columns {
 		columns[i].Class = class(&columns[i], fields[i].Format, raw)
 	}
@@ -104,6 +104,15 @@ func Describe(fields []Field, raw bool) []Column {
 
 func namesKey(name string) bool {
 	return name == "id" || strings.HasSuffix(name, "_id") || name == "year"
+}
+
+// namesRow: does the name promise what people call a row?
+func namesRow(name string) bool {
+	switch name {
+	case "name", "title", "label", "subject", "email", "username", "customer", "product":
+		return true
+	}
+	return strings.HasSuffix(name, "_name")
 }
 
 func head(f Field, raw bool) string {
@@ -132,7 +141,7 @@ func capital(s string) string {
 }
 
 // assign gives each place of a folded row to the first column that fits.
-func assign(columns []Column, fields []Field) {
+func assign(columns []Column, fields []Field, raw bool) {
 	first := func(as string, fits func(c *Column, f Field) bool) bool {
 		for i := range columns {
 			if columns[i].As == "" && fits(&columns[i], fields[i]) {
@@ -149,7 +158,8 @@ func assign(columns []Column, fields []Field) {
 		first("status", func(_ *Column, f Field) bool { return f.Name == "status" || f.Name == "state" })
 	_ = first("time", func(c *Column, _ Field) bool { return c.kind == moment }) ||
 		first("time", func(c *Column, _ Field) bool { return c.kind == datetime || c.Type == "date" })
-	titled := first("title", func(c *Column, _ Field) bool { return c.kind == text })
+	titled := first("title", func(c *Column, _ Field) bool { return c.kind == text && namesRow(c.Name) }) ||
+		!raw && first("title", func(c *Column, _ Field) bool { return c.kind == text })
 	_ = first("amount", func(c *Column, _ Field) bool { return c.kind == decimal }) ||
 		first("amount", func(c *Column, _ Field) bool { return c.kind == integer && !c.bare })
 	if titled || len(columns) == 0 {
@@ -157,6 +167,9 @@ func assign(columns []Column, fields []Field) {
 	}
 	for _, as := range []string{"key", "status", ""} { // what stands in for a title
 		if i := slices.IndexFunc(columns, func(c Column) bool { return c.As == as }); i >= 0 {
+			if as == "key" { // the place of the key is free now
+				first("key", func(c *Column, _ Field) bool { return c.kind == text })
+			}
 			columns[i].As = "title"
 			return
 		}

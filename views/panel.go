@@ -71,8 +71,11 @@ func panelError(code string) (state, head string) {
 
 // sentence gives a message a capital and a full stop.
 func sentence(s string) string {
-	s = capital(strings.TrimSpace(s))
-	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") {
+	s = strings.TrimSpace(s)
+	if word, _, _ := strings.Cut(s, " "); strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") == "" { // not a name
+		s = capital(s)
+	}
+	if s == "" || strings.ContainsAny(s[len(s)-1:], ".?:") {
 		return s
 	}
 	return s + "."

@@ -40,13 +40,16 @@ export function describe(fields, formats, raw) {
       relative: kind === "moment" && (say.time === "relative" || (!say.time && !raw && f.name.endsWith("_at"))),
     });
   });
-  assign(columns, said);
+  assign(columns, said, raw);
   columns.forEach((c, i) => (c.className = className(c, said[i], raw)));
   return columns;
 }
 
 /** @param {string} name */
 const namesKey = (name) => name === "id" || name.endsWith("_id") || name === "year";
+
+/** Does the name promise what people call a row? @param {string} name */
+const namesRow = (name) => /^(name|title|label|subject|email|username|customer|product)$|_name$/.test(name);
 
 /** @param {string} name @param {Format} say @param {boolean} raw */
 function head(name, say, raw) {
@@ -57,8 +60,8 @@ function head(name, say, raw) {
 /** Writes an ASCII first letter large. @param {string} s */
 export const capital = (s) => (/^[a-z]/.test(s) ? s[0].toUpperCase() + s.slice(1) : s);
 
-/** Gives each place of a folded row to the first column that fits. @param {Column[]} columns @param {Format[]} said */
-function assign(columns, said) {
+/** Gives each place of a folded row to the first column that fits. @param {Column[]} columns @param {Format[]} said @param {boolean} raw */
+function assign(columns, said, raw) {
   /** @param {string} as @param {(c: Column, say: Format) => boolean} fits */
   const first = (as, fits) => {
     const c = columns.find((x, i) => !x.as && fits(x, said[i]));
@@ -68,11 +71,13 @@ function assign(columns, said) {
   first("key", (_, say) => !!say.key) || first("key", (c) => c.name === "id" || c.kind === "uuid") || first("key", (c) => c.bare);
   first("status", (c) => !!c.colors) || first("status", (c) => c.name === "status" || c.name === "state");
   first("time", (c) => c.kind === "moment") || first("time", (c) => c.kind === "datetime" || c.type === "date");
-  const titled = first("title", (c) => c.kind === "text");
+  const titled = first("title", (c) => c.kind === "text" && namesRow(c.name)) || (!raw && first("title", (c) => c.kind === "text"));
   first("amount", (c) => c.kind === "decimal") || first("amount", (c) => c.kind === "integer" && !c.bare);
   if (titled) return;
   const stand = columns.find((c) => c.as === "key") ?? columns.find((c) => c.as === "status") ?? columns.find((c) => !c.as) ?? columns[0];
-  if (stand) stand.as = "title";
+  if (!stand) return;
+  if (stand.as === "key") columns.filter((c) => !c.as && c.kind === "text").slice(0, 1).forEach((c) => (c.as = "key"));
+  stand.as = "title";
 }
 
 /** @param {Column} c @param {Format} say @param {boolean} raw */
@@ -227,6 +232,7 @@ export function panelError(code) {
 
 /** Gives a message a capital and a full stop. @param {string} s */
 export function sentence(s) {
-  s = capital(s.trim());
-  return s === "" || /[.?]$/.test(s) ? s : `${s}.`;
+  s = s.trim();
+  if (/^[a-z]+( |$)/.test(s)) s = capital(s); // else it begins with a name
+  return s === "" || /[.?:]$/.test(s) ? s : `${s}.`;
 }

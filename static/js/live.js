@@ -27,7 +27,7 @@ export class LiveControl {
     if (!node) return;
     const running = v.state === "live" || v.state === "timed" || v.state === "snapshot";
     const state = paused && running ? "paused" : v.state, counts = tell(held);
-    const word = state === "paused" ? "Paused" : v.word, note = state === "paused" ? counts || "nothing new" : v.note;
+    const word = state === "paused" ? "Paused" : v.word, note = state === "paused" ? counts && this.pill ? "" : counts || "nothing new" : v.note;
     if (node.dataset.state !== state) {
       node.dataset.state = state;
       announce(`${word} ${note}`);

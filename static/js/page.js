@@ -39,6 +39,7 @@ export class LivePage {
       signin: () => location.reload(), // the server leads to its sign-in page
     });
     this.socket.connect();
+    this.#tick();
     setInterval(() => this.#tick(), 1000);
     setInterval(() => { if (!document.hidden) this.#say(); }, 250);
     for (const type of ["online", "offline", "pageshow", "focus"]) addEventListener(type, () => this.#wake());

@@ -184,6 +184,7 @@ export class PanelView {
     const small = node.querySelector("small") ?? node.appendChild(el("small"));
     if (!(node.firstChild instanceof Text)) node.prepend("");
     if (node.firstChild instanceof Text && node.firstChild.data !== s.whole) node.firstChild.data = s.whole;
+    node.classList.toggle("null", s.title === "null" || !panel.rows.length);
     write(small, s.fraction);
     write(one("[data-stat-note]", this.node), s.note);
     write(one(".unit", this.node), panel.rows.length ? this.node.dataset.unit || "" : "");

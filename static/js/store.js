@@ -139,7 +139,7 @@ function unconnected(s, now, age) {
 /** @param {number} age @param {number} since @param {string} why @param {string} next @returns {Verdict} */
 function stale(age, since, why, next) {
   const old = ago(Math.max(1500, age)).words;
-  return { state: "stale", word: "Stale", note: old, banner: { kind: "warn", head: `Stale since ${clock(since)}.`, text: `${why.replace(/\.$/, "")}; what you see is ${old} old. ${next}` } };
+  return { state: "stale", word: "Stale", note: old, banner: { kind: "warn", head: `Stale since ${clock(since)}.`, text: `${sentence(why).replace(/\.$/, "")}; what you see is ${old} old. ${next}` } };
 }
 
 /** @param {{code: string, message: string}} r @returns {Verdict} */
