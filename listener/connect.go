@@ -254,7 +254,7 @@ SELECT virtualtransaction FROM pg_catalog.pg_locks
 WHERE locktype = 'virtualxid' AND pid <> pg_catalog.pg_backend_pid()`
 	rows, err := s.arm.Query(ctx, running, plain)
 	if err == nil {
-		s.older, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		s.listener.older, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}
 	if err != nil {
 		return fmt.Errorf("list running transactions: %w", err)
@@ -298,18 +298,18 @@ func (s *session) progress(ctx context.Context) (failure, error) {
 			return noSlot, nil
 		}
 	}
-	if len(s.older) > 0 {
+	if len(s.listener.older) > 0 {
 		const still = `
 SELECT virtualtransaction FROM pg_catalog.pg_locks
 WHERE locktype = 'virtualxid' AND virtualtransaction = ANY (pg_catalog.string_to_array($1, ' '))`
-		rows, err := s.arm.Query(ctx, still, plain, strings.Join(s.older, " "))
+		rows, err := s.arm.Query(ctx, still, plain, strings.Join(s.listener.older, " "))
 		if err == nil {
-			s.older, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			s.listener.older, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		}
 		if err != nil {
 			return failure{}, fmt.Errorf("wait for older transactions: %w", err)
 		}
-		if len(s.older) > 0 {
+		if len(s.listener.older) > 0 {
 			return settling, nil
 		}
 	}

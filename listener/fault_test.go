@@ -338,3 +338,40 @@ func freePort(t *testing.T) int {
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
+
+// What cannot be reached is said in words that hold no secret, and tried again.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	r := launch(t, fmt.Sprintf("postgres://somebody:secret@127.0.0.1:%d/nowhere?sslmode=disable", freePort(t)))
+	lost := r.wait(t, 0, "loss", is("lost"))
+	if lost.reason != "database_unreachable" || !strings.Contains(lost.text, "refused") || strings.Contains(lost.text, "secret") {
+		t.Fatalf("lost: %q %q", lost.reason, lost.text)
+	}
+	if armed := r.Arm(t.Context(), []int64{1}); len(armed) != 0 {
+		t.Fatal("armed without a database")
+	}
+}
+
+// A role that may only read, and whose settings would end the sessions, listens and arms like any other.
+func TestPoorRole(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t, nil) // roles are the whole cluster's
+	install(t, server.URL())
+	conn := connect(t, server.URL())
+	run(t, conn, `CREATE ROLE poor LOGIN PASSWORD 'x'`, `ALTER ROLE poor SET default_transaction_read_only = on`,
+		`ALTER ROLE poor SET statement_timeout = '100ms'`, `ALTER ROLE poor SET default_transaction_isolation = 'serializable'`,
+		`ALTER ROLE poor SET search_path = nowhere`)
+	r := start(t, server.URL(), func(c *listener.Config) {
+		c.Connect = func(ctx context.Context, role string) (*pgx.Conn, error) {
+			config, err := pgx.ParseConfig(server.URL())
+			if err != nil {
+				return nil, err
+			}
+			config.User, config.Password = "poor", "x"
+			return pgx.ConnectConfig(ctx, config)
+		}
+	})
+	r.Watched(true)
+	r.arm(t, 1)
+	r.wait(t, 0, "proof", is("proved"))
+}

@@ -52,7 +52,9 @@ type Listener struct {
 	events  chan func(Handler)
 	watched chan struct{} // wakes the arming session for the first ping
 
-	known string // the ring() function last seen, across connections; owned by the supervisor
+	// Kept across connections, and owned by whoever connects or arms, one after the other.
+	known string   // the ring() function last seen
+	older []string // virtual transactions that may still run the one before
 }
 
 // New returns a Listener; Run makes it work.

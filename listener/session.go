@@ -24,8 +24,7 @@ type session struct {
 
 	// Owned by connect, then by the arming goroutine.
 	slot      int
-	blocked   failure  // why nothing can be armed; zero where it can
-	older     []string // virtual transactions that may still run a replaced ring()
+	blocked   failure // why nothing can be armed; zero where it can
 	muted     bool
 	heldMute  bool      // passed through the mute key since the queue was last full
 	restUntil time.Time // no waiting for keys before

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -334,4 +336,41 @@ func TestArmKnowsWhatItHolds(t *testing.T) {
 		t.Fatalf("%d granted, %d refused: the test must see both", granted, refused)
 	}
 	t.Log(fmt.Sprintf("%d granted, %d refused", granted, refused))
+}
+
+// A dump carries the bell: tables ring with the same number where it is restored.
+func TestDumpAndRestore(t *testing.T) {
+	t.Parallel()
+	dump, err := exec.LookPath("pg_dump")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("pg_dump is not installed")
+	}
+	l := newLab(t)
+	run(t, l.writer, `CREATE TABLE a (v int); INSERT INTO a VALUES (1)`)
+	bell := l.watch(t, "a")
+	command := exec.CommandContext(t.Context(), dump, "--inserts", l.url)
+	command.Stderr = os.Stderr
+	script, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Newer pg_dumps write meta-commands for psql.
+	var lines []string
+	for line := range strings.Lines(string(script)) {
+		if !strings.HasPrefix(line, `\`) {
+			lines = append(lines, line)
+		}
+	}
+	copied := labOn(t, pgtest.New(t).URL)
+	run(t, copied.writer, strings.Join(lines, ""), `SET search_path = public`)
+	up(t, copied.url)
+	if again := copied.watch(t, "a"); again != bell {
+		t.Fatalf("bell %d became %d", bell, again)
+	}
+	copied.arm(t, bell)
+	run(t, copied.writer, `INSERT INTO a VALUES (2)`)
+	equal(t, "rings", copied.rings(t), []string{strconv.FormatInt(bell, 10)})
 }

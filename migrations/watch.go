@@ -54,11 +54,13 @@ func Watch(ctx context.Context, conn *pgx.Conn, patterns []string) ([]Table, err
 		if err != nil {
 			return errors.Join(append(failed, err)...)
 		}
-		tables = after.tables(func(r *relation) bool {
-			return slices.ContainsFunc(trees, func(tree []*relation) bool {
-				return slices.ContainsFunc(tree, func(m *relation) bool { return m.OID == r.OID })
-			})
-		})
+		meant := make(map[uint32]bool)
+		for _, tree := range trees {
+			for _, r := range tree {
+				meant[r.OID] = true
+			}
+		}
+		tables = after.tables(func(r *relation) bool { return meant[r.OID] })
 		return errors.Join(failed...)
 	})
 	if err != nil {
