@@ -154,7 +154,7 @@ func (h *Hub[S]) Subscribe(name, cursor string) *Subscription[S] {
 	s.index = len(t.subs)
 	t.subs = append(t.subs, s)
 	if t.live {
-		s.resolve()
+		s.place()
 	}
 	return s
 }

@@ -114,6 +114,21 @@ func TestResume(t *testing.T) {
 	})
 }
 
+func TestResumeAtTheRingsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := broadcast.New[int](broadcast.Config{RingFrames: 2})
+		h.Publish("a", with(epoch(1), "live"))
+		for n := 2; n <= 5; n++ {
+			h.Publish("a", step(n))
+		}
+		for from, words := range map[int]string{1: "=55 live", 2: "=55 live", 3: "+44 +55 live", 4: "+55 live"} {
+			s := h.Subscribe("a", cursor(from))
+			want(t, s, words)
+			s.Close()
+		}
+	})
+}
+
 // The position is that of Subscribe, whenever Next is called first.
 func TestPositionIsTakenAtSubscribe(t *testing.T) {
 	bubble(t, func(t *testing.T, h *hub) {

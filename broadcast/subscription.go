@@ -15,9 +15,9 @@ type Subscription[S any] struct {
 
 	// All below is guarded by the topic's mutex.
 	index  int    // in topic.subs
-	cursor string // of the state that the client has after what was handed out
-	epoch  uint64 // in which seq counts; 0 before the first state
-	seq    uint64
+	cursor string // what the client came with, until it has a place
+	placed bool   // seq counts
+	seq    uint64 // of the state that the client has after what was handed out
 	lost   bool   // needs the snapshot
 	owed   bool   // an answer was begun: its status is due
 	told   bool   // some status was handed out
@@ -74,10 +74,10 @@ func (s *Subscription[S]) signal() {
 	}
 }
 
-// resolve finds the client's cursor in the topic's present epoch.
-func (s *Subscription[S]) resolve() {
+// place finds the client's cursor in the topic, which has a state.
+func (s *Subscription[S]) place() {
 	seq, ok := s.topic.find(s.cursor)
-	s.epoch, s.seq, s.lost, s.owed = s.topic.epoch, seq, !ok, true
+	s.cursor, s.placed, s.seq, s.lost, s.owed = "", true, seq, !ok, true
 }
 
 // plan is one consistent cut of what is ready. What must be encoded has its
@@ -114,8 +114,8 @@ func (s *Subscription[S]) plan() (plan, error) {
 
 func (s *Subscription[S]) takeState(p *plan) (missed []*frame) {
 	t := s.topic
-	if s.epoch != t.epoch {
-		s.resolve()
+	if !s.placed {
+		s.place()
 	}
 	if s.lost || s.seq < t.base() || s.outweighed() {
 		p.shot, p.size = t.shot, &t.size
@@ -123,7 +123,7 @@ func (s *Subscription[S]) takeState(p *plan) (missed []*frame) {
 	} else {
 		missed = t.since(s.seq)
 	}
-	s.seq, s.cursor, s.lost = t.seq, t.cursor, false
+	s.seq, s.lost = t.seq, false
 	return missed
 }
 

@@ -12,15 +12,15 @@ type topic[S any] struct {
 	subs []*Subscription[S]
 	gone bool // out of the hub's map, or on its way
 
-	live   bool // there is a state
-	state  S
-	cursor string // of state
-	first  string // the cursor before ring[0], or of state when the ring is empty
-	shot   *snapshot
-	size   atomic.Int64 // bytes of the snapshot encoded last; 0: none was
+	live  bool // there is a state
+	state S
+	first string // the cursor before ring[0], or of state when the ring is empty
+	shot  *snapshot
+	size  atomic.Int64 // bytes of the snapshot encoded last; 0: none was
 
-	epoch uint64 // counts what breaks the ring: a new epoch, a drop
-	seq   uint64 // of the newest frame; ring[i] has seq-len(ring)+1+i
+	// seq is the newest state's; ring[i] leads to seq-len(ring)+1+i. It never
+	// goes back, so a position from before a new epoch is below its base.
+	seq   uint64
 	ring  []*frame
 	bytes int
 
@@ -117,7 +117,6 @@ func (t *topic[S]) publish(u Update[S], c Config) (news bool) {
 
 func (t *topic[S]) advance(u Update[S], c Config) {
 	if !t.live || u.Delta == nil {
-		t.epoch++
 		t.live = true
 		t.seq++
 		t.clearRing(u.Cursor)
@@ -132,7 +131,7 @@ func (t *topic[S]) advance(u Update[S], c Config) {
 			t.ring = t.ring[1:]
 		}
 	}
-	t.state, t.cursor = u.State, u.Cursor
+	t.state = u.State
 	t.shot = newSnapshot(u.Cursor, u.Snapshot)
 	if t.ready != nil {
 		close(t.ready)
@@ -148,9 +147,8 @@ func (t *topic[S]) clearRing(first string) {
 // one that it has seen.
 func (t *topic[S]) drop() {
 	var none S
-	t.live, t.state, t.cursor, t.shot, t.status = false, none, "", nil, nil
+	t.live, t.state, t.shot, t.status = false, none, nil, nil
 	t.size.Store(0)
-	t.epoch++
 	t.clearRing("")
 }
 
