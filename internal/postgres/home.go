@@ -96,47 +96,72 @@ func (h home) remove() error {
 	return err
 }
 
-// acquire takes the lock that a server and its supervisor hold while they live.
-// It waits for a server whose parent has died, since that is shutting down, and
-// answers ErrInUse at once where the parent lives.
-func (h home) acquire(ctx context.Context) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(h.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", h.dir, err)
-	}
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		free, err := lockFile(f)
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", h.dir, err)
-		}
-		if free {
-			break
-		}
-		owner := readPID(f)
-		if ctx.Err() != nil || time.Now().After(deadline) || owner != os.Getpid() && owner != 0 && alive(owner) {
-			f.Close()
-			return nil, fmt.Errorf("%w: %s belongs to process %d", ErrInUse, h.dir, owner)
-		}
-		if s := owner == os.Getpid(); s { // another server of this very process
-			f.Close()
-			return nil, fmt.Errorf("%w: %s belongs to this process", ErrInUse, h.dir)
-		}
-		pause(ctx, 50*time.Millisecond)
-	}
-	if err := writePID(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", h.dir, err)
-	}
-	return f, nil
+// locks of a directory. Both are kernel locks: they end with their processes.
+type locks struct {
+	owner  *os.File // ours alone: who holds it may start a server
+	server *os.File // inherited by the supervisor and the server: free when they are gone
 }
 
-func readPID(f *os.File) int {
+// acquire takes the locks. It waits for a server whose parent has died, since
+// that is shutting down, and answers ErrInUse at once where the parent lives.
+func (h home) acquire(ctx context.Context) (l locks, err error) {
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	var free bool
+	if l.owner, free, err = h.lock("owner"); err != nil {
+		return l, err
+	}
+	if !free {
+		return l, fmt.Errorf("%w: %s belongs to process %s", ErrInUse, h.dir, readPID(l.owner))
+	}
+	if err := writePID(l.owner); err != nil {
+		return l, fmt.Errorf("lock %s: %w", h.dir, err)
+	}
+	if l.server, free, err = h.lock("lock"); err != nil {
+		return l, err
+	}
+	for deadline := time.Now().Add(30 * time.Second); !free; pause(ctx, 20*time.Millisecond) {
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return l, fmt.Errorf("%w: %s has a server that does not end", ErrInUse, h.dir)
+		}
+		if free, err = lockFile(l.server); err != nil {
+			return l, fmt.Errorf("lock %s: %w", h.dir, err)
+		}
+	}
+	return l, nil
+}
+
+// lock opens one of the lock files and tries to lock it.
+func (h home) lock(name string) (*os.File, bool, error) {
+	f, err := os.OpenFile(filepath.Join(h.dir, name), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, false, fmt.Errorf("lock %s: %w", h.dir, err)
+	}
+	free, err := lockFile(f)
+	if err != nil {
+		f.Close()
+		return nil, false, fmt.Errorf("lock %s: %w", h.dir, err)
+	}
+	return f, free, nil
+}
+
+// close gives up our own copies.
+func (l locks) close() {
+	for _, f := range []*os.File{l.owner, l.server} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// readPID is for people: the lock itself says whether that process lives.
+func readPID(f *os.File) string {
 	b := make([]byte, 20)
-	n, _ := f.ReadAt(b, 0) // an empty file is one that is being written
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(b[:n])))
-	return pid
+	n, _ := f.ReadAt(b, 0) // empty while it is being written
+	return strings.TrimSpace(string(b[:n]))
 }
 
 func writePID(f *os.File) error {

@@ -84,6 +84,7 @@ type Server struct {
 	engine   engine
 	port     int
 	password string
+	owner    *os.File // the lock on the directory, held while the server is ours
 
 	mu  sync.Mutex
 	run *run // the newest, perhaps ended
@@ -135,11 +136,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (s *Server) begin(ctx context.Context) error {
-	lock, err := s.home.acquire(ctx)
+	locks, err := s.home.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // the supervisor holds its own copy by then
+	defer locks.server.Close() // the supervisor holds its own copy by then
+	s.owner = locks.owner
 	if s.password, err = s.home.password(); err != nil {
 		return err
 	}
@@ -154,7 +156,7 @@ func (s *Server) begin(ctx context.Context) error {
 	if err := s.engine.prepare(ctx, s); err != nil {
 		return err
 	}
-	if err := s.launch(ctx, lock); err != nil {
+	if err := s.launch(ctx, locks.server); err != nil {
 		return err
 	}
 	return s.setUp(ctx)
@@ -292,7 +294,13 @@ func (s *Server) Wait() error {
 // takes over ten seconds becomes an immediate one. The data stay, and Restart
 // brings the server back. Stopping a stopped server does nothing.
 func (s *Server) Stop(mode Mode) error {
+	if s.owner != nil {
+		defer s.owner.Close() // closing it twice does no harm
+	}
 	r := s.current()
+	if r == nil {
+		return nil // it never ran
+	}
 	r.stop(mode)
 	<-r.done
 	return r.err
@@ -303,25 +311,24 @@ func (s *Server) Restart(ctx context.Context, mode Mode) error {
 	if err := s.Stop(mode); err != nil && !errors.Is(err, errUnexpected) {
 		return err
 	}
-	lock, err := s.home.acquire(ctx)
+	locks, err := s.home.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
-	return s.launch(ctx, lock)
+	defer locks.server.Close()
+	s.owner = locks.owner
+	return s.launch(ctx, locks.server)
 }
 
 // Close stops the server fast and removes its directory if that is temporary.
 func (s *Server) Close() error {
-	var err error
-	if s.current() != nil {
-		mode := Fast
-		if s.home.temporary {
-			mode = Immediate
-		}
-		if err = s.Stop(mode); errors.Is(err, errUnexpected) {
-			err = nil // it had ended before; Wait has told
-		}
+	mode := Fast
+	if s.home.temporary {
+		mode = Immediate
+	}
+	err := s.Stop(mode)
+	if errors.Is(err, errUnexpected) {
+		err = nil // it had ended before; Wait has told
 	}
 	return errors.Join(err, s.home.remove())
 }

@@ -59,7 +59,7 @@ func startRun(s spec, lock *os.File) (*run, error) {
 	if flag.Lookup("test.run") != nil {
 		cmd.Args = append(cmd.Args, "-test.run=^$") // a test binary without the hook must not run its tests again
 	}
-	cmd.Env = append(os.Environ(), superviseEnv+"=1")
+	cmd.Env = append(os.Environ(), superviseEnv+"=1", "GORACE=atexit_sleep_ms=0") // the race detector would sleep for a second
 	cmd.Dir = os.TempDir()
 	detach(cmd, lock)
 	in, err := cmd.StdinPipe()
