@@ -174,6 +174,20 @@ func TestStatusIsOwed(t *testing.T) {
 	})
 }
 
+func TestStatusIsOwedToWhoWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		h.Publish("a", epoch(1))
+		s := h.Subscribe("a", "")
+		defer s.Close()
+		want(t, s, "=11")
+		var reader sync.WaitGroup
+		reader.Go(func() { want(t, s, "live") })
+		synctest.Wait()
+		h.Publish("a", update{Status: says("live"), Quiet: true})
+		reader.Wait()
+	})
+}
+
 func TestQuietStatus(t *testing.T) {
 	bubble(t, func(t *testing.T, h *hub) {
 		h.Publish("a", with(epoch(1), "live1"))
