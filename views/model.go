@@ -44,6 +44,7 @@ type Live struct {
 	Page   string  // canonical address: "/d/shop?status=paid"
 	Cursor string  // of the state that the page was rendered from; "" where there is none
 	Socket string  // URL path of the socket with base path, "/live"; "" where the page has none
+	SignIn string  // URL where a reader whose session ended goes; "" where there is no sign-in
 	At     string  // when the state was read, RFC 3339; "" where there is none
 	Clock  string  // the same for readers: "14:32:08"
 	Banner *Banner // shown before the browser's code runs: stale at first paint

@@ -36,7 +36,7 @@ export class LivePage {
       url: at.href, page: this.store.page, cursor: () => this.store.cursor,
       message: (m) => this.#receive(m),
       link: (l) => { this.store = linked(this.store, l); this.#say(); },
-      signin: () => location.reload(), // the server leads to its sign-in page
+      signin: () => { if (data.signin) location.assign(data.signin); },
     });
     this.socket.connect();
     this.#tick();
@@ -119,7 +119,7 @@ export class LivePage {
     if (document.hidden) return;
     write(one("[data-clock]"), clock(Date.now()).slice(0, 5));
     if (this.#paused || document.body.classList.contains("stale-data")) return; // what is old does not grow by itself
-    for (const v of this.#views) v.tick(Date.now() + this.store.ahead);
+    if (this.store.heard) for (const v of this.#views) v.tick(Date.now() + this.store.ahead);
   }
 }
 

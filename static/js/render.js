@@ -217,7 +217,9 @@ export class PanelView {
       const { state, head } = panelError(panel.error.code);
       node.dataset.state = state;
       write(problem && one("[data-head]", problem), head);
-      write(problem && one("[data-text]", problem), sentence(panel.error.message) + (has ? " These are its last rows." : ""));
+      const text = problem && one("[data-text]", problem), said = sentence(panel.error.message) + (has ? " These are its last rows." : "");
+      if (problem && text?.textContent?.trim() !== said) problem.querySelectorAll(".code, .copyable, .where").forEach((n) => n.remove()); // of an earlier one
+      write(text, said);
     } else node.dataset.state = this.tbody && !has && !this.raw ? "empty" : "";
     if (problem) problem.hidden = !panel.error;
     if (none) none.hidden = has || !!panel.error;

@@ -115,6 +115,7 @@ export class Socket {
         this.#say("stopped", 0);
         return;
       case "signin":
+        this.#why ||= "The session ended, or this page may not be watched from here.";
         this.#say("stopped", 0);
         this.#o.signin();
         return;

@@ -101,7 +101,7 @@ function reuse(old, next) {
 export function verdict(s, now, online) {
   const age = now - s.proven, { link, status } = s;
   if (s.refused) return refused(s.refused);
-  if (link.kind === "stopped") return { state: "offline", word: "Offline", note: "", banner: { kind: "bad", head: "The server ended this connection.", text: `${sentence(link.why)} Load the page again to go on.` } };
+  if (link.kind === "stopped") return { state: "offline", word: "Offline", note: "", banner: { kind: "bad", head: "The server ended this connection.", text: `${sentence(link.why)} Load the page again to go on.`.trim() } };
   if (link.kind !== "open" && !online) {
     return { state: "offline", word: "Offline", note: "no network", banner: { kind: "bad", head: `Offline since ${clock(s.proven)}.`, text: "This browser has no network. The page catches up by itself." } };
   }
