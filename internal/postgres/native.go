@@ -191,6 +191,8 @@ func (h home) removedAlone() string {
 
 func (n *native) address(s *Server) address { return address{host: s.home.socket, port: s.port} }
 
+func (n *native) discard(*Server) error { return nil }
+
 func (n *native) psql(s *Server, url string) string {
 	psql := "psql"
 	if _, err := exec.LookPath(psql); err != nil {

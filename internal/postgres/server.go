@@ -98,6 +98,8 @@ type engine interface {
 	spec(s *Server) spec
 	// address is where clients connect.
 	address(s *Server) address
+	// discard removes a temporary server's data outside of its directory.
+	discard(s *Server) error
 	// psql is the command line that opens a prompt.
 	psql(s *Server, url string) string
 }
@@ -329,6 +331,9 @@ func (s *Server) Close() error {
 	err := s.Stop(mode)
 	if errors.Is(err, errUnexpected) {
 		err = nil // it had ended before; Wait has told
+	}
+	if s.home.temporary {
+		err = errors.Join(err, s.engine.discard(s))
 	}
 	return errors.Join(err, s.home.remove())
 }
