@@ -100,13 +100,34 @@ func TestPingProves(t *testing.T) {
 	r.wait(t, from, "proof after six seconds", func(e event) bool {
 		return e.what == "proved" && e.at.After(after.Add(6*time.Second))
 	})
-	r.Watched(false)
-	from = r.len()
-	time.Sleep(6 * time.Second) // nothing to wait for: nobody watches, and nothing may happen
 	if n := r.count("lost", 0); n != 0 {
 		t.Fatalf("lost %d times while healthy", n)
 	}
-	if n := r.count("proved", from); n > 1 {
+}
+
+// While nobody watches there are no pings, and both sessions outlive the server's limit for silent ones.
+func TestUnwatchedSessionsLive(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	install(t, url)
+	r := start(t, url)
+	conn := connect(t, url)
+	const old = `
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'rowcast/%' AND backend_start < clock_timestamp() - interval '6 seconds'`
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		var n int
+		if err := conn.QueryRow(t.Context(), old).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n == 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d sessions have lived for six seconds, want 2", n)
+		}
+	}
+	if n := r.count("proved", 0); n != 0 {
 		t.Fatalf("%d pings while nobody watches", n)
 	}
 }

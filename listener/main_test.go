@@ -125,16 +125,26 @@ func start(t *testing.T, url string, change ...func(*listener.Config)) *running 
 // launch is start without the wait.
 func launch(t *testing.T, url string, change ...func(*listener.Config)) *running {
 	t.Helper()
+	return launchWith(t, url, newRecorder(), change...)
+}
+
+// launchWith is launch with a handler of the test's own; a recorder's events can be waited for.
+func launchWith(t *testing.T, url string, h listener.Handler, change ...func(*listener.Config)) *running {
+	t.Helper()
 	config := listener.Config{Connect: connector(url)}
 	for _, c := range change {
 		c(&config)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{Listener: listener.New(config), recorder: newRecorder()}
+	r := &running{Listener: listener.New(config)}
+	r.recorder, _ = h.(*recorder)
+	if m, ok := h.(*mirror); ok {
+		m.r = r
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = r.Run(ctx, r.recorder)
+		_ = r.Run(ctx, h)
 	}()
 	r.stop = sync.OnceFunc(func() {
 		cancel()
