@@ -5,13 +5,12 @@
 // (bell, slot); every writer's trigger tries to share it. A writer that gets the lock goes by silently, and
 // keeps it to the end of its transaction, so the grant waits for exactly those writers that did not ring.
 //
-//	            Arm: granted                        Rang
-//	unarmed ───────────────────▶ armed (generation n) ─────┐
-//	   ▲  ▲                         │         │            │
-//	   │  │      Disarm             │         │ Lost, Muted│
-//	   │  └──── releasing ◀─────────┘         ▼            │
-//	   │            ▲                      unarmed         │
-//	   └── freed ───┴──────────────────────────────────────┘
+//	           Arm, granted                  Rang
+//	unarmed ─────────────────▶ armed (n) ───────────────┐
+//	   ▲                        │     │                 ▼
+//	   │          Lost          │     └─ Disarm, ──▶ releasing
+//	   ├────────────────────────┘        Muted          │
+//	   └──────────────── key given back ────────────────┘
 //
 // # Guarantees
 //
