@@ -1,0 +1,170 @@
+// Package dashboard says what a page is: dashboards are read from YAML files,
+// table pages are made from the database's catalog. A page that leaves this
+// package is complete and checked: its queries have bind parameters in place
+// of variables, its address is canonical, its columns exist.
+//
+// A [Book] holds the dashboards of a folder and follows its changes; [Check]
+// lists every mistake in a folder with file, line and column.
+package dashboard
+
+import (
+	"strconv"
+	"time"
+)
+
+// Kind tells dashboards from table pages.
+type Kind string
+
+// The kinds of page, as the JSON API spells them.
+const (
+	Dashboard   Kind = "dashboard"
+	TableOfRows Kind = "table"
+)
+
+// Page is what one browser tab shows: a dashboard or a table, with the values
+// of its variables. It is made anew for every caller, who may keep it.
+type Page struct {
+	Address     string // canonical: "/d/shop?status=paid", "/t/public.orders"
+	Kind        Kind
+	Slug        string // of a dashboard: its file's name without .yaml
+	Title       string
+	Description string
+	TimeZone    string // IANA name, never ""
+	Variables   []Variable
+	Panels      []Panel
+	Table       *Table // of a table page
+	// Problem is set while the newest version of the dashboard's file is
+	// wrong; the page is then the last good one.
+	Problem *Problem
+}
+
+// Variable is one choice that a dashboard offers.
+type Variable struct {
+	Name    string
+	Label   string   // the name, where the file gives none
+	Value   string   // on this page
+	Default string   // what Value is where the address says nothing
+	Options []string // what may be chosen; empty: any text
+	// Fixed is set where Options come from the file, so that no other value is
+	// allowed. Options of a query are suggestions.
+	Fixed bool
+
+	query    string // the options' query, with no parameters
+	pos      Pos    // of the query
+	locate   locator
+	nullable bool // no default: an empty value is NULL
+}
+
+// arg is the variable's value as a bind parameter.
+func (v *Variable) arg() *string {
+	if v.nullable && v.Value == "" {
+		return nil
+	}
+	value := v.Value
+	return &value
+}
+
+// Panel is one query and how its result is shown.
+type Panel struct {
+	ID    string
+	Title string
+	Type  string // "table" or "stat"
+	// SQL is the query with $1, $2, … for the variables that it names, without
+	// a semicolon at its end.
+	SQL string
+	// Args are the values for $1, $2, …, in text format with no type: the query
+	// or the server's inference decides. nil is NULL.
+	Args    []*string
+	Limit   int      // rows at most, at least 1
+	Key     []string // columns that identify a row; empty: found from the result
+	Watch   []string // further tables that it depends on
+	Every   time.Duration
+	Clock   bool   // Every was set because the query names the clock
+	Width   int    // of 12 columns
+	Height  int    // grid rows; 0: as the content needs
+	Unit    string // of a stat
+	Columns map[string]Format
+	Pos     Pos    // where the query stands
+	Source  string // the query as it is written in the file
+	// Ordered is a hint: the query has an outermost ORDER BY, so the order of
+	// its rows means something.
+	Ordered bool
+
+	binds  []splice
+	locate locator
+}
+
+// Format is what a dashboard says about one column. The zero value lets name
+// and type decide.
+type Format struct {
+	Label    string            // head of the column
+	Unit     string            // "EUR"
+	Align    string            // "left", "right" or ""
+	Decimals *int              // fixed number of decimals
+	Time     string            // "relative", "absolute" or ""
+	Key      bool              // identifies a row: shown as it is
+	Colors   map[string]string // value to one of the names that [Colors] lists
+}
+
+// Colors are the names that a column's colors may use.
+func Colors() []string {
+	return []string{"amber", "blue", "brown", "gray", "green", "grey", "navy", "olive", "pink", "purple", "red", "teal"}
+}
+
+// Types are the panel types of this version.
+func Types() []string { return []string{"table", "stat"} }
+
+// later are the types of the file format that this version does not draw yet.
+func later() []string {
+	return []string{"line", "area", "bar", "donut", "gauge", "progress", "text"}
+}
+
+// Table is what the catalog says about a table page's relation.
+type Table struct {
+	Schema, Name string
+	RelKind      string // pg_class.relkind: "r", "p", "v", "m" or "f"
+	Columns      []TableColumn
+	RowsEstimate int64      // -1: not known
+	Sort         []SortTerm // how the rows are ordered; empty: as they are stored
+	DefaultSort  bool       // Sort is what the page chose, not what the address says
+	Live         bool       // the table has its bell
+}
+
+// TableColumn is a column that the role may read.
+type TableColumn struct {
+	Name       string
+	Type       string // as SQL writes it: "numeric(10,2)"
+	NotNull    bool
+	PrimaryKey bool
+	References string   // quoted name of the table that it points to, or ""
+	Enum       []string // labels, where the type is an enum
+	Sortable   bool
+}
+
+// SortTerm is one column that rows are ordered by.
+type SortTerm struct {
+	Column string
+	Desc   bool
+}
+
+// SortBy is the address of the same table page in another order; with no terms
+// it is the page's own order.
+func (t *Table) SortBy(terms ...SortTerm) string {
+	return tableAddress(t.Schema, t.Name, terms)
+}
+
+// Pos is a place in a file; line and column count from 1, columns in
+// characters. The zero value is no place.
+type Pos struct {
+	File         string
+	Line, Column int
+}
+
+// String is file:line:column, as editors and terminals understand it.
+func (p Pos) String() string {
+	s := p.File
+	if p.Line > 0 {
+		s += ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+	}
+	return s
+}
