@@ -99,30 +99,32 @@ export class PanelView {
     const gone = [...this.#rows.values()].filter((s) => !keys.has(s.row.key));
     const added = panel.rows.reduce((n, r) => n + (this.#rows.has(r.key) ? 0 : 1), 0);
     const glide = !first && !calm.matches && !document.hidden && added + gone.length <= SLIDES;
-    const before = glide ? this.#tops() : null;
+    const sight = this.#sight(), before = glide ? this.#tops(sight) : null;
     for (const s of gone) {
       this.#rows.delete(s.row.key);
       this.#leave(s.tr, glide && !!before?.has(s.tr));
     }
     let cursor = staying(tbody.firstElementChild);
-    for (const r of panel.rows) {
+    panel.rows.forEach((r, i) => {
+      const seen = i >= sight.from && i < sight.to;
       let s = this.#rows.get(r.key);
       if (!s) {
         s = { tr: this.#make(r, now), row: r };
         this.#rows.set(r.key, s);
-        fresh.push(s.tr);
+        if (seen) fresh.push(s.tr);
       } else if (s.row !== r) {
-        washes.push(...this.#patch(s.tr, s.row, r, now));
+        const touched = this.#patch(s.tr, s.row, r, now);
+        if (seen) washes.push(...touched);
         s.row = r;
       }
       if (s.tr === cursor) cursor = staying(cursor.nextElementSibling);
       else if (cursor && staying(cursor.nextElementSibling) === s.tr) cursor = staying(s.tr.nextElementSibling); // the row at the cursor goes elsewhere
       else tbody.insertBefore(s.tr, cursor);
-    }
+    });
     if (first) return;
     this.#wash(washes);
     if (before) this.#glide(before, fresh);
-    if (fresh.length <= SLIDES || panel.rows.length > fresh.length) mark(fresh, "fresh", FRESH);
+    if (fresh.length <= SLIDES) mark(fresh, "fresh", FRESH);
   }
 
   /** A row that goes fades where it stood, then those below close up. @param {HTMLTableRowElement} tr @param {boolean} slowly */
@@ -132,18 +134,26 @@ export class PanelView {
     tr.classList.add("leaving");
     tr.setAttribute("aria-hidden", "true");
     const end = () => {
-      const before = this.#tops();
+      const before = this.#tops(this.#sight());
       tr.remove();
       this.#glide(before, []);
     };
     tr.animate([{ opacity: 1 }, { opacity: 0 }], { duration: 140, fill: "forwards" }).finished.then(end, () => tr.remove());
   }
 
-  /** Where the rows in sight stand. @returns {Map<HTMLTableRowElement, number>} */
-  #tops() {
-    const tbody = /** @type {HTMLTableSectionElement} */ (this.tbody), scroll = tbody.closest(".scroll"), first = tbody.rows[0];
-    const from = scroll && first ? Math.max(0, Math.floor(scroll.scrollTop / (first.offsetHeight || 32)) - 2) : 0;
-    return new Map([...tbody.rows].slice(from, from + 60).map((tr) => [tr, tr.offsetTop]));
+  /** Which rows a reader sees, about: only these are worth an animation. @returns {{from: number, to: number}} */
+  #sight() {
+    const tbody = /** @type {HTMLTableSectionElement} */ (this.tbody), scroll = tbody.closest(".scroll"), tall = tbody.rows[0]?.offsetHeight || 32;
+    if (!scroll || scroll.scrollHeight <= scroll.clientHeight) return { from: 0, to: 60 };
+    const from = Math.max(0, Math.floor(scroll.scrollTop / tall) - 1);
+    return { from, to: from + Math.ceil(scroll.clientHeight / tall) + 2 };
+  }
+
+  /** Where the rows in sight stand. @param {{from: number, to: number}} sight @returns {Map<HTMLTableRowElement, number>} */
+  #tops({ from, to }) {
+    const { rows } = /** @type {HTMLTableSectionElement} */ (this.tbody), tops = new Map();
+    for (let i = from; i < Math.min(to, rows.length); i++) tops.set(rows[i], rows[i].offsetTop);
+    return tops;
   }
 
   /** The rows that stayed glide from where they stood (FLIP); new ones slide in. @param {Map<HTMLTableRowElement, number>} before @param {HTMLTableRowElement[]} fresh */
@@ -225,6 +235,7 @@ export class PanelView {
     if (none) none.hidden = has || !!panel.error;
     const cut = one("[data-cut]", node);
     if (cut) cut.hidden = !panel.truncated;
+    node.classList.toggle("many", panel.rows.length > 8);
     write(one("[data-shown]", node), String(panel.rows.length));
   }
 }
