@@ -14,10 +14,9 @@ import (
 // task is one page's part in a cycle. It holds copies, because the loop goes
 // on while the cycle reads.
 type task struct {
-	page    *page
-	epoch   string
-	ordered bool
-	items   []item
+	page  *page
+	epoch string
+	items []item
 }
 
 // item is one panel to read.
@@ -93,6 +92,11 @@ type result struct {
 func readTasks(ctx context.Context, s *session, tasks []task, r reading) *result {
 	res := &result{tasks: tasks, began: time.Now()}
 	r.queries = queriesOf(tasks)
+	for _, t := range tasks {
+		for _, it := range t.items {
+			r.watch = append(r.watch, it.def.Watch...)
+		}
+	}
 	res.snap, res.err = s.read(ctx, r)
 	res.ended, res.identity = time.Now(), s.identity
 	if res.err != nil || res.snap.torn() {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/live"
 )
 
@@ -274,6 +273,18 @@ CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p
 	v.until("through the leaf", func() bool { return v.cell("part", 0, 0) == "2" })
 }
 
+func TestATableNamedByWatchRingsToo(t *testing.T) {
+	b := start(t, accounts)
+	p := panel("clock", "SELECT clock_timestamp()")
+	p.Watch = []string{"b", "nonsense.nowhere"}
+	v := b.view(page("/d/x", p))
+	b.eventually("armed", armed, 1)
+	first := v.cell("clock", 0, 0)
+	v.until("the first", func() bool { first = v.cell("clock", 0, 0); return v.status.Status != nil && v.status.Status.State == "live" })
+	b.exec("UPDATE b SET v = 1")
+	v.until("the ring", func() bool { return v.cell("clock", 0, 0) != first })
+}
+
 func TestKeysThatBreakReplaceThePanelOnce(t *testing.T) {
 	b := start(t, accounts)
 	v := b.view(page("/d/x", panel("j", "SELECT a.id, x FROM a, generate_series(1, (SELECT v FROM b)) x ORDER BY x")))
@@ -311,5 +322,3 @@ func TestTablesFindsWhatADashboardReads(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
-
-var _ = dashboard.Page{}

@@ -91,6 +91,8 @@ WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'Ac
 FROM pg_catalog.pg_class c
 WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
 	WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted)`
+	// A name that is no table's watches nothing.
+	named    = `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)`
 	rollback = `ROLLBACK`
 	// A panel may have taken advisory locks; none of them outlives its cycle.
 	unlock   = `SELECT pg_catalog.pg_advisory_unlock_all()`
@@ -105,6 +107,7 @@ const firstUserOID = 16384
 type reading struct {
 	queries []query
 	locks   []string // quoted names to lock before the snapshot
+	watch   []string // tables that the pages depend on beyond what they read
 	// discover reads without parallel workers: their locks are not ours, so
 	// what they read would stay unknown.
 	discover bool
@@ -277,6 +280,9 @@ func (s *session) send(pipe *pgconn.Pipeline, r reading, queries []query) []step
 	pipe.SendFlushRequest()
 	run(locked, nil, otherStep, takeLocked)
 	run(standing, nil, otherStep, takeStanding)
+	for _, name := range r.watch {
+		run(named, [][]byte{[]byte(name)}, otherStep, takeNamed)
+	}
 	run(rollback, nil, otherStep, discard)
 	run(unlock, nil, otherStep, discard)
 	return steps
@@ -342,6 +348,18 @@ func takeStanding(rr *pgconn.ResultReader, snap *snapshot) error {
 				snap.relations[i].stands = string(v[2]) == "t"
 			}
 		}
+	}
+	_, err := rr.Close()
+	return err
+}
+
+func takeNamed(rr *pgconn.ResultReader, snap *snapshot) error {
+	for rr.NextRow() {
+		oid, err := strconv.ParseUint(string(rr.Values()[0]), 10, 32)
+		if err != nil {
+			return fmt.Errorf("parse oid: %w", err)
+		}
+		snap.relations = append(snap.relations, relation{oid: uint32(oid), kind: rr.Values()[1][0], stands: true})
 	}
 	_, err := rr.Close()
 	return err

@@ -40,6 +40,11 @@ const settings = `SELECT
 	pg_catalog.set_config('statement_timeout', $1, false),
 	pg_catalog.set_config('lock_timeout', $2, false)`
 
+// limits end a session whose client is frozen in the middle of an answer; a
+// server that does not know one of them goes without.
+const limits = `SELECT pg_catalog.set_config(name, $1, false) FROM pg_catalog.pg_settings
+WHERE name = 'tcp_user_timeout' OR name = 'transaction_timeout' AND $2::pg_catalog.bool`
+
 // identity tells one running server from another: after a restart, a
 // failover or a restore its answers cannot be compared with those before.
 const identity = `SELECT pg_catalog.concat_ws('/',
@@ -61,8 +66,11 @@ func (s *session) ensure(ctx context.Context) error {
 	ms := func(d time.Duration) string { return strconv.FormatInt(max(1, d.Milliseconds()), 10) }
 	set := conn.PgConn().ExecParams(ctx, settings,
 		[][]byte{[]byte(ms(s.cfg.StatementTimeout)), []byte(ms(s.cfg.LockTimeout))}, nil, nil, nil).Read()
+	// A page that opens may have many slow panels in one transaction yet.
+	lim := conn.PgConn().ExecParams(ctx, limits, [][]byte{[]byte(ms(s.cfg.StatementTimeout + 3*time.Second)),
+		strconv.AppendBool(nil, s.role != "open")}, nil, nil, nil).Read()
 	id := conn.PgConn().ExecParams(ctx, identity, nil, nil, nil, nil).Read()
-	if err := errors.Join(set.Err, id.Err); err != nil {
+	if err := errors.Join(set.Err, lim.Err, id.Err); err != nil {
 		_ = conn.Close(ctx)
 		return fmt.Errorf("prepare session: %w", err)
 	}

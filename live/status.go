@@ -7,6 +7,10 @@ import (
 	"github.com/rowcast/rowcast/delta"
 )
 
+// deafness is how long the doorbell may be away before a page whose rows can
+// be read goes by the clock.
+const deafness = 3 * time.Second
+
 // assess says what may be claimed of a page now. It never says "live" of a
 // page whose proof is older than proofLasts.
 func (e *Engine) assess(p *page, now time.Time) delta.Status {
@@ -44,8 +48,13 @@ func (e *Engine) clockwork(p *page) string {
 	if e.source.muted {
 		return "the notification queue is too full to rely on"
 	}
-	if len(p.bells) > 0 && e.source.listening {
+	switch {
+	case len(p.bells) == 0:
+		return ""
+	case e.source.listening:
 		return e.cfg.Bell.Unarmable()
+	case e.source.failures == 0 && time.Since(e.source.since) > deafness:
+		return e.source.message // rows are read, but nothing is heard
 	}
 	return ""
 }

@@ -58,7 +58,7 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 
 // serving is what demo adds to serve.
 type serving struct {
-	source  dashboard.Source             // dashboards that are not in a folder
+	source  fs.FS                        // dashboards that are not in a folder
 	demo    *web.Demo                    // the order form
 	started func(url string)             // called once the address is known
 	extra   []func(context.Context) error // run beside the server
@@ -89,7 +89,7 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	}
 	defer pool.Close()
 	book, err := dashboard.Open(ctx, dashboard.Config{
-		Dir: f.Dashboards, Source: with.source, DB: pool, TimeZone: f.TimeZone, Log: s.log,
+		Dir: f.Dashboards, FS: with.source, DB: pool, TimeZone: f.TimeZone, Log: s.log,
 	})
 	if err != nil {
 		return err
