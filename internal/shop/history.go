@@ -1,0 +1,195 @@
+package shop
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	customerCount = 360
+	historyDays   = 7
+	firstOrder    = 40_001
+)
+
+// history is the shop before it opens, as rows ready to be copied.
+type history struct {
+	customers, products, orders, lines [][]any
+	nextOrder                          int64
+}
+
+// imagine makes up customers, products, and the orders of the days before now.
+func imagine(r *rand.Rand, now time.Time) *history {
+	h := &history{nextOrder: firstOrder}
+	countries := h.people(r, now)
+	h.shelves(r)
+	hours := rhythm()
+	for at := now.Add(-historyDays * 24 * time.Hour).Truncate(time.Hour); at.Before(now); at = at.Add(time.Hour) {
+		busy := hours[at.UTC().Hour()]
+		if day := at.UTC().Weekday(); day == time.Sunday {
+			busy *= 0.7
+		}
+		for gap := time.Duration(0); ; {
+			gap += time.Duration(r.ExpFloat64() / busy * float64(time.Hour))
+			if gap >= time.Hour || !at.Add(gap).Before(now) {
+				break
+			}
+			h.order(r, countries, at.Add(gap), now)
+		}
+	}
+	return h
+}
+
+// people adds the customers and answers their countries.
+func (h *history) people(r *rand.Rand, now time.Time) []string {
+	first, last, where := firstNames(), lastNames(), places()
+	weights := make([]int, len(where))
+	for i, p := range where {
+		weights[i] = p.weight
+	}
+	// A customer's number picks two names, so that no pair comes twice.
+	pairs := r.Perm(len(first) * len(last))[:customerCount]
+	countries := make([]string, customerCount)
+	for i, pair := range pairs {
+		name := first[pair%len(first)] + " " + last[pair/len(first)]
+		home := where[weighted(r, weights)]
+		email := fmt.Sprintf("%s.%d@example.com", strings.ToLower(ascii(first[pair%len(first)])), 1000+i)
+		since := now.AddDate(0, 0, -historyDays-r.IntN(1500))
+		h.customers = append(h.customers, []any{int32(i + 1), name, email, home.city, home.country, since})
+		countries[i] = home.country
+	}
+	return countries
+}
+
+func (h *history) shelves(r *rand.Rand) {
+	for i, p := range catalog() {
+		stock := p.reorder + r.IntN(p.reorder*3)
+		if r.IntN(5) == 0 {
+			stock = p.reorder / 4 * r.IntN(4) // something is always short
+		}
+		h.products = append(h.products, []any{int32(i + 1), p.sku, p.name, p.category, money(p.cents), int32(stock), int32(p.reorder)})
+	}
+}
+
+func (h *history) order(r *rand.Rand, countries []string, at, now time.Time) {
+	id := h.nextOrder
+	h.nextOrder++
+	customer, goods := r.IntN(len(countries)), catalog()
+	var items, total int64
+	for i, w := range basket(r) {
+		price := goods[w.product-1].cents
+		h.lines = append(h.lines, []any{id, int16(i + 1), int32(w.product), int32(w.quantity), money(price)})
+		items += int64(w.quantity)
+		total += price * int64(w.quantity)
+	}
+	status, updated := progress(r, at, now)
+	h.orders = append(h.orders, []any{id, int32(customer + 1), status, channel(r), countries[customer], int32(items), money(total), at, updated})
+}
+
+// progress is how far an order of that age has come, and when it last moved.
+func progress(r *rand.Rand, at, now time.Time) (string, time.Time) {
+	age, luck := now.Sub(at), r.Float64()
+	moved := at.Add(time.Duration(r.Float64() * float64(min(age, 30*time.Hour))))
+	switch {
+	case luck < 0.035 && age > 5*time.Minute:
+		return "cancelled", moved
+	case age < 12*time.Minute && luck < 0.6, luck > 0.992:
+		return "pending", at
+	case age < 50*time.Minute:
+		return "paid", moved
+	case age < 3*time.Hour && luck < 0.7:
+		return "packed", moved
+	case age < 40*time.Hour:
+		return "shipped", moved
+	}
+	return "delivered", moved
+}
+
+// line is so many pieces of a product, by its number from 1.
+type line struct{ product, quantity int }
+
+// basket is what one customer buys: mostly one to three different things.
+func basket(r *rand.Rand) []line {
+	goods := catalog()
+	weights := make([]int, len(goods))
+	for i, p := range goods {
+		weights[i] = p.weight
+	}
+	n := 1 + int(math.Min(5, r.ExpFloat64()*1.4))
+	lines := make([]line, 0, n)
+	for range n {
+		i := weighted(r, weights)
+		weights[i] = 0 // each thing once
+		quantity := 1
+		if goods[i].cents < 2000 {
+			quantity += int(math.Min(5, r.ExpFloat64()*0.7))
+		}
+		lines = append(lines, line{i + 1, quantity})
+	}
+	return lines
+}
+
+func channel(r *rand.Rand) string {
+	return []string{"web", "app", "market", "phone"}[weighted(r, []int{56, 27, 13, 4})]
+}
+
+// weighted picks an index as often as its weight says.
+func weighted(r *rand.Rand, weights []int) int {
+	sum := 0
+	for _, w := range weights {
+		sum += w
+	}
+	at := r.IntN(sum)
+	for i, w := range weights {
+		if at < w {
+			return i
+		}
+		at -= w
+	}
+	return len(weights) - 1
+}
+
+// money is an amount as the text of a numeric.
+func money(cents int64) string { return fmt.Sprintf("%d.%02d", cents/100, cents%100) }
+
+func ascii(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r > 127 {
+			return 'e' // é and è are the only ones among the first names
+		}
+		return r
+	}, s)
+}
+
+// write copies everything into the empty tables.
+func (h *history) write(ctx context.Context, tx pgx.Tx) error {
+	for _, t := range []struct {
+		name    string
+		columns []string
+		rows    [][]any
+	}{
+		{"customers", []string{"id", "name", "email", "city", "country", "since"}, h.customers},
+		{"products", []string{"id", "sku", "name", "category", "price", "stock", "reorder_at"}, h.products},
+		{"orders", []string{"id", "customer_id", "status", "channel", "country", "items", "total", "placed_at", "updated_at"}, h.orders},
+		{"order_lines", []string{"order_id", "line", "product_id", "quantity", "price"}, h.lines},
+	} {
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{Schema, t.name}, t.columns, pgx.CopyFromRows(t.rows)); err != nil {
+			return fmt.Errorf("fill %s: %w", t.name, err)
+		}
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf(`
+		ALTER TABLE shop.customers ALTER COLUMN id RESTART WITH %d;
+		ALTER TABLE shop.products ALTER COLUMN id RESTART WITH %d;
+		ALTER TABLE shop.orders ALTER COLUMN id RESTART WITH %d;
+		ANALYZE shop.customers, shop.products, shop.orders, shop.order_lines`,
+		len(h.customers)+1, len(h.products)+1, h.nextOrder), pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		return fmt.Errorf("number what comes next: %w", err)
+	}
+	return nil
+}
