@@ -127,6 +127,7 @@ type TablePage struct {
 type Panel struct {
 	ID, Title string
 	Note      string // dim, beside the title: "newest 50", "every 60 s"
+	AsOf      string // time of day of the panel's own snapshot, where it has one (slow or timed): "14:29:52"; see [Clock]
 	Type      string // "table" or "stat"
 	Width     int    // of 12 columns; 0: 12
 	Height    int    // grid rows it spans; 0: 1

@@ -122,7 +122,7 @@ func shopPage() views.Dashboard {
 			panel("stock", "Low stock", "table", 4, []views.Field{{Name: "product", Type: "text"}, {Name: "on_hand", Type: "int4"}}, []string{"Ink 50 ml, Prussian blue", "3"}, []string{"Notebook A5 dotted, linen", "7"}, []string{"Fountain pen M, brass", "4"}, []string{"Letterpress cards, set of 8", "11"}),
 		}}
 	d.Panels[4].Note, d.Panels[4].Truncated, d.Panels[4].Height = "newest 50", true, 2
-	d.Panels[6].Note = "every 60 s"
+	d.Panels[6].Note, d.Panels[6].AsOf = "every 60 s", "14:31:30"
 	return d
 }
 

@@ -40,7 +40,7 @@ export class LiveControl {
       this.pill.hidden = state !== "paused" || !counts;
       write(one("span", this.pill), counts);
     }
-    this.#warn(v.banner);
+    if (v.state !== "snapshot") this.#warn(v.banner); // until then the server's own banner stands
     this.#tape?.draw(now);
   }
 

@@ -2,7 +2,7 @@
 // selection and focus stay where they are.
 import { apply } from "./delta.js";
 import { attribute, calm, el, one, write } from "./dom.js";
-import { ago, describe, format, panelError, sentence, stat } from "./format.js";
+import { ago, clock, describe, format, panelError, sentence, stat } from "./format.js";
 
 /**
  * @typedef {import("./delta.js").Panel} Panel
@@ -231,6 +231,7 @@ export class PanelView {
       if (problem && text?.textContent?.trim() !== said) problem.querySelectorAll(".code, .copyable, .where").forEach((n) => n.remove()); // of an earlier one
       write(text, said);
     } else node.dataset.state = this.tbody && !has && !this.raw ? "empty" : "";
+    if (panel.at) write(one("[data-panel-asof]", node), `as of ${clock(Date.parse(panel.at))}`);
     if (problem) problem.hidden = !panel.error;
     if (none) none.hidden = has || !!panel.error;
     const cut = one("[data-cut]", node);
