@@ -5,6 +5,8 @@
 // browser's static/js/format.js does (both are held to testdata/format.json), so a first paint and a later change look alike.
 package views
 
+//go:generate go tool -modfile=../tools/go.mod templ generate
+
 // Chrome is what every page has around its content.
 type Chrome struct {
 	Title    string      // of the document, without the product's name: "Shop"
