@@ -39,6 +39,7 @@ func TestNothingIsLeftAfterKill(t *testing.T) {
 				kill9(t, f.supervisor)
 			}
 			kill9(t, f.parent.Process.Pid)
+			_ = f.parent.Wait() // its lock is free once it is gone; it was killed, as it says
 			// The connection breaks when the server stops, and not before.
 			if _, err := conn.WaitForNotification(t.Context()); err == nil {
 				t.Error("the connection outlived the parent")
