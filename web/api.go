@@ -1,0 +1,118 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+)
+
+// firstRows bounds how long the API waits for a page's first state.
+const firstRows = 10 * time.Second
+
+// state opens a page and returns its newest state; it waits for the first one.
+// The page stays open for a while after it, by the grace of the feed.
+func (s *Server) state(ctx context.Context, page *dashboard.Page, wait time.Duration) (*delta.State, error) {
+	release := s.config.Feed.Open(page)
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return s.config.Hub.Latest(ctx, page.Address)
+}
+
+// serveSnapshot answers GET /api/v1/snapshot?page=….
+func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request) {
+	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	state, err := s.state(r.Context(), page, firstRows)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.writeBytes(w, r, http.StatusOK, "application/json", delta.EncodeSnapshot(state))
+}
+
+// apiPage is one entry of /api/v1/pages.
+type apiPage struct {
+	Address      string `json:"address"`
+	Kind         string `json:"kind"`
+	Title        string `json:"title"`
+	Live         *bool  `json:"live,omitempty"`
+	RowsEstimate *int64 `json:"rows_estimate,omitempty"`
+}
+
+// servePages answers GET /api/v1/pages.
+func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
+	index, err := s.index(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	pages := []apiPage{}
+	for _, d := range index.Dashboards {
+		pages = append(pages, apiPage{Address: d.Address, Kind: string(dashboard.Dashboard), Title: d.Title})
+	}
+	for _, t := range index.Tables {
+		p := apiPage{Address: t.Address, Kind: string(dashboard.TableOfRows), Title: t.Name, Live: &t.Live}
+		if t.RowsEstimate >= 0 {
+			p.RowsEstimate = &t.RowsEstimate
+		}
+		pages = append(pages, p)
+	}
+	s.writeJSON(w, r, http.StatusOK, map[string]any{"pages": pages})
+}
+
+func (s *Server) index(ctx context.Context) (dashboard.Index, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	return s.config.Pages.Index(ctx)
+}
+
+// serveHealth answers GET /healthz.
+func (s *Server) serveHealth(w http.ResponseWriter, r *http.Request) {
+	s.writeJSON(w, r, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// serveReady answers GET /readyz. A fault of the database is no reason to take
+// the server out, for it can say what is wrong; ?live=1 asks more strictly.
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
+	ready := s.config.Ready()
+	status, body := http.StatusOK, map[string]string{"status": "ok"}
+	switch {
+	case s.drain.Err() != nil:
+		status, body["status"] = http.StatusServiceUnavailable, "stopping"
+	case !ready.Ready:
+		status, body["status"] = http.StatusServiceUnavailable, "starting"
+	case ready.Degraded != "":
+		body["status"] = "degraded"
+		if live := r.URL.Query().Get("live"); live != "" && live != "0" {
+			status = http.StatusServiceUnavailable
+		}
+	}
+	if ready.Degraded != "" {
+		body["reason"] = ready.Degraded
+	}
+	s.writeJSON(w, r, status, body)
+}
+
+// serveDemo answers POST /demo/order: by 204 to the page's own code, by going
+// back to the front page to a form.
+func (s *Server) serveDemo(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), lookup)
+	defer cancel()
+	if err := s.config.Demo.Insert(ctx); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if strings.EqualFold(r.Header.Get("X-Rowcast"), "fetch") {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	http.Redirect(w, r, s.config.BasePath+"/", http.StatusSeeOther)
+}

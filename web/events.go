@@ -1,0 +1,149 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+)
+
+// find looks a page up by its address.
+func (s *Server) find(ctx context.Context, address string) (*dashboard.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	return s.config.Pages.Page(ctx, address)
+}
+
+// untilDrain returns a context that ends with ctx and when the server stops.
+func (s *Server) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(s.drain, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
+// events is one stream of server-sent events.
+type events struct {
+	w      http.ResponseWriter
+	server *Server
+	buf    bytes.Buffer
+	cancel context.CancelFunc
+}
+
+func (e *events) cut() { e.cancel() }
+
+// serveEvents answers GET /api/v1/events: the socket's messages, one way.
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	if !s.origins.allows(r) {
+		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not listen here"})
+		return
+	}
+	cursor := r.Header.Get("Last-Event-ID")
+	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
+	if err != nil {
+		if p := s.explain(r.Context(), err); cursor != "" && p.code == codeNotFound {
+			w.WriteHeader(http.StatusNoContent) // it was there once; do not come back
+			return
+		}
+		s.fail(w, r, err)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	e := &events{w: w, server: s, cancel: cancel}
+	let := s.admit(e)
+	if let == full {
+		s.fail(w, r, &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: "too many connections"})
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead || let == stopping {
+		if let == stopping {
+			e.goodbye()
+		} else {
+			s.dismiss(e)
+		}
+		return
+	}
+	defer s.dismiss(e)
+	if e.run(ctx, page, cursor) {
+		e.goodbye()
+	}
+}
+
+// run carries the page and reports whether it ended because the server stops.
+func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (drained bool) {
+	s := e.server
+	if http.NewResponseController(e.w).Flush() != nil {
+		return false
+	}
+	release := s.config.Feed.Open(page)
+	defer release()
+	st := s.listen(page.Address, cursor)
+	defer st.close()
+	both, cancel := s.untilDrain(ctx)
+	defer cancel()
+	for {
+		messages, err := st.next(both)
+		if err != nil {
+			return both.Err() != nil && ctx.Err() == nil
+		}
+		if e.send(messages) != nil {
+			return false
+		}
+	}
+}
+
+func (e *events) goodbye() {
+	retry := comeBack()
+	e.buf.WriteString("retry: " + strconv.FormatInt(retry.Milliseconds(), 10) + "\n\n")
+	_ = e.send([]broadcast.Message{{Data: delta.EncodeBye("restart", retry)}})
+}
+
+func (e *events) send(messages []broadcast.Message) error {
+	for _, m := range messages {
+		if m.Cursor != "" {
+			e.buf.WriteString("id: " + m.Cursor + "\n")
+		}
+		e.buf.WriteString("data: ")
+		e.buf.Write(m.Data)
+		e.buf.WriteString("\n\n")
+	}
+	defer e.release()
+	for b := e.buf.Bytes(); len(b) > 0; {
+		n := min(len(b), fragment)
+		if err := e.server.allow(e.w, n); err != nil {
+			return err
+		}
+		if _, err := e.w.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return http.NewResponseController(e.w).Flush()
+}
+
+// release keeps a large snapshot from being held for the stream's life.
+func (e *events) release() {
+	if e.buf.Cap() > fragment {
+		e.buf = bytes.Buffer{}
+		return
+	}
+	e.buf.Reset()
+}
+
+// allow gives the next size bytes of an answer their time.
+func (s *Server) allow(w http.ResponseWriter, size int) error {
+	pieces := 1 + size/fragment
+	return http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Duration(pieces) * s.config.Write))
+}

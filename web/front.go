@@ -1,0 +1,158 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/views"
+)
+
+// jumpList is what the palette offers, kept for a moment: every page carries it.
+type jumpList struct {
+	at     time.Time
+	groups []views.JumpGroup
+}
+
+// The palette's list is at most so old, so long, and waited for so long.
+const (
+	jumpFresh = 5 * time.Second
+	jumpMost  = 500
+	jumpWait  = time.Second
+)
+
+// jumps returns the last list where a new one cannot be had.
+func (s *Server) jumps(ctx context.Context) []views.JumpGroup {
+	last := s.jump.Load()
+	if last != nil && time.Since(last.at) < jumpFresh {
+		return last.groups
+	}
+	ctx, cancel := context.WithTimeout(ctx, jumpWait)
+	defer cancel()
+	index, err := s.config.Pages.Index(ctx)
+	if err != nil && last != nil {
+		s.jump.Store(&jumpList{time.Now(), last.groups})
+		return last.groups
+	}
+	groups := s.jumpGroups(index)
+	s.jump.Store(&jumpList{time.Now(), groups})
+	return groups
+}
+
+func (s *Server) jumpGroups(index dashboard.Index) []views.JumpGroup {
+	var groups []views.JumpGroup
+	add := func(title string, targets []views.JumpTarget) {
+		if len(targets) > 0 {
+			groups = append(groups, views.JumpGroup{Title: title, Targets: targets})
+		}
+	}
+	var boards, tables []views.JumpTarget
+	for _, d := range index.Dashboards {
+		boards = append(boards, views.JumpTarget{Text: d.Title, Href: s.href(d.Address), Icon: "layout-dashboard"})
+	}
+	for _, t := range index.Tables[:min(len(index.Tables), jumpMost)] {
+		note := views.Count(t.RowsEstimate, true)
+		if note != "" {
+			note += " rows"
+		}
+		tables = append(tables, views.JumpTarget{Text: t.Schema + "." + t.Name, Note: note, Href: s.href(t.Address), Icon: "table-2"})
+	}
+	add("Dashboards", boards)
+	add("Tables", tables)
+	return groups
+}
+
+func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
+	m := views.Index{Chrome: s.frame("All pages"), Title: s.config.Database, Demo: s.demo()}
+	m.Jump = s.jumpGroups(index)
+	if m.Title == "" {
+		m.Title = "All pages"
+	}
+	m.Sub = plural(len(index.Tables), "table")
+	if trouble != "" {
+		m.Sub = trouble
+	}
+	for _, d := range index.Dashboards {
+		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: s.href(d.Address), Problem: d.Problem})
+	}
+	live := 0
+	for _, t := range index.Tables {
+		if n := len(m.Schemas); n == 0 || m.Schemas[n-1].Name != t.Schema {
+			m.Schemas = append(m.Schemas, views.Schema{Name: t.Schema})
+		}
+		line := views.TableLine{Name: t.Name, Href: s.href(t.Address), State: "timed", Word: "by the clock",
+			Kind: relation(t.Kind), Rows: views.Count(t.RowsEstimate, true)}
+		if t.Live {
+			line.State, line.Word = "live", "live"
+			live++
+		}
+		last := &m.Schemas[len(m.Schemas)-1]
+		last.Tables = append(last.Tables, line)
+	}
+	if len(index.Tables) > 0 {
+		m.Counts = fmt.Sprintf("%d live, %d by the clock", live, len(index.Tables)-live)
+	}
+	return m
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// relation is a pg_class.relkind in words; an ordinary table needs none.
+func relation(kind string) string {
+	switch kind {
+	case "p":
+		return "partitioned"
+	case "v":
+		return "view"
+	case "m":
+		return "materialized view"
+	case "f":
+		return "foreign table"
+	}
+	return ""
+}
+
+// file is the URL of a panel's rows: the page's address with a file below it.
+func (s *Server) file(address, panel string) string {
+	path, query, found := strings.Cut(address, "?")
+	path += "/" + panel + ".csv"
+	if found {
+		path += "?" + query
+	}
+	return s.href(path)
+}
+
+// shellName is a table's name as it is typed after a command.
+func shellName(t *dashboard.Table) string {
+	name := identifier(t.Schema) + "." + identifier(t.Name)
+	for _, c := range name {
+		if c != '.' && c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+		}
+	}
+	return name
+}
+
+func identifier(name string) string {
+	for i, c := range name {
+		if c != '_' && (c < 'a' || c > 'z') && (i == 0 || c < '0' || c > '9') {
+			return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+		}
+	}
+	return name
+}
+
+// capital begins a sentence.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

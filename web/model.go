@@ -1,0 +1,238 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/static"
+	"github.com/rowcast/rowcast/views"
+)
+
+// paint is one page about to be rendered.
+type paint struct {
+	server *Server
+	page   *dashboard.Page
+	state  *delta.State   // nil: no rows yet
+	status *delta.Message // nil: nobody said
+	now    time.Time
+	zone   *time.Location
+	chrome views.Chrome
+}
+
+func (p *paint) dashboard() views.Dashboard {
+	m := views.Dashboard{
+		Chrome: p.chrome, Live: p.live(), Title: p.page.Title, Description: p.page.Description, Demo: p.server.demo(),
+	}
+	m.Place = []views.Crumb{{Text: p.page.Title, Href: p.server.href(p.page.Address)}}
+	for _, v := range p.page.Variables {
+		m.Variables = append(m.Variables, variable(v))
+	}
+	for i := range p.page.Panels {
+		m.Panels = append(m.Panels, p.panel(&p.page.Panels[i]))
+	}
+	if e := p.page.Problem; e != nil {
+		m.Problem = &views.Problem{Title: p.page.Title, Where: where(e), What: e.What, Hint: e.Hint, Excerpt: e.Excerpt}
+	}
+	return m
+}
+
+func where(e *dashboard.Problem) string {
+	return dashboard.Pos{File: e.File, Line: e.Line, Column: e.Column}.String()
+}
+
+func variable(v dashboard.Variable) views.Variable {
+	m := views.Variable{Name: v.Name, Label: v.Label, Value: v.Value}
+	found := false
+	for _, o := range v.Options {
+		found = found || o == v.Value
+		m.Options = append(m.Options, views.Option{Value: o, Selected: o == v.Value})
+	}
+	if len(m.Options) > 0 && !found { // a list shows its first option otherwise, which is not what the page shows
+		m.Options = append([]views.Option{{Value: v.Value, Selected: true}}, m.Options...)
+	}
+	return m
+}
+
+func (p *paint) table() views.TablePage {
+	t := p.page.Table
+	m := views.TablePage{
+		Chrome: p.chrome, Live: p.live(), Schema: t.Schema, Name: t.Name, Total: views.Count(t.RowsEstimate, true), Demo: p.server.demo(),
+	}
+	if m.Total != "" {
+		m.Total += " rows"
+	}
+	m.Place = []views.Crumb{{Quiet: t.Schema + ".", Text: t.Name, Href: p.server.href(p.page.Address)}}
+	if !t.Live && (t.RelKind == "r" || t.RelKind == "p") {
+		m.Watch = "rowcast watch " + shellName(t)
+	}
+	if len(p.page.Panels) > 0 {
+		m.Rows = p.panel(&p.page.Panels[0])
+		m.CSV = m.Rows.CSV
+		p.sortable(m.Rows.Columns)
+	}
+	return m
+}
+
+// sortable makes the heads lead to the other order. A click on the column that
+// the rows are in turns them round.
+func (p *paint) sortable(columns []views.Column) {
+	t := p.page.Table
+	can := map[string]bool{}
+	for _, c := range t.Columns {
+		can[c.Name] = c.Sortable
+	}
+	for i := range columns {
+		c := &columns[i]
+		if !can[c.Name] {
+			continue
+		}
+		next := dashboard.SortTerm{Column: c.Name}
+		if len(t.Sort) > 0 && t.Sort[0].Column == c.Name {
+			c.Sort = "ascending"
+			if t.Sort[0].Desc {
+				c.Sort = "descending"
+			}
+			next.Desc = !t.Sort[0].Desc
+		}
+		c.SortHref = p.server.href(t.SortBy(next))
+	}
+}
+
+func (p *paint) panel(def *dashboard.Panel) views.Panel {
+	m := views.Panel{
+		ID: def.ID, Title: def.Title, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
+		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.server.file(p.page.Address, def.ID),
+	}
+	if def.Every > 0 {
+		m.Note = "every " + def.Every.String()
+		if def.Every%time.Second == 0 {
+			m.Note = "every " + strconv.Itoa(int(def.Every/time.Second)) + " s"
+		}
+	}
+	for name, f := range def.Columns {
+		m.Formats[name] = views.Format(f)
+	}
+	var have *delta.Panel
+	if p.state != nil {
+		have = p.state.Panels[def.ID]
+	}
+	if have == nil {
+		return m // its place, without rows
+	}
+	if have.Columns != nil {
+		p.fill(&m, have)
+	}
+	m.Truncated = have.Truncated
+	if have.Err != nil {
+		m.SetError(have.Err.Code, have.Err.Message)
+	}
+	return m
+}
+
+func (p *paint) fill(m *views.Panel, have *delta.Panel) {
+	fields := make([]views.Field, len(have.Columns))
+	for i, c := range have.Columns {
+		fields[i] = views.Field{Name: c.Name, Type: c.Type, Format: m.Formats[c.Name]}
+	}
+	m.Columns = views.Describe(fields, m.Raw)
+	m.Rows = make([]views.Row, len(have.Rows))
+	for i, r := range have.Rows {
+		cells := make([]views.Cell, len(r.Cells))
+		for j, c := range r.Cells {
+			cells[j] = m.Columns[j].Cell(c.Text, c.Null, p.now)
+		}
+		m.Rows[i] = views.Row{Key: r.Key, Cells: cells}
+	}
+	if m.Type == "stat" {
+		m.Stat = views.NewStat(m.Columns, m.Rows, m.Unit)
+	}
+}
+
+func (p *paint) live() views.Live {
+	l := views.Live{Page: p.page.Address, Socket: p.server.config.BasePath + "/live"}
+	if p.state != nil {
+		l.Cursor = p.state.Cursor
+		l.At = p.state.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		l.Clock = views.Clock(p.state.At.In(p.zone))
+	}
+	l.Banner = p.banner()
+	return l
+}
+
+// banner says what is wrong, if anything is known to be.
+func (p *paint) banner() *views.Banner {
+	switch {
+	case p.status != nil && p.status.Status.State == "stale" && p.state == nil:
+		return &views.Banner{Kind: "warn", Head: "Not there yet.", Text: p.status.Status.Message}
+	case p.status != nil && p.status.Status.State == "stale":
+		s := p.status.Status
+		return &views.Banner{Kind: "warn", Head: "Stale since " + views.Clock(s.Since.In(p.zone)) + ".", Text: s.Message}
+	case p.state == nil:
+		return &views.Banner{Kind: "warn", Head: "Not there yet.", Text: "The first rows are being read."}
+	}
+	return nil
+}
+
+func (s *Server) demo() *views.Demo {
+	d := s.config.Demo
+	if d == nil {
+		return nil
+	}
+	label := d.Label
+	if label == "" {
+		label = "Insert an order"
+	}
+	return &views.Demo{Action: s.config.BasePath + "/demo/order", Label: label, Command: d.Command}
+}
+
+func (s *Server) href(address string) string { return s.config.BasePath + address }
+
+func (s *Server) notice(r *http.Request, p *problem) views.Notice {
+	n := views.Notice{Code: strconv.Itoa(p.status), Head: http.StatusText(p.status), Text: capital(p.message)}
+	switch p.code {
+	case codeNotFound:
+		n.Head = "There is no page at " + r.URL.Path
+	case codeForbidden:
+		n.Code, n.Icon, n.Head = "", "lock", "Not for this role"
+		if p.status == http.StatusForbidden && r.Method != http.MethodGet {
+			n.Head = "Not from here"
+		}
+	case codeUnavailable:
+		n.Code, n.Icon, n.Head, n.Retry = "", "unplug", "Not available now", 3
+	case codeInternal:
+		n.Head, n.Text = "Something went wrong here", "The server's log says more."
+	case codeBadRequest:
+		n.Head = "This address cannot be read"
+	}
+	n.Chrome = s.frame(n.Head)
+	if p.status == http.StatusNotFound || p.code == codeBadRequest {
+		n.Chrome = s.chrome(r.Context(), n.Head)
+	}
+	return n
+}
+
+// frame is the chrome without the list of pages.
+func (s *Server) frame(title string) views.Chrome {
+	base := s.config.BasePath
+	c := views.Chrome{Title: title, Base: base, Database: s.config.Database, Assets: views.Assets{
+		Script: base + static.Path(static.Entry), Font: base + static.Path("fonts/inter.woff2"),
+		Icons: base + static.Path("icons/sprite.svg"), Mark: base + static.Path("icons/mark.svg"),
+	}}
+	for _, p := range static.Styles() {
+		c.Assets.Styles = append(c.Assets.Styles, base+p)
+	}
+	for _, p := range static.Modules() {
+		c.Assets.Modules = append(c.Assets.Modules, base+p)
+	}
+	return c
+}
+
+func (s *Server) chrome(ctx context.Context, title string) views.Chrome {
+	c := s.frame(title)
+	c.Jump = s.jumps(ctx)
+	return c
+}

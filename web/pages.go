@@ -1,0 +1,85 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/views"
+)
+
+// serveIndex answers GET /.
+func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
+	index, err := s.index(r.Context())
+	if err != nil && len(index.Dashboards) == 0 {
+		s.fail(w, r, err)
+		return
+	}
+	trouble := ""
+	if err != nil { // the dashboards are known, the tables are not
+		trouble = s.explain(r.Context(), err).message
+	}
+	s.writePage(w, r, http.StatusOK, views.IndexPage(s.indexModel(index, trouble)))
+}
+
+// servePage answers GET /d/… and /t/…: the page with its data. The socket goes
+// on from the cursor that the page carries.
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	address := r.URL.EscapedPath()
+	if r.URL.RawQuery != "" {
+		address += "?" + r.URL.RawQuery
+	}
+	page, err := s.find(r.Context(), address)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	state, err := s.state(r.Context(), page, s.config.FirstPaint)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return // the reader left
+	}
+	p := s.paint(r, page, state)
+	if page.Table != nil {
+		s.writePage(w, r, http.StatusOK, views.TableView(p.table()))
+		return
+	}
+	s.writePage(w, r, http.StatusOK, views.DashboardPage(p.dashboard()))
+}
+
+// paint gathers what a page's models are made from. state is nil where the first
+// rows have not come yet.
+func (s *Server) paint(r *http.Request, page *dashboard.Page, state *delta.State) *paint {
+	p := &paint{server: s, page: page, state: state, now: time.Now(), zone: time.UTC, chrome: s.chrome(r.Context(), page.Title)}
+	if z, err := time.LoadLocation(page.TimeZone); err == nil {
+		p.zone = z
+	}
+	_, p.chrome.Kiosk = r.URL.Query()["kiosk"]
+	cursor := ""
+	if state != nil {
+		cursor = state.Cursor
+	}
+	if m, ok := s.newest(r.Context(), page.Address, cursor); ok {
+		p.status = &m
+	}
+	return p
+}
+
+// writePage renders into memory first, so that a fault becomes an error page and
+// not half a page.
+func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
+	var b bytes.Buffer
+	if err := page.Render(r.Context(), &b); err != nil {
+		if r.Context().Err() == nil {
+			s.log.Error("a page could not be rendered", "path", r.URL.Path, "error", err)
+		}
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	s.writeBytes(w, r, status, "text/html; charset=utf-8", b.Bytes())
+}

@@ -1,0 +1,125 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/views"
+)
+
+// The protocol's error codes, and "internal" for HTTP.
+const (
+	codeBadRequest   = "bad_request"
+	codeUnauthorized = "unauthorized"
+	codeForbidden    = "forbidden"
+	codeNotFound     = "not_found"
+	codeTooMany      = "too_many"
+	codeUnavailable  = "unavailable"
+	codeInternal     = "internal"
+)
+
+// problem is an error that whoever asked may see.
+type problem struct {
+	status        int
+	code, message string
+}
+
+func (p *problem) Error() string { return p.message }
+
+func notFound(r *http.Request) *problem {
+	return &problem{status: http.StatusNotFound, code: codeNotFound, message: "there is no page at " + r.URL.Path}
+}
+
+// explain turns any error into what may be told. What nobody may see is logged
+// here and told as an internal error.
+func (s *Server) explain(ctx context.Context, err error) *problem {
+	var p *problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var a *dashboard.AddressError
+	if errors.As(err, &a) {
+		return &problem{status: statusOf(a.Code), code: a.Code, message: a.Message}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the database does not answer"}
+	}
+	if !errors.Is(err, errInternal) && ctx.Err() == nil {
+		s.log.Error("a request failed", "error", err)
+	}
+	return &problem{status: http.StatusInternalServerError, code: codeInternal, message: "internal error"}
+}
+
+func statusOf(code string) int {
+	switch code {
+	case codeBadRequest:
+		return http.StatusBadRequest
+	case codeUnauthorized:
+		return http.StatusUnauthorized
+	case codeForbidden:
+		return http.StatusForbidden
+	case codeNotFound:
+		return http.StatusNotFound
+	case codeTooMany:
+		return http.StatusTooManyRequests
+	case codeUnavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// fail answers with an error: a page where a person is looking, else JSON.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.explain(r.Context(), err)
+	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "3")
+	}
+	if !wantsPage(r) {
+		var body struct {
+			Error struct {
+				Code    string `json:"code"`
+				Message string `json:"message"`
+			} `json:"error"`
+		}
+		body.Error.Code, body.Error.Message = p.code, p.message
+		s.writeJSON(w, r, p.status, body)
+		return
+	}
+	s.writePage(w, r, p.status, views.NoticePage(s.notice(r, p)))
+}
+
+// wantsPage tells a request that a person's browser shows.
+func wantsPage(r *http.Request) bool {
+	u := r.URL.Path
+	for _, prefix := range []string{"/api/", "/live", "/static/", "/healthz", "/readyz"} {
+		if strings.HasPrefix(u, prefix) {
+			return false
+		}
+	}
+	accept := r.Header.Get("Accept")
+	return strings.Contains(accept, "text/html") || accept == "" || strings.HasPrefix(u, "/d/") && !strings.Contains(accept, "json") ||
+		strings.HasPrefix(u, "/t/") && !strings.Contains(accept, "json")
+}
+
+func (s *Server) writeJSON(w http.ResponseWriter, r *http.Request, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // bodies are plain structs
+	}
+	s.writeBytes(w, r, status, "application/json", append(b, '\n'))
+}
+
+// writeBytes answers with a whole body. A client that left has nobody to tell.
+func (s *Server) writeBytes(w http.ResponseWriter, r *http.Request, status int, kind string, b []byte) {
+	w.Header().Set("Content-Type", kind)
+	_ = s.allow(w, len(b)) // servers of tests may not support deadlines
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b)
+	}
+}

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/gzhttp"
+
+	"github.com/rowcast/rowcast/static"
+)
+
+// policy lets a page load its own files and nothing else. No markup can be made
+// from text, not even by the page's own code.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// maxBody bounds what any request may carry.
+const maxBody = 64 << 10
+
+func (s *Server) routes() *http.ServeMux {
+	m := http.NewServeMux()
+	pack := func(h http.HandlerFunc) http.Handler { return gzhttp.GzipHandler(h) }
+	m.Handle("GET /{$}", pack(s.serveIndex))
+	m.Handle("GET /d/{dashboard}", pack(s.servePage))
+	m.Handle("GET /t/{table}", pack(s.servePage))
+	m.Handle("GET /d/{dashboard}/{file}", pack(s.serveRows))
+	m.Handle("GET /t/{table}/{file}", pack(s.serveRows))
+	m.HandleFunc("GET /live", s.serveSocket)
+	m.Handle("GET /api/v1/pages", pack(s.servePages))
+	m.Handle("GET /api/v1/snapshot", pack(s.serveSnapshot))
+	m.HandleFunc("GET /api/v1/events", s.serveEvents)
+	m.HandleFunc("GET /healthz", s.serveHealth)
+	m.HandleFunc("GET /readyz", s.serveReady)
+	m.Handle("GET /static/{file...}", static.Handler())
+	if s.config.Demo != nil {
+		m.HandleFunc("POST /demo/order", s.serveDemo)
+	}
+	return m
+}
+
+// guard stands before every route: headers, limits, and a net under panics.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch err := recover(); err {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(err)
+			default:
+				s.log.Error("a request panicked", "method", r.Method, "path", r.URL.Path, "panic", err, "stack", string(debug.Stack()))
+				s.fail(w, r, errInternal) // has no effect where the answer has begun
+			}
+		}()
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("Cache-Control", "no-store")
+		if r.Body != nil {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// route takes the base path off, refuses what is no route, and serves the rest.
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	r = s.withoutBase(r)
+	if health := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"; !health && !s.knowsHost(r.Host) {
+		s.fail(w, r, &problem{status: http.StatusMisdirectedRequest, code: codeForbidden,
+			message: "this server does not answer to that name"})
+		return
+	}
+	if err := s.cross.Check(r); err != nil {
+		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "the request comes from another site"})
+		return
+	}
+	if !clean(r.URL) {
+		s.fail(w, r, notFound(r))
+		return
+	}
+	if _, pattern := s.mux.Handler(r); pattern != "" {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		s.fail(w, r, &problem{status: http.StatusMethodNotAllowed, code: codeBadRequest, message: "only GET is answered here"})
+		return
+	}
+	s.fail(w, r, notFound(r))
+}
+
+// withoutBase also takes requests whose proxy has taken the base path off.
+func (s *Server) withoutBase(r *http.Request) *http.Request {
+	base := s.config.BasePath
+	rest, ok := strings.CutPrefix(r.URL.Path, base+"/")
+	if base == "" || !ok && r.URL.Path != base {
+		return r
+	}
+	u := *r.URL
+	u.Path, u.RawPath = "/"+rest, ""
+	if raw, ok := strings.CutPrefix(r.URL.RawPath, base+"/"); ok {
+		u.RawPath = "/" + raw
+	}
+	stripped := *r
+	stripped.URL = &u
+	return &stripped
+}
+
+// clean tells a path that is written in its shortest way. Others are not found
+// rather than redirected, so that nothing depends on who cleans a path first.
+func clean(u *url.URL) bool {
+	p := u.EscapedPath()
+	if p == "" || p[0] != '/' {
+		return false
+	}
+	c := path.Clean(p)
+	return c == p || c+"/" == p
+}
+
+func (s *Server) knowsHost(host string) bool {
+	return len(s.config.Hosts) == 0 || slices.ContainsFunc(s.config.Hosts, func(h string) bool {
+		return strings.EqualFold(h, hostname(host))
+	}) || s.origins.hasHost(host)
+}
+
+// hostname is a Host header without its port and brackets.
+func hostname(host string) string {
+	u := url.URL{Host: host}
+	return u.Hostname()
+}
+
+var errInternal = errors.New("internal error")

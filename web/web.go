@@ -1,0 +1,236 @@
+// Package web is the edge: it answers requests for pages with HTML, carries
+// each page's messages to its viewers over a WebSocket or as server-sent
+// events, and offers the same data as JSON and CSV. docs/protocol.md is the
+// contract that it keeps.
+//
+// It holds no rows of its own. A page is looked up in [Pages], kept alive with
+// [Feed], and heard through the hub; so a viewer costs a position in a ring, two
+// small goroutines and the message that is being written to it.
+//
+// What is sent to a viewer is bounded: every write has a deadline, a viewer that
+// reads slowly hears the newest state less often, and one that does not read is
+// closed. Nobody else notices.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+)
+
+// Subprotocol is the WebSocket subprotocol of protocol v1.
+const Subprotocol = "rowcast.v1"
+
+// Pages knows which pages there are. An address is a URL path and query without
+// the base path; an error that is a *dashboard.AddressError is told to whoever
+// asked, any other is logged.
+type Pages interface {
+	Page(ctx context.Context, address string) (*dashboard.Page, error)
+	Index(ctx context.Context) (dashboard.Index, error)
+}
+
+// Feed runs pages that somebody watches. release is called exactly once.
+type Feed interface {
+	Open(p *dashboard.Page) (release func())
+}
+
+// Readiness is what /readyz tells.
+type Readiness struct {
+	Ready    bool   // the dashboards are loaded and the database was reached once
+	Degraded string // why nothing is live at present, as a stale reason; "" when all is well
+}
+
+// Demo lets a viewer of the sample shop insert an order by hand.
+type Demo struct {
+	Insert  func(ctx context.Context) error
+	Label   string // of the button; "": "Insert an order"
+	Command string // a psql command that does the same; "" where there is none
+}
+
+// Config says what to serve. Pages, Feed and Hub are required.
+type Config struct {
+	Pages Pages
+	Feed  Feed
+	Hub   *broadcast.Hub[*delta.State]
+	Log   *slog.Logger // nil: slog.Default()
+
+	// Origins may open sockets besides the server's own host, each as
+	// "https://wall.example"; see [CheckOrigins].
+	Origins []string
+	// Hosts are the Host names (without port) that are answered; empty: any. A
+	// server that is reachable on loopback only should name its own, or a
+	// foreign page could reach it by rebinding its name. Health is always told.
+	Hosts    []string
+	BasePath string // that a proxy puts before every URL: "/live"; links carry it
+	Database string // name of the database, for people
+
+	Ready func() Readiness // nil: always ready
+	Demo  *Demo            // nil: no such button
+
+	MaxSockets int           // open sockets and event streams at most; 0: 20,000
+	Next       time.Duration // a viewer hears a status at the latest after this; 0: 5 s
+	FirstPaint time.Duration // how long a page waits for its first rows; 0: 3 s
+	Write      time.Duration // how long 64 KiB may take to be written; 0: 10 s
+	Ping       time.Duration // between pings of a socket; 0: 25 s
+	Pong       time.Duration // how long its answer may take; 0: 10 s
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d <= 0 {
+			*d = to
+		}
+	}
+	set(&c.Next, 5*time.Second)
+	set(&c.FirstPaint, 3*time.Second)
+	set(&c.Write, 10*time.Second)
+	set(&c.Ping, 25*time.Second)
+	set(&c.Pong, 10*time.Second)
+	if c.MaxSockets <= 0 {
+		c.MaxSockets = 20_000
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Ready == nil {
+		c.Ready = func() Readiness { return Readiness{Ready: true} }
+	}
+	c.BasePath = strings.TrimRight(c.BasePath, "/")
+	if c.BasePath != "" && c.BasePath[0] != '/' {
+		c.BasePath = "/" + c.BasePath
+	}
+	return c
+}
+
+// Server answers requests. Create it with [New]; it needs [Server.Drain] to stop.
+type Server struct {
+	config  Config
+	log     *slog.Logger
+	mux     *http.ServeMux
+	handler http.Handler
+	origins origins
+	cross   *http.CrossOriginProtection
+	jump    atomic.Pointer[jumpList]
+
+	stop     context.CancelFunc // ends draining's context
+	drain    context.Context    // ends when Drain begins
+
+	viewersMu sync.Mutex // guards all below
+	viewers   map[viewer]struct{}
+	stopping  bool
+	empty     chan struct{} // closed when stopping and the last viewer is gone
+}
+
+// viewer is one open socket or event stream. cut ends it without ceremony.
+type viewer interface{ cut() }
+
+// New returns a server. Origins that [CheckOrigins] refuses never match.
+func New(c Config) *Server {
+	c = c.withDefaults()
+	s := &Server{
+		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
+		viewers: make(map[viewer]struct{}), empty: make(chan struct{}),
+	}
+	s.drain, s.stop = context.WithCancel(context.Background())
+	for _, o := range c.Origins {
+		_ = s.cross.AddTrustedOrigin(o) // one that is malformed never matches
+	}
+	s.mux = s.routes()
+	s.handler = s.guard(http.HandlerFunc(s.route))
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// HTTPServer returns an http.Server for s whose limits fit it: headers are
+// bounded in time and size, and no deadline cuts a stream. Bodies are bounded
+// where they are read.
+func (s *Server) HTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+	}
+}
+
+// Drain says goodbye to every viewer and waits until all are gone; when ctx ends
+// first, it cuts the rest off. From its start /readyz is 503 and nobody new is
+// taken in. It may be called more than once.
+func (s *Server) Drain(ctx context.Context) {
+	s.viewersMu.Lock()
+	if !s.stopping {
+		s.stopping = true
+		s.stop()
+		if len(s.viewers) == 0 {
+			close(s.empty)
+		}
+	}
+	s.viewersMu.Unlock()
+	select {
+	case <-s.empty:
+		return
+	case <-ctx.Done():
+	}
+	s.viewersMu.Lock()
+	late := make([]viewer, 0, len(s.viewers))
+	for v := range s.viewers {
+		late = append(late, v)
+	}
+	s.viewersMu.Unlock()
+	for _, v := range late {
+		v.cut()
+	}
+	<-s.empty
+}
+
+// Viewers is how many sockets and event streams are open.
+func (s *Server) Viewers() int {
+	s.viewersMu.Lock()
+	defer s.viewersMu.Unlock()
+	return len(s.viewers)
+}
+
+// admission says whether a viewer was let in.
+type admission int
+
+const (
+	admitted admission = iota
+	full
+	stopping
+)
+
+// admit counts v in. One that is admitted must be dismissed.
+func (s *Server) admit(v viewer) admission {
+	s.viewersMu.Lock()
+	defer s.viewersMu.Unlock()
+	switch {
+	case s.stopping:
+		return stopping
+	case len(s.viewers) >= s.config.MaxSockets:
+		return full
+	}
+	s.viewers[v] = struct{}{}
+	return admitted
+}
+
+func (s *Server) dismiss(v viewer) {
+	s.viewersMu.Lock()
+	defer s.viewersMu.Unlock()
+	delete(s.viewers, v)
+	if s.stopping && len(s.viewers) == 0 {
+		close(s.empty)
+	}
+}
