@@ -917,7 +917,7 @@ func keySheet() templ.Component {
 			templ_7745c5c3_Var46 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "<dialog class=\"palette keys-sheet\" id=\"keys\" aria-labelledby=\"keys-h\"><h2 id=\"keys-h\">Keys</h2><dl><div><dt>Jump to a page</dt><dd><kbd>Ctrl</kbd><kbd>K</kbd></dd></div><div><dt>Pause or resume</dt><dd><kbd>Space</kbd></dd></div><div><dt>Find on this page</dt><dd><kbd>/</kbd></dd></div><div><dt>Light, dark, as the system</dt><dd><kbd>T</kbd></dd></div><div><dt>Open on a wall</dt><dd><kbd>W</kbd></dd></div><div><dt>This sheet</dt><dd><kbd>?</kbd></dd></div><div><dt>Close</dt><dd><kbd>Esc</kbd></dd></div></dl></dialog>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 73, "<dialog class=\"palette keys-sheet\" id=\"keys\" aria-labelledby=\"keys-h\"><h2 id=\"keys-h\">Keys</h2><dl><div><dt>Jump to a page</dt><dd><kbd>Ctrl</kbd><kbd>K</kbd></dd></div><div><dt>Pause or resume</dt><dd><kbd>Space</kbd></dd></div><div><dt>Find, on the page of all pages</dt><dd><kbd>/</kbd></dd></div><div><dt>Light, dark, as the system</dt><dd><kbd>T</kbd></dd></div><div><dt>Open on a wall</dt><dd><kbd>W</kbd></dd></div><div><dt>This sheet</dt><dd><kbd>?</kbd></dd></div><div><dt>Close</dt><dd><kbd>Esc</kbd></dd></div></dl></dialog>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

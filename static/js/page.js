@@ -9,7 +9,7 @@ import { linked, receive, start, verdict } from "./store.js";
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
-const FRAME = 16, RELOAD_PAUSE = 120_000;
+const FRAME = 16, LATE = 100, RELOAD_PAUSE = 120_000;
 const NOTHING = { added: 0, changed: 0, removed: 0 };
 
 export class LivePage {
@@ -84,13 +84,17 @@ export class LivePage {
     return true;
   }
 
-  /** Draws at once if nothing was drawn in this display frame, else with the next one; a hidden page is not in a hurry. */
+  /**
+   * Draws at once if nothing was drawn in this display frame, else with the next one. A hidden page has no display frames, and
+   * a busy one may wait long for one: then a timer draws.
+   */
   #schedule() {
     if (this.#waiting) return;
     if (!document.hidden && performance.now() - this.#drawn >= FRAME) return this.#draw();
     this.#waiting = true;
-    if (document.hidden) setTimeout(() => this.#draw(), 250);
-    else requestAnimationFrame(() => this.#draw());
+    const draw = () => { if (this.#waiting) this.#draw(); };
+    requestAnimationFrame(draw);
+    setTimeout(draw, LATE);
   }
 
   #draw() {
