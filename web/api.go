@@ -56,10 +56,10 @@ func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
 	}
 	pages := []apiPage{}
 	for _, d := range index.Dashboards {
-		pages = append(pages, apiPage{Address: d.Address, Kind: string(dashboard.Dashboard), Title: d.Title})
+		pages = append(pages, apiPage{Address: d.Address, Kind: string(dashboard.KindDashboard), Title: d.Title})
 	}
 	for _, t := range index.Tables {
-		p := apiPage{Address: t.Address, Kind: string(dashboard.TableOfRows), Title: t.Name, Live: &t.Live}
+		p := apiPage{Address: t.Address, Kind: string(dashboard.KindTable), Title: t.Name, Live: &t.Live}
 		if t.RowsEstimate >= 0 {
 			p.RowsEstimate = &t.RowsEstimate
 		}

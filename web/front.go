@@ -75,7 +75,7 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 		m.Sub = trouble
 	}
 	for _, d := range index.Dashboards {
-		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: s.href(d.Address), Problem: d.Problem})
+		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: s.href(d.Address), Problem: d.Problem != nil})
 	}
 	live := 0
 	for _, t := range index.Tables {
@@ -83,7 +83,7 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 			m.Schemas = append(m.Schemas, views.Schema{Name: t.Schema})
 		}
 		line := views.TableLine{Name: t.Name, Href: s.href(t.Address), State: "timed", Word: "by the clock",
-			Kind: relation(t.Kind), Rows: views.Count(t.RowsEstimate, true)}
+			Kind: relation(t.RelKind), Rows: views.Count(t.RowsEstimate, true)}
 		if t.Live {
 			line.State, line.Word = "live", "live"
 			live++

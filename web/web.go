@@ -121,8 +121,8 @@ type Server struct {
 	cross   *http.CrossOriginProtection
 	jump    atomic.Pointer[jumpList]
 
-	stop     context.CancelFunc // ends draining's context
-	drain    context.Context    // ends when Drain begins
+	stop  context.CancelFunc // ends draining's context
+	drain context.Context    // ends when Drain begins
 
 	viewersMu sync.Mutex // guards all below
 	viewers   map[viewer]struct{}

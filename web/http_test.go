@@ -1,0 +1,542 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/static"
+	"github.com/rowcast/rowcast/web"
+)
+
+func TestOrigins(t *testing.T) {
+	s := newSite(t, func(c *web.Config) {
+		c.Origins = []string{"https://wall.example", "http://10.0.0.5:8080", "HTTPS://Upper.Example:443", "*", "wall2.example", "https://ümlaut.example"}
+	})
+	for _, c := range []struct {
+		origin, host string
+		ok           bool
+	}{
+		{"", "dash.example", true},
+		{"http://dash.example", "dash.example", true},
+		{"https://dash.example", "dash.example", true},
+		{"https://DASH.example", "dash.EXAMPLE", true},
+		{"http://dash.example:80", "dash.example", true},
+		{"https://dash.example", "dash.example:443", true},
+		{"http://dash.example:8080", "dash.example:8080", true},
+		{"http://[::1]:8080", "[::1]:8080", true},
+		{"https://wall.example", "dash.example", true},
+		{"https://wall.example:443", "dash.example", true},
+		{"http://10.0.0.5:8080", "dash.example", true},
+		{"https://upper.example", "dash.example", true},
+		{"null", "dash.example", false},
+		{"http://wall.example", "dash.example", false},
+		{"https://wall.example:8443", "dash.example", false},
+		{"http://10.0.0.5", "dash.example", false},
+		{"https://wall.example.evil.test", "dash.example", false},
+		{"https://evilwall.example", "dash.example", false},
+		{"https://sub.wall.example", "dash.example", false},
+		{"https://wall2.example", "dash.example", false},
+		{"http://dash.example:8081", "dash.example:8080", false},
+		{"http://dash.example:8080", "dash.example", false},
+		{"http://dash.example.", "dash.example", false},
+		{"http://dash.example/", "dash.example", false},
+		{"http://user@dash.example", "dash.example", false},
+		{"ftp://dash.example", "dash.example", false},
+		{"file://", "dash.example", false},
+		{"http://", "dash.example", false},
+		{"https://xn--dsh-8na.example", "dash.example", false},
+		{"https://dàsh.example", "dash.example", false},
+		{"http://dash.example http://evil.test", "dash.example", false},
+		{"*", "dash.example", false},
+	} {
+		opts := &websocket.DialOptions{Host: c.host, HTTPHeader: http.Header{}}
+		if c.origin != "" {
+			opts.HTTPHeader.Set("Origin", c.origin)
+		}
+		conn, resp, err := websocket.Dial(t.Context(), s.url("/live"), opts)
+		if err == nil {
+			_ = conn.CloseNow()
+		}
+		if (err == nil) != c.ok || err != nil && resp.StatusCode != http.StatusForbidden {
+			t.Errorf("origin %q on host %q: %v", c.origin, c.host, err)
+		}
+		resp, _ = s.ask("HEAD", "/api/v1/events"+query("/d/shop"), "Origin", c.origin, "Host", c.host)
+		if want := map[bool]int{true: 200, false: 403}[c.ok]; c.origin != "" && resp.StatusCode != want {
+			t.Errorf("events: origin %q on host %q: %d", c.origin, c.host, resp.StatusCode)
+		}
+	}
+	r := httptest.NewRequest("GET", "/live", nil)
+	r.Header["Origin"] = []string{"http://example.com", "http://example.com"}
+	w := httptest.NewRecorder()
+	if s.ServeHTTP(w, r); w.Code != http.StatusForbidden {
+		t.Errorf("two origins: %d", w.Code)
+	}
+	if resp, _ := s.ask("GET", "/api/v1/events"+query("/d/shop"), "Sec-Fetch-Site", "cross-site"); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("cross-site events: %d", resp.StatusCode)
+	}
+}
+
+func TestCheckOrigins(t *testing.T) {
+	if err := web.CheckOrigins([]string{"https://wall.example", "http://localhost:3000"}); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"", "*", "wall.example", "https://*.example", "https://wall.example/", "https://wall.example:", "ws://wall.example", "https://ümlaut.example"} {
+		if web.CheckOrigins([]string{bad}) == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+func TestHosts(t *testing.T) {
+	s := newSite(t, func(c *web.Config) {
+		c.Hosts = []string{"localhost", "127.0.0.1", "::1"}
+		c.Origins = []string{"https://wall.example"}
+	})
+	s.begin("/d/shop", "a")
+	for host, want := range map[string]int{"localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200, "LOCALHOST": 200, "wall.example": 200,
+		"rebound.evil.test": 421, "rebound.evil.test:8080": 421, "localhost.evil.test": 421} {
+		if resp, _ := s.ask("GET", "/d/shop", "Host", host); resp.StatusCode != want {
+			t.Errorf("%s: %d", host, resp.StatusCode)
+		}
+		if resp, _ := s.ask("GET", "/healthz", "Host", host); resp.StatusCode != 200 {
+			t.Errorf("%s: healthz is %d", host, resp.StatusCode)
+		}
+	}
+}
+
+// Every route carries the headers, whatever it answers.
+func TestHeadersOnEveryRoute(t *testing.T) {
+	s := newSite(t, func(c *web.Config) {
+		c.Demo = &web.Demo{Insert: func(context.Context) error { return nil }}
+	})
+	s.begin("/d/shop", "a")
+	s.begin("/t/public.orders", "a")
+	for route, want := range map[string]int{
+		"GET /":                                        200,
+		"GET /d/shop":                                  200,
+		"HEAD /d/shop":                                 200,
+		"GET /t/public.orders?sort=-id":                200,
+		"GET /d/shop/latest.csv":                       200,
+		"GET /d/shop/latest.json":                      200,
+		"GET /t/public.orders/rows.csv":                200,
+		"GET /live":                                    426,
+		"GET /api/v1/pages":                            200,
+		"GET /api/v1/snapshot" + query("/d/shop"):      200,
+		"HEAD /api/v1/events" + query("/d/shop"):       200,
+		"GET /healthz":                                 200,
+		"GET /readyz":                                  200,
+		"GET " + static.Path(static.Entry):             200,
+		"GET /static/0000/js/main.js":                  404,
+		"POST /demo/order":                             303,
+		"GET /demo/order":                              404,
+		"POST /d/shop":                                 405,
+		"DELETE /api/v1/pages":                         405,
+		"GET /d/shpo":                                  404,
+		"GET /t/hr.salaries":                           403,
+		"GET /d/panic":                                 500,
+		"GET /d/shop/":                                 404,
+		"GET /d/shop/latest.xml":                       404,
+		"GET /d/shop/other.csv":                        404,
+		"GET //d/shop":                                 404,
+		"GET /d//shop":                                 404,
+		"GET /x/../d/shop":                             404,
+		"GET /d/./shop":                                404,
+		"GET /d/%2e%2e/shop":                           404,
+		"GET /d/..%2fshop":                             404,
+		"GET /nothing":                                 404,
+		"GET /api/v1/snapshot" + query("/d/shpo"):      404,
+		"GET /api/v1/snapshot":                         404,
+		"GET /api/v1/events" + query("/d/shpo"):        404,
+		"GET /api/v1/events" + query("/t/hr.salaries"): 403,
+		"GET /api/v2/pages":                            404,
+	} {
+		method, target, _ := strings.Cut(route, " ")
+		resp, body := s.ask(method, target)
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", route, resp.StatusCode, want)
+		}
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
+				"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		} {
+			if got := resp.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", route, name, got)
+			}
+		}
+		for _, insecure := range []string{"Access-Control-Allow-Origin", "Set-Cookie", "Server"} {
+			if resp.Header.Get(insecure) != "" {
+				t.Errorf("%s has %s", route, insecure)
+			}
+		}
+		if resp.StatusCode >= 400 && strings.HasPrefix(target, "/api/") {
+			var e struct {
+				Error struct{ Code, Message string }
+			}
+			if json.Unmarshal([]byte(body), &e) != nil || e.Error.Code == "" || e.Error.Message == "" {
+				t.Errorf("%s: error %s", route, body)
+			}
+		}
+		if strings.Contains(body, " style=") || strings.Contains(body, "<script>") || strings.Contains(body, " onclick") {
+			t.Errorf("%s has inline style or code", route)
+		}
+	}
+	if !strings.Contains(s.logs.String(), "a request panicked") {
+		t.Error("the panic is not in the log")
+	}
+}
+
+func TestPageIsRenderedWithItsData(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "Aiko <b>Tanabe</b>", "\u2028")
+	resp, body := s.ask("GET", "/d/shop?utm_source=x")
+	if resp.Header.Get("Content-Type") != "text/html; charset=utf-8" || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("header %v", resp.Header)
+	}
+	for _, part := range []string{`data-page="/d/shop"`, `data-cursor="e:1"`, `data-live="/live"`, "Aiko &lt;b&gt;Tanabe", static.Path(static.Entry)} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the page lacks %s", part)
+		}
+	}
+	s.until("released", func() bool { return s.watchers("/d/shop") == 0 })
+}
+
+func TestPageWithoutRowsSaysSo(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.FirstPaint = 10 * time.Millisecond })
+	_, body := s.ask("GET", "/d/shop")
+	if !strings.Contains(body, "The first rows are being read.") || !strings.Contains(body, `data-cursor=""`) {
+		t.Errorf("the page says %s", body)
+	}
+	s.hub.Publish("/d/shop", broadcast.Update[*delta.State]{Status: func(now time.Time) []byte {
+		return delta.EncodeStatus(delta.Status{Page: "/d/shop", State: "stale", Since: now, Reason: "database_unreachable", Message: "the database does not answer"}, now)
+	}})
+	if _, body = s.ask("GET", "/d/shop"); !strings.Contains(body, "the database does not answer") {
+		t.Errorf("the page says %s", body)
+	}
+}
+
+func TestNamesThatNeedEscapes(t *testing.T) {
+	s := newSite(t)
+	for _, address := range []string{"/t/public.%22Order%22", "/t/public.%22orders.csv%22", "/t/public.%22a%2Fb%22", "/t/public.%22%3F%23%25%22", "/t/public.%22%E2%82%AC%22", "/t/public.%22..%22"} {
+		s.add(address, "rows").Table = &dashboard.Table{Schema: "public", Name: "x", RelKind: "r"}
+		s.begin(address, "a row")
+		if resp, body := s.ask("GET", address); resp.StatusCode != 200 || !strings.Contains(body, "a row") {
+			t.Errorf("%s: %d", address, resp.StatusCode)
+		}
+		if resp, body := s.ask("GET", address+"/rows.csv"); resp.StatusCode != 200 || body != "name\r\na row\r\n" {
+			t.Errorf("%s: %d %q", address, resp.StatusCode, body)
+		}
+		if resp, body := s.ask("GET", "/api/v1/snapshot"+query(address)); resp.StatusCode != 200 || !strings.Contains(body, "a row") {
+			t.Errorf("%s: %d %q", address, resp.StatusCode, body)
+		}
+	}
+}
+
+func TestBasePath(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.BasePath = "/live/" })
+	s.begin("/d/shop", "a")
+	for _, path := range []string{"/live/d/shop", "/d/shop"} { // a proxy may take the base path off
+		resp, body := s.ask("GET", path)
+		if resp.StatusCode != 200 {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+		for _, part := range []string{`data-page="/d/shop"`, `data-live="/live/live"`, `"/live/static/`, `href="/live/d/shop"`, `href="/live/"`} {
+			if !strings.Contains(body, part) {
+				t.Errorf("%s lacks %s", path, part)
+			}
+		}
+		if strings.Contains(body, `"/static/`) || strings.Contains(body, `href="/d/`) {
+			t.Errorf("%s has a link without the base path", path)
+		}
+	}
+	if resp, _ := s.ask("GET", "/live/d/%22x%22/y.csv"); resp.StatusCode != 404 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	conn, _, err := websocket.Dial(t.Context(), s.url("/live/live"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.CloseNow()
+}
+
+func TestSnapshotIsTheSocketsMessage(t *testing.T) {
+	s := newSite(t)
+	want := s.begin("/d/shop", "a", "b")
+	resp, body := s.ask("GET", "/api/v1/snapshot"+query("/d/shop"))
+	m, err := delta.Decode([]byte(body))
+	if err != nil || !m.State.Equal(want) || resp.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%s, %v", body, err)
+	}
+}
+
+func TestPages(t *testing.T) {
+	s := newSite(t)
+	_, body := s.ask("GET", "/api/v1/pages")
+	want := `{"pages":[{"address":"/d/shop","kind":"dashboard","title":"Shop"},` +
+		`{"address":"/t/public.orders","kind":"table","title":"orders","live":true,"rows_estimate":2100000}]}`
+	if strings.TrimSpace(body) != want {
+		t.Errorf("got %s", body)
+	}
+}
+
+func TestErrorsTellWhatMayBeTold(t *testing.T) {
+	s := newSite(t)
+	_, body := s.ask("GET", "/api/v1/snapshot"+query("/d/shpo"))
+	if strings.TrimSpace(body) != `{"error":{"code":"not_found","message":"no page \"/d/shpo\""}}` {
+		t.Errorf("got %s", body)
+	}
+	s.mu.Lock()
+	s.fault = errors.New("password of db-1 is wrong")
+	s.mu.Unlock()
+	resp, body := s.ask("GET", "/api/v1/snapshot"+query("/d/shop"))
+	if resp.StatusCode != 500 || strings.TrimSpace(body) != `{"error":{"code":"internal","message":"internal error"}}` {
+		t.Errorf("got %d %s", resp.StatusCode, body)
+	}
+	if resp, body = s.ask("GET", "/d/shop", "Accept", "text/html"); resp.StatusCode != 500 || strings.Contains(body, "db-1") {
+		t.Errorf("got %d %s", resp.StatusCode, body)
+	}
+	if !strings.Contains(s.logs.String(), "db-1") {
+		t.Error("the fault is not in the log")
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	ready := web.Readiness{}
+	s := newSite(t, func(c *web.Config) { c.Ready = func() web.Readiness { return ready } })
+	for _, c := range []struct {
+		ready web.Readiness
+		path  string
+		code  int
+		says  string
+	}{
+		{web.Readiness{}, "/readyz", 503, `{"status":"starting"}`},
+		{web.Readiness{Ready: true}, "/readyz", 200, `{"status":"ok"}`},
+		{web.Readiness{Ready: true}, "/readyz?live=1", 200, `{"status":"ok"}`},
+		{web.Readiness{Ready: true, Degraded: "database_unreachable"}, "/readyz", 200, `{"reason":"database_unreachable","status":"degraded"}`},
+		{web.Readiness{Ready: true, Degraded: "database_unreachable"}, "/readyz?live=1", 503, `{"reason":"database_unreachable","status":"degraded"}`},
+		{web.Readiness{}, "/healthz", 200, `{"status":"ok"}`},
+	} {
+		ready = c.ready
+		if resp, body := s.ask("GET", c.path); resp.StatusCode != c.code || strings.TrimSpace(body) != c.says {
+			t.Errorf("%+v %s: %d %s", c.ready, c.path, resp.StatusCode, body)
+		}
+	}
+}
+
+func TestDemoButton(t *testing.T) {
+	inserted, fault := 0, error(nil)
+	s := newSite(t, func(c *web.Config) {
+		c.Demo = &web.Demo{Insert: func(context.Context) error { inserted++; return fault }}
+	})
+	if resp, _ := s.ask("POST", "/demo/order"); resp.StatusCode != 303 || resp.Header.Get("Location") != "/" {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	if resp, _ := s.ask("POST", "/demo/order", "X-Rowcast", "fetch", "Sec-Fetch-Site", "same-origin"); resp.StatusCode != 204 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	for _, foreign := range [][]string{{"Origin", "https://evil.test"}, {"Origin", "null"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}} {
+		if resp, _ := s.ask("POST", "/demo/order", foreign...); resp.StatusCode != 403 {
+			t.Errorf("%v: %d", foreign, resp.StatusCode)
+		}
+	}
+	if inserted != 2 {
+		t.Errorf("inserted %d orders", inserted)
+	}
+	fault = errors.New("no")
+	if resp, _ := s.ask("POST", "/demo/order"); resp.StatusCode != 500 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	plain := newSite(t)
+	if resp, _ := plain.ask("POST", "/demo/order"); resp.StatusCode != 405 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+}
+
+func TestCompressed(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", strings.Repeat("x", 5000))
+	for path, packed := range map[string]bool{"/d/shop": true, "/api/v1/snapshot" + query("/d/shop"): true, "/healthz": false} {
+		if resp, _ := s.ask("GET", path, "Accept-Encoding", "gzip"); (resp.Header.Get("Content-Encoding") == "gzip") != packed {
+			t.Errorf("%s: encoding %q", path, resp.Header.Get("Content-Encoding"))
+		}
+	}
+}
+
+func export() *delta.State {
+	cell := func(s string) delta.Cell { return delta.Cell{Text: s} }
+	p := &delta.Panel{
+		Columns: []delta.Column{{Name: "name", Type: "text"}, {Name: "n", Type: "int4"}, {Name: "a,b", Type: "varchar"}, {Name: "d", Type: "interval"}},
+		Rows: []delta.Row{
+			{Key: "1", Cells: []delta.Cell{cell("=1+1"), cell("-5"), cell("a\"b"), cell("-1 days")}},
+			{Key: "2", Cells: []delta.Cell{cell("+x"), {Null: true}, cell("two\nlines\r\n"), cell("1 day")}},
+			{Key: "3", Cells: []delta.Cell{cell("@x"), cell("7"), cell(""), {Null: true}}},
+			{Key: "4", Cells: []delta.Cell{cell("-x"), cell("8"), cell("€, x"), {Null: true}}},
+		},
+	}
+	return &delta.State{Page: "/d/shop", Cursor: "e:1", At: time.Now(), Panels: map[string]*delta.Panel{"latest": p}}
+}
+
+func TestCSV(t *testing.T) {
+	s := newSite(t)
+	s.publish(nil, export())
+	resp, body := s.ask("GET", "/d/shop/latest.csv")
+	want := "name,n,\"a,b\",d\r\n'=1+1,-5,\"a\"\"b\",-1 days\r\n'+x,,\"two\nlines\r\n\",1 day\r\n'@x,7,\"\",\r\n'-x,8,\"€, x\",\r\n"
+	if body != want {
+		t.Errorf("got %q\nwant %q", body, want)
+	}
+	if h := resp.Header; !strings.HasPrefix(h.Get("Content-Type"), "text/csv") || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment; filename=") {
+		t.Errorf("header %v", h)
+	}
+	if _, body = s.ask("GET", "/d/shop/latest.csv?raw=1"); body != strings.ReplaceAll(want, "'", "") {
+		t.Errorf("raw: %q", body)
+	}
+	_, body = s.ask("GET", "/d/shop/latest.json")
+	if !strings.HasPrefix(body, `{"columns":[{"name":"name","type":"text"},{"name":"n","type":"int4"}`) ||
+		!strings.Contains(body, `["+x",null,"two\nlines\r\n","1 day"]`) {
+		t.Errorf("json: %s", body)
+	}
+}
+
+func TestPanelWithoutRowsIsAnError(t *testing.T) {
+	s := newSite(t)
+	st := state("/d/shop", 1)
+	st.Panels["latest"] = &delta.Panel{Err: &delta.Error{Code: "timeout", Message: "the query took longer than 5s"}}
+	s.publish(nil, st)
+	resp, body := s.ask("GET", "/d/shop/latest.json", "Accept", "application/json")
+	if resp.StatusCode != 503 || !strings.Contains(body, `"code":"timeout"`) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// eventStream reads blocks of server-sent events.
+type eventStream struct {
+	*testing.T
+	resp *http.Response
+	r    *bufio.Reader
+}
+
+func (s *site) events(page string, header ...string) *eventStream {
+	s.Helper()
+	req, err := http.NewRequestWithContext(s.Context(), "GET", s.url("/api/v1/events"+query(page)), nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = resp.Body.Close() })
+	return &eventStream{s.T, resp, bufio.NewReader(resp.Body)}
+}
+
+// next returns the fields of the next block; none at the end.
+func (e *eventStream) next() map[string]string {
+	e.Helper()
+	block := map[string]string{}
+	for {
+		line, err := e.r.ReadString('\n')
+		if err != nil {
+			return block
+		}
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" {
+			return block
+		}
+		name, value, _ := strings.Cut(line, ": ")
+		if _, twice := block[name]; twice {
+			e.Errorf("field %s twice", name)
+		}
+		block[name] = value
+	}
+}
+
+func (e *eventStream) expect(kind, id string) delta.Message {
+	e.Helper()
+	block := e.next()
+	m, err := delta.Decode([]byte(block["data"]))
+	if err != nil || m.Type != kind || block["id"] != id {
+		e.Fatalf("got %v, %v; want a %s with id %q", block, err, kind, id)
+	}
+	return m
+}
+
+func TestEvents(t *testing.T) {
+	s := newSite(t)
+	first := s.begin("/d/shop", "a")
+	e := s.events("/d/shop")
+	if got := e.resp.Header.Get("Content-Type"); got != "text/event-stream; charset=utf-8" {
+		t.Errorf("content type %q", got)
+	}
+	if m := e.expect(delta.TypeSnapshot, "e:1"); !m.State.Equal(first) {
+		t.Errorf("%+v", m.State)
+	}
+	e.expect(delta.TypeStatus, "")
+	s.publish(first, state("/d/shop", 2, "a", "b"))
+	e.expect(delta.TypeDelta, "e:2")
+	e.expect(delta.TypeStatus, "")
+
+	resumed := s.events("/d/shop", "Last-Event-ID", "e:1")
+	resumed.expect(delta.TypeDelta, "e:2")
+	resumed.expect(delta.TypeStatus, "")
+
+	s.hub.Publish("/d/shop", broadcast.Update[*delta.State]{Last: delta.EncodeReload("/d/shop")})
+	e.expect(delta.TypeReload, "")
+	if rest := e.next(); len(rest) != 0 {
+		t.Errorf("after the last message: %v", rest)
+	}
+	if resp, _ := s.ask("GET", "/api/v1/events"+query("/d/gone"), "Last-Event-ID", "e:1"); resp.StatusCode != http.StatusNoContent {
+		t.Errorf("a page that is gone: %d", resp.StatusCode)
+	}
+}
+
+func TestEventsEndWhenTheClientLeaves(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	e := s.events("/d/shop")
+	e.expect(delta.TypeSnapshot, "e:1")
+	_ = e.resp.Body.Close()
+	s.until("released", func() bool { return s.watchers("/d/shop") == 0 && s.Viewers() == 0 })
+}
+
+func TestEventsAreToldWhenToComeBack(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	e := s.events("/d/shop")
+	e.expect(delta.TypeSnapshot, "e:1")
+	e.expect(delta.TypeStatus, "")
+	s.Drain(t.Context())
+	bye := func(e *eventStream) {
+		retry := e.next()["retry"]
+		m := e.expect(delta.TypeBye, "")
+		if retry == "" || m.RetryAfter.Milliseconds() == 0 || len(e.next()) != 0 {
+			t.Errorf("retry %q, bye %+v", retry, m)
+		}
+	}
+	bye(e)
+	bye(s.events("/d/shop")) // who comes while it stops is told, too
+}
+
+func TestTooManyEvents(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.MaxSockets = 1 })
+	s.begin("/d/shop", "a")
+	s.events("/d/shop").expect(delta.TypeSnapshot, "e:1")
+	if resp, body := s.ask("GET", "/api/v1/events"+query("/d/shop")); resp.StatusCode != 429 || !strings.Contains(body, "too_many") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
