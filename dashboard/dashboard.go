@@ -17,8 +17,8 @@ type Kind string
 
 // The kinds of page, as the JSON API spells them.
 const (
-	Dashboard   Kind = "dashboard"
-	TableOfRows Kind = "table"
+	KindDashboard Kind = "dashboard"
+	KindTable     Kind = "table"
 )
 
 // Page is what one browser tab shows: a dashboard or a table, with the values
@@ -49,8 +49,7 @@ type Variable struct {
 	// allowed. Options of a query are suggestions.
 	Fixed bool
 
-	query    string // the options' query, with no parameters
-	pos      Pos    // of the query
+	query    string // of the options, without parameters
 	locate   locator
 	nullable bool // no default: an empty value is NULL
 }
@@ -92,6 +91,14 @@ type Panel struct {
 
 	binds  []splice
 	locate locator
+	names  []string       // of the variables behind Args
+	places map[string]Pos // of "key", "watch" and the columns' formats
+}
+
+// Locate finds the place in the file of a position that PostgreSQL reports in
+// SQL: characters, from 1.
+func (p *Panel) Locate(position int) Pos {
+	return p.locate.at(written(p.binds, byteOf(p.SQL, position)))
 }
 
 // Format is what a dashboard says about one column. The zero value lets name
@@ -128,6 +135,8 @@ type Table struct {
 	Sort         []SortTerm // how the rows are ordered; empty: as they are stored
 	DefaultSort  bool       // Sort is what the page chose, not what the address says
 	Live         bool       // the table has its bell
+
+	quoted string // schema and name, as the server's quote_ident writes them
 }
 
 // TableColumn is a column that the role may read.
@@ -150,7 +159,7 @@ type SortTerm struct {
 // SortBy is the address of the same table page in another order; with no terms
 // it is the page's own order.
 func (t *Table) SortBy(terms ...SortTerm) string {
-	return tableAddress(t.Schema, t.Name, terms)
+	return tableAddress(t.quoted, terms)
 }
 
 // Pos is a place in a file; line and column count from 1, columns in

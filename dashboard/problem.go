@@ -13,6 +13,7 @@ type Problem struct {
 	Line, Column int    // from 1; 0: the file as a whole
 	What         string // "unknown field \"qeury\""
 	Hint         string // "did you mean \"query\"?", or ""
+	Note         bool   // nothing is wrong, but it is worth knowing
 	Excerpt      string // the lines around it, numbered, with a mark below the place
 }
 

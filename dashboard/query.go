@@ -85,7 +85,7 @@ func bind(sql string, known []string) (query, []fault) {
 func (q *query) splice(sql string, tokens []token) {
 	var b strings.Builder
 	last := 0
-	for _, t := range tokens {
+	for i, t := range tokens {
 		if t.kind != tokenVariable {
 			continue
 		}
@@ -95,8 +95,10 @@ func (q *query) splice(sql string, tokens []token) {
 			q.args = append(q.args, t.text[1:])
 		}
 		param := fmt.Sprintf("$%d", n+1)
+		if i > 0 && tokens[i-1].end == t.start {
+			param = " " + param // else "$1" could become part of a word
+		}
 		b.WriteString(sql[last:t.start])
-		// A word character before it would make "$1" a part of the word.
 		b.WriteString(param)
 		last = t.end
 		q.binds = append(q.binds, splice{t.start, t.end, len(param)})

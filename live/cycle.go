@@ -309,7 +309,7 @@ func (e *Engine) show(p *page, n *panel, fault *delta.Error, changes map[string]
 // rebuilding repeats a cycle that read a relation which was being replaced;
 // after three times the panels say so.
 func (e *Engine) rebuilding(p *page) {
-	e.counters.Repeats++
+	e.counters.repeats.Add(1)
 	p.touch()
 	p.relations, p.resolved = map[uint32]bool{}, false // some of them are gone
 	e.book.due = time.Now()
@@ -330,6 +330,7 @@ func (e *Engine) unreachable(res *result) {
 		t.page.read = res.began
 	}
 	e.source.failures++
+	e.counters.failures.Add(1)
 	wait := min(100*time.Millisecond<<min(e.source.failures, 5), 2*time.Second)
 	e.source.retryAt = time.Now().Add(wait/2 + rand.N(wait/2))
 	if e.source.failures == 1 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -96,6 +97,7 @@ type Engine struct {
 	main     worker
 	opener   worker
 	lane     worker
+
 	counters counters
 }
 
@@ -124,7 +126,27 @@ type source struct {
 
 // counters are what the engine has done so far.
 type counters struct {
-	Cycles, Frames, Unrung, Repeats uint64
+	cycles, frames, unrung, repeats, failures atomic.Uint64
+	pages                                     atomic.Int64
+}
+
+// Stats are what the engine has done since it started, and what it does now.
+type Stats struct {
+	Cycles   uint64 // snapshots taken for pages that were due
+	Frames   uint64 // states published
+	Unrung   uint64 // changes that a safety read found and nobody rang for
+	Repeats  uint64 // readings thrown away because a table was being replaced
+	Failures uint64 // readings that failed as a whole
+	Pages    int64  // watched now
+}
+
+// Stats may be called from anywhere.
+func (e *Engine) Stats() Stats {
+	c := &e.counters
+	return Stats{
+		Cycles: c.cycles.Load(), Frames: c.frames.Load(), Unrung: c.unrung.Load(),
+		Repeats: c.repeats.Load(), Failures: c.failures.Load(), Pages: c.pages.Load(),
+	}
 }
 
 // worker is one session and whether a job is using it.

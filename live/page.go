@@ -150,6 +150,7 @@ func (e *Engine) open(def *dashboard.Page) *page {
 	if p == nil {
 		p = newPage(def)
 		e.pages[def.Address] = p
+		e.counters.pages.Store(int64(len(e.pages)))
 		e.cfg.Bell.Watched(true)
 	}
 	p.viewers++
@@ -174,6 +175,7 @@ func (e *Engine) retire(p *page) {
 // forget drops a page and gives up the bells that no other page needs.
 func (e *Engine) forget(p *page) {
 	delete(e.pages, p.def.Address)
+	e.counters.pages.Store(int64(len(e.pages)))
 	e.cfg.Hub.Drop(p.def.Address)
 	e.rewire()
 	if len(e.pages) == 0 {
@@ -244,7 +246,7 @@ func (e *Engine) quiet(gens map[int64]uint64) bool {
 // reportUnrung counts a change that nobody rang for, and takes "live" from
 // the page until the catalog shows its bells whole again.
 func (e *Engine) reportUnrung(p *page) {
-	e.counters.Unrung++
+	e.counters.unrung.Add(1)
 	p.distrust = true
 	e.book.due = time.Now()
 	e.log.Warn("a table changed and nobody rang",
@@ -273,7 +275,7 @@ func (e *Engine) publish(p *page, at time.Time, changes map[string]*delta.Change
 	state.Cursor = p.cursor()
 	p.state = state
 	p.changed = time.Now()
-	e.counters.Frames++
+	e.counters.frames.Add(1)
 	u := broadcast.Update[*delta.State]{
 		Cursor: state.Cursor, State: state,
 		Snapshot: func() []byte { return delta.EncodeSnapshot(state) },

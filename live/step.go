@@ -218,7 +218,7 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 	if len(tasks) == 0 {
 		return next
 	}
-	e.counters.Cycles++
+	e.counters.cycles.Add(1)
 	list := make([]int64, 0, len(bells))
 	for b := range bells {
 		list = append(list, b)

@@ -97,7 +97,7 @@ func newSite(t *testing.T, change ...func(*web.Config)) *site {
 }
 
 func (s *site) add(address string, panels ...string) *dashboard.Page {
-	p := &dashboard.Page{Address: address, Kind: dashboard.Dashboard, Title: "Shop", TimeZone: "UTC"}
+	p := &dashboard.Page{Address: address, Kind: dashboard.KindDashboard, Title: "Shop", TimeZone: "UTC"}
 	for _, id := range panels {
 		p.Panels = append(p.Panels, dashboard.Panel{ID: id, Title: id, Type: "table", Limit: 50})
 	}

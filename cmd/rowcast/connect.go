@@ -54,8 +54,13 @@ func redacted(err error) error {
 
 // connect opens a session; role is its purpose, seen in pg_stat_activity.
 func (d *database) connect(ctx context.Context, role string) (*pgx.Conn, error) {
+	return d.connectAs(ctx, "rowcast/"+role)
+}
+
+// connectAs opens a session under an application name of its own.
+func (d *database) connectAs(ctx context.Context, name string) (*pgx.Conn, error) {
 	config := d.config.Copy()
-	config.RuntimeParams["application_name"] = "rowcast/" + role
+	config.RuntimeParams["application_name"] = name
 	return pgx.ConnectConfig(ctx, config)
 }
 

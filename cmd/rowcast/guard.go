@@ -28,6 +28,15 @@ func (f *serveFlags) loopback() bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// hosts are the names that a server on loopback answers to: a foreign page
+// that rebinds its own name to 127.0.0.1 gets nothing.
+func (f *serveFlags) hosts() []string {
+	if !f.loopback() || len(f.Origins) > 0 {
+		return nil
+	}
+	return []string{"localhost", "127.0.0.1", "::1"}
+}
+
 // powers asks what the role could do beyond reading.
 const powers = `SELECT r.rolsuper, r.rolbypassrls,
 	EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

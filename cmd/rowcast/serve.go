@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -89,7 +90,7 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	}
 	defer pool.Close()
 	book, err := dashboard.Open(ctx, dashboard.Config{
-		Dir: f.Dashboards, FS: with.source, DB: pool, TimeZone: f.TimeZone, Log: s.log,
+		Dir: f.Dashboards, Source: with.source, DB: pool, TimeZone: f.TimeZone, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -130,7 +131,7 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 	})
 	a.web = web.New(web.Config{
 		Pages: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
-		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets,
+		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
 	})
 	return a
@@ -174,6 +175,7 @@ func (a *app) run(ctx context.Context, ln net.Listener, bells *bells, extra []fu
 		group.Go(func() error { return part(running) })
 	}
 	server := a.web.HTTPServer()
+	server.Handler = withMetrics(server.Handler, a.metrics())
 	group.Go(func() error {
 		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve pages: %w", err)

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/internal/postgres"
+	"github.com/rowcast/rowcast/internal/shop"
+	"github.com/rowcast/rowcast/web"
+)
+
+// demoCommand shows what rowcast does, with nothing to install or configure.
+type demoCommand struct {
+	databaseFlags
+	serveFlags
+	Rate float64 `default:"0.7" help:"Orders a second; 0 sells nothing by itself."`
+	TCP  bool    `help:"Let the demo's PostgreSQL listen on 127.0.0.1 too, with a generated password."`
+	Data string  `placeholder:"DIR" help:"Where the demo's PostgreSQL keeps its data; by default a folder of its own in the cache."`
+}
+
+// Run starts a PostgreSQL, unless a database was named, puts the shop on it,
+// keeps selling and serves its dashboards until ctx ends.
+func (c *demoCommand) Run(ctx context.Context, s *streams) error {
+	psql := ""
+	var own *postgres.Server
+	if c.DatabaseURL == "" {
+		server, err := c.startPostgres(ctx, s)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := server.Close(); err != nil {
+				s.log.Warn("cannot stop PostgreSQL", "error", err)
+			}
+		}()
+		own, c.DatabaseURL, psql = server, server.URL(), server.PsqlCommand()
+	}
+	db, err := c.open()
+	if err != nil {
+		return err
+	}
+	if psql == "" {
+		psql = "psql " + shellURL(db.config)
+	}
+	command := psql + ` -c "` + shop.InsertSQL + `"`
+	err = db.reach(ctx, c.Wait, func(err error) {
+		s.log.Warn("waiting for the database", "database", db.where(), "error", err, "wait", c.Wait)
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.createShop(ctx, s, db); err != nil {
+		return err
+	}
+	seller := shop.NewSeller(shop.SellerConfig{
+		Connect: func(ctx context.Context) (*pgx.Conn, error) { return db.connectAs(ctx, "shop/till") },
+		Rate:    c.Rate, Log: s.log,
+	})
+	parts := []func(context.Context) error{seller.Run}
+	if own != nil {
+		parts = append(parts, stopsWith(own))
+	}
+	return c.serve(ctx, s, db, serving{
+		source: shop.Dashboards(),
+		demo: &web.Demo{Command: command, Insert: func(ctx context.Context) error {
+			_, err := seller.InsertOrder(ctx)
+			return err
+		}},
+		started: func(url string) {
+			fmt.Fprintf(s.out, "\n  The shop is open:  %sd/shop\n\n  Insert an order and watch it appear:\n  %s\n\n  Ctrl-C stops everything.\n\n", url, command)
+		},
+		extra: parts,
+	})
+}
+
+// createShop puts the sample shop into the database.
+func (c *demoCommand) createShop(ctx context.Context, s *streams, db *database) error {
+	conn, err := db.connect(ctx, "demo")
+	if err != nil {
+		return fmt.Errorf("reach database %s: %w", db.where(), short(err))
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	began := time.Now()
+	if err := shop.Create(ctx, conn); err != nil {
+		return err
+	}
+	s.log.Info("the shop is stocked", "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+func (c *demoCommand) startPostgres(ctx context.Context, s *streams) (*postgres.Server, error) {
+	dir := c.Data
+	if dir == "" {
+		var err error
+		if dir, err = postgres.DefaultDir("demo"); err != nil {
+			return nil, err
+		}
+	}
+	began := time.Now()
+	server, err := postgres.Start(ctx, postgres.Config{
+		Dir: dir, Database: "demo", TCP: c.TCP, Progress: s.err,
+	})
+	if errors.Is(err, postgres.ErrInUse) {
+		return nil, fmt.Errorf("%w: is another demo running? --data names another folder", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.log.Info("PostgreSQL is running", "directory", dir, "took", time.Since(began).Round(time.Millisecond))
+	return server, nil
+}
+
+// stopsWith ends the demo when its PostgreSQL ends.
+func stopsWith(server *postgres.Server) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-server.Done():
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("the demo's PostgreSQL ended: %w", server.Wait())
+		}
+	}
+}
+
+// shellURL names the database for psql, without a password.
+func shellURL(config *pgx.ConnConfig) string {
+	return fmt.Sprintf(`"host=%s port=%d dbname=%s user=%s"`, config.Host, config.Port, config.Database, config.User)
+}

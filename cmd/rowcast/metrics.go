@@ -1,0 +1,50 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics serves what the parts count, in Prometheus' text format.
+func (a *app) metrics() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	count := func(name, help string, value func() uint64) {
+		registry.MustRegister(prometheus.NewCounterFunc(
+			prometheus.CounterOpts{Namespace: "rowcast", Name: name, Help: help}, func() float64 { return float64(value()) }))
+	}
+	gauge := func(name, help string, value func() float64) {
+		registry.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Namespace: "rowcast", Name: name, Help: help}, value))
+	}
+	count("cycles_total", "Snapshots taken for pages that were due.", func() uint64 { return a.engine.Stats().Cycles })
+	count("frames_total", "States published.", func() uint64 { return a.engine.Stats().Frames })
+	count("unrung_changes_total", "Changes that a safety read found and nobody rang for.", func() uint64 { return a.engine.Stats().Unrung })
+	count("torn_readings_total", "Readings thrown away because a table was being replaced.", func() uint64 { return a.engine.Stats().Repeats })
+	count("failed_readings_total", "Readings that failed as a whole.", func() uint64 { return a.engine.Stats().Failures })
+	gauge("pages", "Pages that somebody watches.", func() float64 { return float64(a.engine.Stats().Pages) })
+	gauge("subscribers", "Sockets and event streams that follow a page.", func() float64 { return float64(a.hub.Stats().Subscribers) })
+	gauge("bells_armed", "Bells that are armed now.", func() float64 { return float64(a.listener.State().Armed) })
+	gauge("doorbell_connected", "1 while the doorbell is heard.", func() float64 {
+		if a.listener.State().Connected {
+			return 1
+		}
+		return 0
+	})
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// withMetrics answers GET /metrics and leaves the rest to the pages. It is no
+// ServeMux, because that redirects paths which the pages read as they are.
+func withMetrics(pages, metrics http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" && r.Method == http.MethodGet {
+			metrics.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,286 @@
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Source is a set of dashboard files that do not change, such as embedded ones.
+type Source = fs.FS
+
+// Config says where pages come from. The zero value has no dashboards and no
+// tables.
+type Config struct {
+	Dir      string // folder of dashboards, followed by Run; "": none
+	Source   Source // further dashboards; a file of the same name in Dir wins
+	DB       DB     // nil: no table pages, and no options from queries
+	TimeZone string // of pages that name none; default UTC
+	MaxRows  int    // limit of panels that name none; default 1,000
+	Log      *slog.Logger
+}
+
+// Book holds the dashboards that there are and makes pages from them and from
+// the catalog. Its methods may be called at the same time.
+type Book struct {
+	cfg     Config
+	options optionCache
+
+	mu      sync.RWMutex
+	entries map[string]*entry // by slug; entries never change, they are replaced
+	trouble []Problem         // with the folder itself
+}
+
+// entry is one dashboard's file.
+type entry struct {
+	file, source string
+	good         *definition // the newest version without a mistake; nil: there was none
+	problems     []Problem   // of the newest version
+}
+
+// Open reads all dashboards. Files with mistakes do not make it fail, they are
+// among Problems; a folder that cannot be read does.
+func Open(_ context.Context, cfg Config) (*Book, error) {
+	if cfg.TimeZone == "" {
+		cfg.TimeZone = "UTC"
+	}
+	if _, err := time.LoadLocation(cfg.TimeZone); err != nil || cfg.TimeZone == "Local" {
+		return nil, fmt.Errorf("open dashboards: there is no time zone %q", cfg.TimeZone)
+	}
+	if cfg.MaxRows < 1 {
+		cfg.MaxRows = 1000
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	b := &Book{cfg: cfg, entries: map[string]*entry{}}
+	if _, err := b.load(); err != nil {
+		return nil, fmt.Errorf("open dashboards: %w", err)
+	}
+	return b, nil
+}
+
+func (b *Book) limits() limits { return limits{rows: b.cfg.MaxRows, timeZone: b.cfg.TimeZone} }
+
+// load reads the files again and tells which dashboards are not what they were.
+// Where the folder cannot be read everything stays.
+func (b *Book) load() (changed []string, err error) {
+	files, trouble, err := b.files()
+	if err != nil {
+		b.mu.Lock()
+		b.trouble = []Problem{{File: b.cfg.Dir, What: "the folder of dashboards cannot be read", Hint: "the last versions stay"}}
+		b.mu.Unlock()
+		return nil, err
+	}
+	b.mu.RLock()
+	before := b.entries
+	b.mu.RUnlock()
+	after := make(map[string]*entry, len(files))
+	for _, f := range files {
+		old := before[f.slug]
+		if old != nil && old.file == f.name && old.source == f.source && f.problem == nil {
+			after[f.slug] = old
+			continue
+		}
+		e := f.entry(b.limits())
+		if old != nil && e.good == nil {
+			e.good = old.good
+		}
+		after[f.slug] = e
+		if old == nil || old.source != e.source || !slices.Equal(old.problems, e.problems) {
+			changed = append(changed, f.slug)
+		}
+	}
+	for slug := range before {
+		if after[slug] == nil {
+			changed = append(changed, slug)
+		}
+	}
+	slices.Sort(changed)
+	b.mu.Lock()
+	b.entries, b.trouble = after, trouble
+	b.mu.Unlock()
+	return changed, nil
+}
+
+// file is one dashboard's file as it was read.
+type file struct {
+	name, slug, source string
+	problem            *Problem // it could not be read
+}
+
+func (f file) entry(lim limits) *entry {
+	e := &entry{file: f.name, source: f.source}
+	if f.problem != nil {
+		e.problems = []Problem{*f.problem}
+		return e
+	}
+	e.good, e.problems = read(f.name, f.slug, f.source, lim)
+	return e
+}
+
+// files reads the folder and the source, with one file a slug.
+func (b *Book) files() (all []file, trouble []Problem, err error) {
+	bySlug := map[string]string{}
+	add := func(fsys fs.FS, mayHide bool) error {
+		list, err := fs.ReadDir(fsys, ".")
+		if err != nil {
+			return err
+		}
+		for _, d := range list {
+			slug, ok := slugOf(d.Name())
+			if !ok || d.IsDir() {
+				continue
+			}
+			f := file{name: d.Name(), slug: slug}
+			switch first := bySlug[slug]; {
+			case !isName(slug, "_-"):
+				trouble = append(trouble, Problem{File: f.name, What: "the file's name cannot be an address",
+					Hint: "name it with letters, digits, - and _ only"})
+				continue
+			case first != "" && mayHide:
+				continue
+			case first != "":
+				trouble = append(trouble, Problem{File: f.name, What: fmt.Sprintf("%s has the same address", first), Hint: "keep one of them"})
+				continue
+			}
+			bySlug[slug] = f.name
+			f.read(fsys)
+			all = append(all, f)
+		}
+		return nil
+	}
+	if b.cfg.Dir != "" {
+		if err := add(os.DirFS(b.cfg.Dir), false); err != nil {
+			return nil, nil, err
+		}
+	}
+	if b.cfg.Source != nil {
+		if err := add(b.cfg.Source, true); err != nil {
+			return nil, nil, err
+		}
+	}
+	return all, trouble, nil
+}
+
+// read reads the file, but never one that is far too large to be a dashboard.
+func (f *file) read(fsys fs.FS) {
+	info, err := fs.Stat(fsys, f.name)
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		f.problem = &Problem{File: f.name, What: "it is not a regular file"}
+		return
+	case info.Size() > largestFile:
+		f.problem = &Problem{File: f.name, What: fmt.Sprintf("the file is larger than %d KiB", largestFile>>10), Hint: "split it"}
+		return
+	}
+	text, err := fs.ReadFile(fsys, f.name)
+	if err != nil {
+		f.problem = &Problem{File: f.name, What: "the file cannot be read", Hint: "check its permissions"}
+		return
+	}
+	f.source = strings.TrimPrefix(string(text), "\ufeff")
+}
+
+// slugOf is a dashboard file's name without its ending.
+func slugOf(name string) (string, bool) {
+	slug, ok := strings.CutSuffix(name, ".yaml")
+	if !ok {
+		slug, ok = strings.CutSuffix(name, ".yml")
+	}
+	return slug, ok && !strings.HasPrefix(name, ".")
+}
+
+// Problems lists what is wrong with the newest versions of all files.
+func (b *Book) Problems() []Problem {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	all := slices.Clone(b.trouble)
+	for _, e := range b.entries {
+		all = append(all, e.problems...)
+	}
+	slices.SortStableFunc(all, func(x, y Problem) int { return strings.Compare(x.File, y.File) })
+	return all
+}
+
+// Page makes the page of an address, which need not be canonical. Its error is
+// an *AddressError.
+func (b *Book) Page(ctx context.Context, at string) (*Page, error) {
+	a, err := parseAddress(at)
+	if err != nil {
+		return nil, err
+	}
+	if a.kind == KindTable {
+		return b.tablePage(ctx, a)
+	}
+	b.mu.RLock()
+	e := b.entries[a.slug]
+	slugs := make([]string, 0, len(b.entries))
+	for slug := range b.entries {
+		slugs = append(slugs, slug)
+	}
+	b.mu.RUnlock()
+	switch {
+	case e == nil:
+		return nil, noDashboard(a.slug, slugs)
+	case e.good == nil:
+		err := refuse("unavailable", "the dashboard's file has a mistake: %s", e.problems[0])
+		err.Problem = &e.problems[0]
+		return nil, err
+	}
+	p, err := e.good.page(a)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.problems) > 0 {
+		p.Problem = &e.problems[0]
+	}
+	b.fillOptions(ctx, p)
+	return p, nil
+}
+
+func noDashboard(slug string, slugs []string) *AddressError {
+	slices.Sort(slugs)
+	err := refuse("not_found", "no dashboard named %q", clip(slug))
+	if hint := didYouMean(slug, slugs); strings.HasPrefix(hint, "did") {
+		err.Message += "; " + hint
+	}
+	return err
+}
+
+// page gives the definition's variables the address's values.
+func (def *definition) page(a address) (*Page, error) {
+	p := &Page{
+		Kind: KindDashboard, Slug: def.slug, Title: def.title, Description: def.description, TimeZone: def.timeZone,
+		Variables: slices.Clone(def.variables), Panels: slices.Clone(def.panels),
+	}
+	args := map[string]*string{}
+	for i := range p.Variables {
+		v := &p.Variables[i]
+		if value, ok := a.values[v.Name]; ok {
+			if v.Fixed && !slices.Contains(v.Options, value) {
+				return nil, refuse("bad_request", "%s cannot be %q; it is one of %s", v.Name, clip(value), list(v.Options))
+			}
+			v.Value = value
+		}
+		args[v.Name] = v.arg()
+	}
+	for i := range p.Panels {
+		for _, name := range p.Panels[i].names {
+			p.Panels[i].Args = append(p.Panels[i].Args, args[name])
+		}
+	}
+	p.Address = dashboardAddress(def.slug, p.Variables)
+	return p, nil
+}
+
+func unavailable(err error) *AddressError {
+	return &AddressError{Code: "unavailable", Message: "the database cannot be asked at present", err: err}
+}

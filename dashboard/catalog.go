@@ -1,0 +1,126 @@
+package dashboard
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// DB is what a book asks of the database. *pgxpool.Pool is one, and so is
+// *pgx.Conn where calls do not overlap.
+type DB interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
+}
+
+//go:embed sql/relations.sql
+var relationsSQL string
+
+//go:embed sql/columns.sql
+var columnsSQL string
+
+//go:embed sql/indexes.sql
+var indexesSQL string
+
+// relation is a table, view or foreign table of the catalog.
+type relation struct {
+	OID          uint32
+	Schema, Name string
+	Quoted       string // as the server's quote_ident writes it
+	Kind         string // pg_class.relkind
+	Readable     bool
+	RowsEstimate int64
+	Live         bool
+}
+
+// column is a column with what choosing an order needs.
+type column struct {
+	TableColumn
+	number   int16
+	base     string // typname under any domain
+	preset   string // default expression
+	identity bool
+}
+
+// index is a valid btree without a condition.
+type index struct {
+	columns         []int16 // 0: an expression
+	primary, unique bool
+}
+
+// relations lists all that there is to look at, by schema and name; partitions
+// are part of their roots.
+func relations(ctx context.Context, db DB) ([]relation, error) {
+	rows, err := db.Query(ctx, relationsSQL+" AND NOT c.relispartition ORDER BY n.nspname, c.relname")
+	if err != nil {
+		return nil, fmt.Errorf("list tables: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[relation])
+	if err != nil {
+		return nil, fmt.Errorf("list tables: %w", err)
+	}
+	return all, nil
+}
+
+// lookUp finds one relation; nil where there is none.
+func lookUp(ctx context.Context, db DB, schema, name string) (*relation, error) {
+	rows, err := db.Query(ctx, relationsSQL+" AND n.nspname = $1 AND c.relname = $2", schema, name)
+	if err != nil {
+		return nil, fmt.Errorf("look up table: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[relation])
+	if err != nil {
+		return nil, fmt.Errorf("look up table: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return &found[0], nil
+}
+
+// columnsOf lists the columns that the role may read, in their order.
+func columnsOf(ctx context.Context, db DB, oid uint32) ([]column, error) {
+	rows, err := db.Query(ctx, columnsSQL, oid)
+	if err != nil {
+		return nil, fmt.Errorf("list columns: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c column, err error) {
+		err = row.Scan(&c.number, &c.Name, &c.Type, &c.base, &c.NotNull, &c.preset, &c.identity,
+			&c.References, &c.Enum, &c.Sortable)
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list columns: %w", err)
+	}
+	return all, nil
+}
+
+func indexesOf(ctx context.Context, db DB, oid uint32) ([]index, error) {
+	rows, err := db.Query(ctx, indexesSQL, oid)
+	if err != nil {
+		return nil, fmt.Errorf("list indexes: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x index, err error) {
+		var vector string
+		var keys int16
+		if err := row.Scan(&vector, &keys, &x.primary, &x.unique); err != nil {
+			return x, err
+		}
+		for _, number := range strings.Fields(vector)[:keys] {
+			n, err := strconv.ParseInt(number, 10, 16)
+			if err != nil {
+				return x, fmt.Errorf("read index: %w", err)
+			}
+			x.columns = append(x.columns, int16(n))
+		}
+		return x, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list indexes: %w", err)
+	}
+	return all, nil
+}

@@ -1,0 +1,182 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Check lists every mistake in the dashboards of cfg, by file and place, and
+// notes on what is right but may surprise. Where cfg.DB is given, PostgreSQL
+// prepares every query; nothing is run. The error is for a folder or a
+// database that cannot be read at all; the problems found until then are valid.
+func Check(ctx context.Context, cfg Config) ([]Problem, error) {
+	b, err := Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	problems := b.Problems()
+	slugs := make([]string, 0, len(b.entries))
+	for slug := range b.entries {
+		slugs = append(slugs, slug)
+	}
+	slices.Sort(slugs)
+	for _, slug := range slugs {
+		e := b.entries[slug]
+		if e.good == nil {
+			continue
+		}
+		c := checker{db: cfg.DB, source: e.source}
+		err = c.definition(ctx, e.good)
+		problems = append(problems, c.problems...)
+		if err != nil {
+			break
+		}
+	}
+	slices.SortStableFunc(problems, func(x, y Problem) int { return strings.Compare(x.File, y.File) })
+	return problems, err
+}
+
+type checker struct {
+	db       DB // nil: only notes
+	source   string
+	problems []Problem
+}
+
+func (c *checker) add(at Pos, note bool, hint, what string, args ...any) {
+	c.problems = append(c.problems, Problem{
+		File: at.File, Line: at.Line, Column: at.Column, What: fmt.Sprintf(what, args...), Hint: hint, Note: note,
+		Excerpt: excerpt(c.source, at.Line, at.Column),
+	})
+}
+
+func (c *checker) definition(ctx context.Context, def *definition) error {
+	for i := range def.variables {
+		v := &def.variables[i]
+		if v.query == "" || c.db == nil {
+			continue
+		}
+		at := func(position int) Pos { return v.locate.at(byteOf(v.query, position)) }
+		if _, err := c.prepare(ctx, v.query, at); err != nil {
+			return err
+		}
+	}
+	for i := range def.panels {
+		p := &def.panels[i]
+		if p.Clock {
+			c.add(p.Pos, true, "write every: to choose the pace", "the query names the clock, so it is read every %v", p.Every)
+		}
+		if c.db == nil {
+			continue
+		}
+		columns, err := c.prepare(ctx, p.SQL, p.Locate)
+		if err != nil {
+			return err
+		}
+		if columns != nil {
+			c.columns(p, columns)
+		}
+		if err := c.tables(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare has PostgreSQL read the query as it was written, then as it will be
+// run. It answers with the names of its columns, or nil after a mistake.
+func (c *checker) prepare(ctx context.Context, sql string, at func(position int) Pos) ([]string, error) {
+	tx, err := c.db.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, fmt.Errorf("reach database: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	conn := tx.Conn().PgConn()
+	desc, err := conn.Prepare(ctx, "", sql, nil)
+	if err == nil {
+		const before = "SELECT * FROM (\n"
+		if _, err = conn.Prepare(ctx, "", before+sql+"\n) q LIMIT 1", nil); err != nil {
+			at = after(len(before), at)
+		}
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		c.add(at(max(1, int(pg.Position))), false, hintFor(pg), "%s", pg.Message)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare query: %w", err)
+	}
+	names := make([]string, len(desc.Fields))
+	for i, f := range desc.Fields {
+		names[i] = f.Name
+	}
+	return names, nil
+}
+
+// after shifts positions by what stands before the query.
+func after(n int, at func(int) Pos) func(int) Pos {
+	return func(position int) Pos { return at(max(1, position-n)) }
+}
+
+// hintFor says what would be right, where PostgreSQL does not.
+func hintFor(pg *pgconn.PgError) string {
+	switch {
+	case pg.Hint != "":
+		return strings.TrimSuffix(pg.Hint, ".")
+	case pg.Code == "42P18":
+		return "say which type the variable has, as in @name::text"
+	case pg.Code == "42883" && strings.Contains(pg.Message, "operator"):
+		return "cast one side, as in @name::int"
+	case pg.Code == "42501":
+		return "grant SELECT to the role that rowcast connects as"
+	case pg.Code == "0A000" || pg.Code == "42601" && strings.Contains(pg.Message, "INTO"):
+		return "a panel takes one query that only reads"
+	}
+	return ""
+}
+
+// columns checks that what the panel says about columns fits its result.
+func (c *checker) columns(p *Panel, have []string) {
+	for _, name := range p.Key {
+		if !slices.Contains(have, name) {
+			c.add(p.places["key"], false, didYouMean(name, have), "key: the query has no column %q", name)
+		}
+	}
+	names := make([]string, 0, len(p.Columns))
+	for name := range p.Columns {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if !slices.Contains(have, name) {
+			c.add(p.places["columns."+name], false, didYouMean(name, have), "columns: the query has no column %q", name)
+		}
+	}
+	if len(have) == 0 {
+		c.add(p.Pos, false, "select at least one", "the query has no columns")
+	}
+}
+
+func (c *checker) tables(ctx context.Context, p *Panel) error {
+	for _, name := range p.Watch {
+		rows, err := c.db.Query(ctx, `SELECT pg_catalog.to_regclass($1) IS NOT NULL`, name)
+		if err != nil {
+			return fmt.Errorf("look up table: %w", err)
+		}
+		there, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+		var pg *pgconn.PgError
+		if err != nil && !errors.As(err, &pg) {
+			return fmt.Errorf("look up table: %w", err)
+		}
+		if err != nil || !there {
+			c.add(p.places["watch"], false, "", "watch: there is no table %q", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package dashboard
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// charts are fields of the panel types that this version does not draw.
+var charts = []string{"x", "y", "series", "stacked", "min", "max", "target", "thresholds", "content"}
+
+// widths are how many of twelve columns a panel takes where it does not say.
+var widths = map[string]int{"table": 12, "stat": 3}
+
+// panelFields are the nodes whose meaning depends on other fields.
+type panelFields struct {
+	id, typ, query, unit, chart ast.Node
+	chartName                   string
+}
+
+// panel reads one panel and adds it to the definition.
+func (d *document) panel(def *definition, n ast.Node, lim limits) {
+	p := Panel{Type: "table", Limit: lim.rows, places: map[string]Pos{}}
+	var at panelFields
+	before := len(d.problems)
+	fields := []field{
+		{"id", func(n ast.Node) { at.id = n }},
+		{"title", func(n ast.Node) { p.Title, _ = d.line(n, "title") }},
+		{"type", func(n ast.Node) { at.typ = n }},
+		{"query", func(n ast.Node) { at.query = n }},
+		{"limit", func(n ast.Node) { p.Limit, _ = d.whole(n, "limit", 1, max(mostRows, lim.rows)) }},
+		{"key", func(n ast.Node) { p.Key, p.places["key"] = d.columnNames(n, "key"), d.pos(n) }},
+		{"watch", func(n ast.Node) { p.Watch, p.places["watch"] = d.tableNames(n), d.pos(n) }},
+		{"every", func(n ast.Node) { p.Every = d.duration(n, "every", time.Second, 24*time.Hour) }},
+		{"width", func(n ast.Node) { p.Width, _ = d.whole(n, "width", 1, 12) }},
+		{"height", func(n ast.Node) { p.Height, _ = d.whole(n, "height", 1, 12) }},
+		{"unit", func(n ast.Node) { at.unit = n; p.Unit, _ = d.line(n, "unit") }},
+		{"columns", func(n ast.Node) { p.Columns = d.formats(&p, n) }},
+	}
+	for _, name := range charts {
+		fields = append(fields, field{name, func(n ast.Node) { at.chart, at.chartName = n, name }})
+	}
+	if !d.object(n, "a panel", fields) {
+		return
+	}
+	// A mistyped field must not be reported a second time as a missing one.
+	mistyped := len(d.problems) > before
+	drawn := d.panelType(&p, at)
+	if drawn {
+		d.panelUnit(&p, at)
+	}
+	d.panelID(def, &p, at.id, n, mistyped)
+	switch {
+	case at.query != nil:
+		d.panelQuery(def, &p, at.query)
+	case !mistyped && drawn:
+		d.fail(n, "add query: SELECT …", "the panel has no query")
+	}
+	if p.Title == "" {
+		p.Title = p.ID
+	}
+	if p.Width == 0 {
+		p.Width = widths[p.Type]
+	}
+	def.panels = append(def.panels, p)
+}
+
+// panelType reads the type, and tells whether this version draws it.
+func (d *document) panelType(p *Panel, at panelFields) bool {
+	if at.typ == nil {
+		return true
+	}
+	name, ok := d.line(at.typ, "type")
+	switch {
+	case !ok:
+		return false
+	case slices.Contains(Types(), name):
+		p.Type = name
+		return true
+	case slices.Contains(later(), name):
+		d.fail(at.typ, "use "+list(Types()), "the panel type %q is not supported by this version", name)
+	default:
+		hint := didYouMean(name, append(Types(), later()...))
+		if suggestion := didYouMean(name, Types()); len(suggestion) < len(hint) || hint == "" {
+			hint = suggestion
+		}
+		d.fail(at.typ, hint, "there is no panel type %q: this version has %s", name, list(Types()))
+	}
+	return false
+}
+
+// panelUnit refuses what the panel's type has no use for.
+func (d *document) panelUnit(p *Panel, at panelFields) {
+	if at.unit != nil && p.Type == "table" {
+		d.fail(at.unit, fmt.Sprintf("write columns: {name: {unit: %s}}", p.Unit), "a table's unit belongs to one of its columns")
+	}
+	if at.chart != nil {
+		d.fail(at.chart, "leave it out", "a panel of type %s has no field %q", p.Type, at.chartName)
+	}
+}
+
+func (d *document) panelID(def *definition, p *Panel, id, panel ast.Node, mistyped bool) {
+	if id == nil {
+		if !mistyped {
+			d.fail(panel, "add id:, a name that is part of its address", "the panel has no id")
+		}
+		return
+	}
+	name, ok := d.line(id, "id")
+	switch {
+	case !ok:
+	case !isName(name, "_-"):
+		d.fail(id, "use letters, digits, - and _", "a panel's id cannot be %q", name)
+	case def.hasPanel(name):
+		d.fail(id, "give each panel an id of its own", "there are two panels %q", name)
+	default:
+		p.ID = name
+	}
+}
+
+func (d *document) panelQuery(def *definition, p *Panel, n ast.Node) {
+	if _, ok := d.text(n, "query"); !ok {
+		return
+	}
+	p.locate = d.locator(n)
+	p.Source = p.locate.value
+	p.Pos = p.locate.at(0)
+	q, faults := bind(p.Source, def.names())
+	for _, f := range faults {
+		d.failIn(p.locate, f)
+	}
+	p.SQL, p.binds, p.names, p.Ordered = q.sql, q.binds, q.args, q.ordered
+	if q.clock && p.Every == 0 {
+		p.Every, p.Clock = clockEvery, true
+	}
+}
+
+// columnNames reads one name or a list of them.
+func (d *document) columnNames(n ast.Node, what string) []string {
+	if _, ok := d.resolve(n).(*ast.SequenceNode); ok {
+		return d.texts(n, what)
+	}
+	if s, ok := d.line(n, what); ok {
+		return []string{s}
+	}
+	return nil
+}
+
+func (d *document) tableNames(n ast.Node) []string {
+	names := d.columnNames(n, "watch")
+	for _, name := range names {
+		if parts, ok := parseIdent(name); !ok || len(parts) > 2 {
+			d.fail(n, `write it as SQL does: orders, sales.orders or "Order"`, "watch: %q is not a table's name", name)
+		}
+	}
+	return names
+}
+
+func (d *document) formats(p *Panel, n ast.Node) map[string]Format {
+	all := map[string]Format{}
+	for _, e := range d.entries(n, "columns") {
+		name := e.Key.GetToken().Value
+		if missing(d.resolve(e.Value)) {
+			d.fail(e, "write {align: right}, for one", "the column %q has no format", name)
+			continue
+		}
+		p.places["columns."+name] = d.pos(e)
+		all[name] = d.format(e.Value)
+	}
+	return all
+}
+
+func (d *document) format(n ast.Node) Format {
+	var f Format
+	d.object(n, "a column", []field{
+		{"label", func(n ast.Node) { f.Label, _ = d.line(n, "label") }},
+		{"unit", func(n ast.Node) { f.Unit, _ = d.line(n, "unit") }},
+		{"align", func(n ast.Node) { f.Align = d.oneOf(n, "align", "left", "right") }},
+		{"decimals", func(n ast.Node) {
+			if places, ok := d.whole(n, "decimals", 0, 20); ok {
+				f.Decimals = &places
+			}
+		}},
+		{"time", func(n ast.Node) { f.Time = d.oneOf(n, "time", "relative", "absolute") }},
+		{"key", func(n ast.Node) { f.Key = d.yes(n, "key") }},
+		{"colors", func(n ast.Node) {
+			f.Colors = map[string]string{}
+			for _, e := range d.entries(n, "colors") {
+				f.Colors[e.Key.GetToken().Value] = d.oneOf(e.Value, "a color", Colors()...)
+			}
+		}},
+	})
+	return f
+}

@@ -1,0 +1,27 @@
+SELECT c.oid, n.nspname, c.relname,
+  pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS quoted,
+  c.relkind::text,
+  pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+    AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT')) AS readable,
+  CASE c.relkind
+    WHEN 'v' THEN -1
+    WHEN 'p' THEN (
+      WITH RECURSIVE tree(oid) AS (
+        SELECT c.oid
+        UNION ALL
+        SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid)
+      SELECT coalesce(sum(coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(l.oid), 0), l.reltuples::int8))
+                      FILTER (WHERE l.reltuples >= 0 OR pg_catalog.pg_stat_get_live_tuples(l.oid) > 0), -1)
+      FROM tree JOIN pg_catalog.pg_class l ON l.oid = tree.oid WHERE l.relkind <> 'p')
+    ELSE coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(c.oid), 0), c.reltuples::int8)
+  END::int8 AS rows_estimate,
+  EXISTS (
+    SELECT FROM pg_catalog.pg_trigger t
+    JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
+    JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
+    WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+      AND f.proname = 'ring' AND fn.nspname = 'rowcast') AS live
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'rowcast')
