@@ -50,12 +50,15 @@ type apiPage struct {
 // servePages answers GET /api/v1/pages.
 func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
 	index, err := s.index(r.Context())
-	if err != nil {
+	if err != nil && len(index.Dashboards) == 0 {
 		s.fail(w, r, err)
 		return
 	}
 	pages := []apiPage{}
 	for _, d := range index.Dashboards {
+		if d.Broken {
+			continue
+		}
 		pages = append(pages, apiPage{Address: d.Address, Kind: string(dashboard.KindDashboard), Title: d.Title})
 	}
 	for _, t := range index.Tables {

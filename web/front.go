@@ -50,6 +50,9 @@ func (s *Server) jumpGroups(index dashboard.Index) []views.JumpGroup {
 	}
 	var boards, tables []views.JumpTarget
 	for _, d := range index.Dashboards {
+		if d.Broken {
+			continue
+		}
 		boards = append(boards, views.JumpTarget{Text: d.Title, Href: s.href(d.Address), Icon: "layout-dashboard"})
 	}
 	for _, t := range index.Tables[:min(len(index.Tables), jumpMost)] {
@@ -65,7 +68,7 @@ func (s *Server) jumpGroups(index dashboard.Index) []views.JumpGroup {
 }
 
 func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
-	m := views.Index{Chrome: s.frame("All pages"), Title: s.config.Database, Demo: s.demo()}
+	m := views.Index{Chrome: s.frame("All pages"), Title: s.config.Database, Folder: s.config.Folder, Demo: s.demo()}
 	m.Jump = s.jumpGroups(index)
 	if m.Title == "" {
 		m.Title = "All pages"
@@ -75,6 +78,10 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 		m.Sub = trouble
 	}
 	for _, d := range index.Dashboards {
+		if d.Broken {
+			m.Problems = append(m.Problems, faulty(d.Title, d.Problem))
+			continue
+		}
 		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: s.href(d.Address), Problem: d.Problem != nil})
 	}
 	live := 0

@@ -272,6 +272,17 @@ func TestBasePath(t *testing.T) {
 	_ = conn.CloseNow()
 }
 
+func TestMistakeInAFileIsShown(t *testing.T) {
+	s := newSite(t)
+	resp, body := s.ask("GET", "/d/broken")
+	if resp.StatusCode != 503 || !strings.Contains(body, "broken.yaml:3:5: panels must be a list") || !strings.Contains(body, "panels: 7") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	if _, body = s.ask("GET", "/"); !strings.Contains(body, "broken.yaml:3:5") || strings.Contains(body, `href="/d/broken"`) {
+		t.Errorf("the index says %s", body)
+	}
+}
+
 func TestSnapshotIsTheSocketsMessage(t *testing.T) {
 	s := newSite(t)
 	want := s.begin("/d/shop", "a", "b")

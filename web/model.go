@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/rowcast/rowcast/dashboard"
@@ -35,13 +34,19 @@ func (p *paint) dashboard() views.Dashboard {
 		m.Panels = append(m.Panels, p.panel(&p.page.Panels[i]))
 	}
 	if e := p.page.Problem; e != nil {
-		m.Problem = &views.Problem{Title: p.page.Title, Where: where(e), What: e.What, Hint: e.Hint, Excerpt: e.Excerpt}
+		problem := faulty(p.page.Title, e)
+		m.Problem = &problem
 	}
 	return m
 }
 
-func where(e *dashboard.Problem) string {
-	return dashboard.Pos{File: e.File, Line: e.Line, Column: e.Column}.String()
+// faulty is a mistake in a dashboard's file; nil is an empty one.
+func faulty(title string, e *dashboard.Problem) views.Problem {
+	if e == nil {
+		return views.Problem{Title: title}
+	}
+	at := dashboard.Pos{File: e.File, Line: e.Line, Column: e.Column}
+	return views.Problem{Title: title, Where: at.String(), What: e.What, Hint: e.Hint, Excerpt: e.Excerpt}
 }
 
 func variable(v dashboard.Variable) views.Variable {
@@ -104,14 +109,8 @@ func (p *paint) sortable(columns []views.Column) {
 
 func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	m := views.Panel{
-		ID: def.ID, Title: def.Title, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
+		ID: def.ID, Title: def.Title, Note: def.Description, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
 		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.server.file(p.page.Address, def.ID),
-	}
-	if def.Every > 0 {
-		m.Note = "every " + def.Every.String()
-		if def.Every%time.Second == 0 {
-			m.Note = "every " + strconv.Itoa(int(def.Every/time.Second)) + " s"
-		}
 	}
 	for name, f := range def.Columns {
 		m.Formats[name] = views.Format(f)
@@ -207,6 +206,10 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		n.Head, n.Text = "Something went wrong here", "The server's log says more."
 	case codeBadRequest:
 		n.Head = "This address cannot be read"
+	}
+	if e := p.file; e != nil {
+		m := faulty("", e)
+		n.Head, n.Text, n.Detail, n.Hint, n.Retry = "This dashboard's file has a mistake", m.Where+": "+m.What, m.Excerpt, m.Hint, 0
 	}
 	n.Chrome = s.frame(n.Head)
 	if p.status == http.StatusNotFound || p.code == codeBadRequest {

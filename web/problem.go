@@ -26,6 +26,7 @@ const (
 type problem struct {
 	status        int
 	code, message string
+	file          *dashboard.Problem // the mistake in a dashboard's file that is behind it
 }
 
 func (p *problem) Error() string { return p.message }
@@ -43,7 +44,7 @@ func (s *Server) explain(ctx context.Context, err error) *problem {
 	}
 	var a *dashboard.AddressError
 	if errors.As(err, &a) {
-		return &problem{status: statusOf(a.Code), code: a.Code, message: a.Message}
+		return &problem{status: statusOf(a.Code), code: a.Code, message: a.Message, file: a.Problem}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the database does not answer"}

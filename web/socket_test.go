@@ -247,6 +247,7 @@ func TestTooManySockets(t *testing.T) {
 	s := newSite(t, func(c *web.Config) { c.MaxSockets = 2 })
 	s.dial()
 	second := s.dial()
+	s.until("both in", func() bool { return s.Viewers() == 2 })
 	third := s.dial()
 	if m := third.expect(delta.TypeError); m.Err.Code != "too_many" {
 		t.Errorf("%+v", m.Err)

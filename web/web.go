@@ -72,6 +72,7 @@ type Config struct {
 	Hosts    []string
 	BasePath string // that a proxy puts before every URL: "/live"; links carry it
 	Database string // name of the database, for people
+	Folder   string // where dashboards come from, for people: "./dashboards"
 
 	Ready func() Readiness // nil: always ready
 	Demo  *Demo            // nil: no such button

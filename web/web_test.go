@@ -3,7 +3,6 @@ package web_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -122,6 +121,10 @@ func (s *site) Page(ctx context.Context, address string) (*dashboard.Page, error
 	if fault != nil {
 		return nil, fault
 	}
+	if address == "/d/broken" {
+		return nil, &dashboard.AddressError{Code: "unavailable", Message: "the file has a mistake",
+			Problem: &dashboard.Problem{File: "broken.yaml", Line: 3, Column: 5, What: "panels must be a list", Excerpt: "panels: 7"}}
+	}
 	if address == "/d/panic" {
 		panic("a mistake in the program")
 	}
@@ -138,10 +141,11 @@ func (s *site) Page(ctx context.Context, address string) (*dashboard.Page, error
 }
 
 func (s *site) Index(context.Context) (dashboard.Index, error) {
-	var index dashboard.Index
-	raw := `{"Dashboards":[{"Address":"/d/shop","Title":"Shop"}],
-		"Tables":[{"Address":"/t/public.orders","Schema":"public","Name":"orders","Live":true,"RowsEstimate":2100000}]}`
-	return index, json.Unmarshal([]byte(raw), &index)
+	mistake := &dashboard.Problem{File: "broken.yaml", Line: 3, Column: 5, What: "panels must be a list"}
+	return dashboard.Index{
+		Dashboards: []dashboard.DashboardEntry{{Address: "/d/broken", Title: "Broken", Problem: mistake, Broken: true}, {Address: "/d/shop", Title: "Shop"}},
+		Tables:     []dashboard.TableEntry{{Address: "/t/public.orders", Schema: "public", Name: "orders", RelKind: "r", Live: true, RowsEstimate: 2100000}},
+	}, nil
 }
 
 func (s *site) Open(p *dashboard.Page) func() {
