@@ -65,9 +65,10 @@ func (v *Variable) arg() *string {
 
 // Panel is one query and how its result is shown.
 type Panel struct {
-	ID    string
-	Title string
-	Type  string // "table" or "stat"
+	ID          string
+	Title       string
+	Description string // a few words beside the title, or ""
+	Type        string // "table" or "stat"
 	// SQL is the query with $1, $2, … for the variables that it names, without
 	// a semicolon at its end.
 	SQL string

@@ -28,6 +28,7 @@ func (d *document) panel(def *definition, n ast.Node, lim limits) {
 	fields := []field{
 		{"id", func(n ast.Node) { at.id = n }},
 		{"title", func(n ast.Node) { p.Title, _ = d.line(n, "title") }},
+		{"description", func(n ast.Node) { p.Description, _ = d.line(n, "description") }},
 		{"type", func(n ast.Node) { at.typ = n }},
 		{"query", func(n ast.Node) { at.query = n }},
 		{"limit", func(n ast.Node) { p.Limit, _ = d.whole(n, "limit", 1, max(mostRows, lim.rows)) }},

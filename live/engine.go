@@ -91,12 +91,12 @@ type Engine struct {
 	known map[int64]bool // bells that some page depends on; others ring in vain
 
 	// Owned by Run.
-	pages    map[string]*page
-	book     *catalog
-	source   source
-	main     worker
-	opener   worker
-	lane     worker
+	pages  map[string]*page
+	book   *catalog
+	source source
+	main   worker
+	opener worker
+	lane   worker
 
 	counters counters
 }

@@ -280,7 +280,10 @@ func TestATableNamedByWatchRingsToo(t *testing.T) {
 	v := b.view(page("/d/x", p))
 	b.eventually("armed", armed, 1)
 	first := v.cell("clock", 0, 0)
-	v.until("the first", func() bool { first = v.cell("clock", 0, 0); return v.status.Status != nil && v.status.Status.State == "live" })
+	v.until("the first", func() bool {
+		first = v.cell("clock", 0, 0)
+		return v.status.Status != nil && v.status.Status.State == "live"
+	})
 	b.exec("UPDATE b SET v = 1")
 	v.until("the ring", func() bool { return v.cell("clock", 0, 0) != first })
 }

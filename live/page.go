@@ -283,7 +283,19 @@ func (e *Engine) publish(p *page, at time.Time, changes map[string]*delta.Change
 	if !first {
 		u.Delta = delta.EncodeDelta(from, state, changes)
 	}
-	p.status = e.assess(p, time.Now())
-	u.Status = e.encoder(p.status)
-	e.cfg.Hub.Publish(p.def.Address, u)
+	e.cfg.Hub.Publish(p.def.Address, e.withStatus(p, u))
+}
+
+// withStatus adds the page's status to a frame. It is sent by itself only
+// when it is news: who applies the frame knows its age.
+func (e *Engine) withStatus(p *page, u broadcast.Update[*delta.State]) broadcast.Update[*delta.State] {
+	now := time.Now()
+	s := e.assess(p, now)
+	u.Quiet = s.State == p.status.State && s.Reason == p.status.Reason && now.Sub(p.statusSent) < e.cfg.Next
+	if !u.Quiet {
+		p.statusSent = now
+	}
+	p.status = s
+	u.Status = e.encoder(s)
+	return u
 }
