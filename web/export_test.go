@@ -1,0 +1,55 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+func export() *delta.State {
+	cell := func(s string) delta.Cell { return delta.Cell{Text: s} }
+	p := &delta.Panel{
+		Columns: []delta.Column{{Name: "name", Type: "text"}, {Name: "n", Type: "int4"}, {Name: "a,b", Type: "varchar"}, {Name: "d", Type: "interval"}},
+		Rows: []delta.Row{
+			{Key: "1", Cells: []delta.Cell{cell("=1+1"), cell("-5"), cell("a\"b"), cell("-1 days")}},
+			{Key: "2", Cells: []delta.Cell{cell("+x"), {Null: true}, cell("two\nlines\r\n"), cell("1 day")}},
+			{Key: "3", Cells: []delta.Cell{cell("@x"), cell("7"), cell(""), {Null: true}}},
+			{Key: "4", Cells: []delta.Cell{cell("-x"), cell("8"), cell("€, x"), {Null: true}}},
+		},
+	}
+	return &delta.State{Page: "/d/shop", Cursor: "e:1", At: time.Now(), Panels: map[string]*delta.Panel{"latest": p}}
+}
+
+func TestCSV(t *testing.T) {
+	s := newSite(t)
+	s.publish(nil, export())
+	resp, body := s.ask("GET", "/d/shop/latest.csv")
+	want := "name,n,\"a,b\",d\r\n'=1+1,-5,\"a\"\"b\",-1 days\r\n'+x,,\"two\nlines\r\n\",1 day\r\n'@x,7,\"\",\r\n'-x,8,\"€, x\",\r\n"
+	if body != want {
+		t.Errorf("got %q\nwant %q", body, want)
+	}
+	if h := resp.Header; !strings.HasPrefix(h.Get("Content-Type"), "text/csv") || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment; filename=") {
+		t.Errorf("header %v", h)
+	}
+	if _, body = s.ask("GET", "/d/shop/latest.csv?raw=1"); body != strings.ReplaceAll(want, "'", "") {
+		t.Errorf("raw: %q", body)
+	}
+	_, body = s.ask("GET", "/d/shop/latest.json")
+	if !strings.HasPrefix(body, `{"columns":[{"name":"name","type":"text"},{"name":"n","type":"int4"}`) ||
+		!strings.Contains(body, `["+x",null,"two\nlines\r\n","1 day"]`) {
+		t.Errorf("json: %s", body)
+	}
+}
+
+func TestPanelWithoutRowsIsAnError(t *testing.T) {
+	s := newSite(t)
+	st := state("/d/shop", 1)
+	st.Panels["latest"] = &delta.Panel{Err: &delta.Error{Code: "timeout", Message: "the query took longer than 5s"}}
+	s.publish(nil, st)
+	resp, body := s.ask("GET", "/d/shop/latest.json", "Accept", "application/json")
+	if resp.StatusCode != 503 || !strings.Contains(body, `"code":"timeout"`) {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}

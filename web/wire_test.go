@@ -1,0 +1,212 @@
+package web_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/web"
+)
+
+func TestLargeMessageTravelsWhole(t *testing.T) {
+	s := newSite(t)
+	rows := make([]string, 3000)
+	for i := range rows {
+		rows[i] = fmt.Sprint(i, strings.Repeat("x", 300))
+	}
+	want := s.begin("/d/shop", rows...)
+	c := s.dial()
+	c.watch("/d/shop", "")
+	c.expect(delta.TypeWatching)
+	if m := c.expect(delta.TypeSnapshot); !m.State.Equal(want) {
+		t.Error("the snapshot is not what was published")
+	}
+	c.expect(delta.TypeStatus)
+}
+
+// A client that never reads is closed by the write's deadline; one beside it
+// hears every state at once.
+func TestSlowClientDelaysNobody(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.Write = 500 * time.Millisecond })
+	old := s.begin("/d/shop", strings.Repeat("x", 1<<20))
+	slow := rawSocket(t, s)
+	_, _ = slow.Write(clientFrame(0x1, delta.EncodeWatch("/d/shop", "")))
+	fast := s.dial()
+	fast.watch("/d/shop", "")
+	fast.expect(delta.TypeWatching, delta.TypeSnapshot, delta.TypeStatus)
+	for n := 2; n < 40; n++ {
+		start := time.Now()
+		old = s.publish(old, state("/d/shop", n, fmt.Sprint(n, strings.Repeat("y", 1<<18))))
+		if m := fast.next(); m.Type != delta.TypeDelta && m.Type != delta.TypeSnapshot {
+			t.Fatalf("got %s", m.Type)
+		}
+		fast.expect(delta.TypeStatus)
+		if d := time.Since(start); d > 2*time.Second {
+			t.Errorf("the fast client waited %v", d)
+		}
+	}
+	s.until("the slow client is closed", func() bool { return s.Viewers() == 1 })
+}
+
+func TestPing(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.Ping, c.Pong = 30*time.Millisecond, 60*time.Millisecond })
+	deaf := rawSocket(t, s) // reads nothing, so it answers no ping
+	answering := s.dial()
+	answering.watch("/d/shop", "")
+	answering.expect(delta.TypeWatching)
+	go func() { // a client answers pings while it reads
+		_, _, _ = answering.Read(context.Background())
+	}()
+	s.until("the deaf client is cut", func() bool { return s.Viewers() == 1 })
+	_ = deaf.SetReadDeadline(time.Now().Add(5 * time.Second))
+	b, err := io.ReadAll(deaf)
+	if err != nil || !bytes.HasPrefix(b, []byte{0x89, 0}) {
+		t.Errorf("the deaf client got %x, %v; want a ping and the end", b, err)
+	}
+	time.Sleep(300 * time.Millisecond) // several pings long
+	if s.Viewers() != 1 {
+		t.Error("the answering client was cut")
+	}
+}
+
+func TestFragmentsAndControlFrames(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	conn := rawSocket(t, s)
+	message := delta.EncodeWatch("/d/shop", "")
+	var b []byte
+	b = append(b, clientFrame(0x1, message[:10])...)
+	b[0] &^= 0x80 // not the last
+	b = append(b, clientFrame(0x9, []byte("hi"))...)
+	b = append(b, clientFrame(0x0, message[10:])...)
+	_, _ = conn.Write(b)
+	r := bufio.NewReader(conn)
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	pong := make([]byte, 4)
+	if _, err := io.ReadFull(r, pong); err != nil || string(pong) != "\x8a\x02hi" {
+		t.Fatalf("got %q, %v", pong, err)
+	}
+	head := make([]byte, 2)
+	if _, err := io.ReadFull(r, head); err != nil || head[0] != 0x81 {
+		t.Fatalf("got %x, %v", head, err)
+	}
+}
+
+func TestPanicClosesOneSocketOnly(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	good, bad := s.dial(), s.dial()
+	good.watch("/d/shop", "")
+	good.expect(delta.TypeWatching, delta.TypeSnapshot, delta.TypeStatus)
+	bad.watch("/d/panic", "")
+	if code := bad.closed(); code != websocket.StatusInternalError {
+		t.Errorf("closed with %d", code)
+	}
+	if !strings.Contains(s.logs.String(), "a mistake in the program") {
+		t.Error("the panic is not in the log")
+	}
+	good.watch("/d/shop", "e:1")
+	good.expect(delta.TypeWatching, delta.TypeStatus)
+}
+
+func TestDrainSaysByeAndCloses1012(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	var clients []*client
+	for i := range 8 {
+		c := s.dial()
+		if i > 0 { // one watches nothing
+			c.watch("/d/shop", "")
+			c.expect(delta.TypeWatching, delta.TypeSnapshot, delta.TypeStatus)
+		}
+		clients = append(clients, c)
+	}
+	done := make(chan struct{})
+	go func() {
+		s.Drain(context.Background())
+		close(done)
+	}()
+	hints := map[time.Duration]bool{}
+	for _, c := range clients {
+		m := c.expect(delta.TypeBye)
+		hints[m.RetryAfter] = true
+		if m.Reason != "restart" || m.RetryAfter < 500*time.Millisecond || m.RetryAfter > 5*time.Second {
+			t.Errorf("bye %+v", m)
+		}
+		if code := c.closed(); code != websocket.StatusServiceRestart {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	if len(hints) < 6 {
+		t.Errorf("%d clients got only %d different hints", len(clients), len(hints))
+	}
+	<-done
+	if resp, _ := s.ask("GET", "/readyz"); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("readyz is %d", resp.StatusCode)
+	}
+	if resp, _ := s.ask("GET", "/healthz"); resp.StatusCode != http.StatusOK {
+		t.Errorf("healthz is %d", resp.StatusCode)
+	}
+	if _, resp, err := websocket.Dial(t.Context(), s.url("/live"), nil); err == nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a socket was let in while stopping: %v", err)
+	}
+}
+
+func TestDrainCutsWhoDoesNotAnswer(t *testing.T) {
+	s := newSite(t)
+	rawSocket(t, s)
+	s.until("open", func() bool { return s.Viewers() == 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	s.Drain(ctx)
+	if d := time.Since(start); d > 3*time.Second || s.Viewers() != 0 {
+		t.Errorf("drained in %v with %d left", d, s.Viewers())
+	}
+}
+
+// rawSocket is a connection that is upgraded and then left to the test.
+func rawSocket(t *testing.T, s *site) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.(*net.TCPConn).SetReadBuffer(4096)
+	_, _ = io.WriteString(conn, "GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: rowcast.v1\r\n\r\n")
+	one := make([]byte, 1) // byte by byte, so that nothing after the head is read
+	var head []byte
+	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
+		if _, err := conn.Read(one); err != nil {
+			t.Fatal(err)
+		}
+		head = append(head, one...)
+	}
+	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
+		t.Fatalf("%s", head)
+	}
+	return conn
+}
+
+// clientFrame is a final frame with a mask of zeros.
+func clientFrame(op byte, data []byte) []byte {
+	b := []byte{0x80 | op}
+	if len(data) < 126 {
+		b = append(b, 0x80|byte(len(data)))
+	} else {
+		b = append(b, 0x80|126, byte(len(data)>>8), byte(len(data)))
+	}
+	return append(append(b, 0, 0, 0, 0), data...)
+}
