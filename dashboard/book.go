@@ -61,7 +61,7 @@ func Open(_ context.Context, cfg Config) (*Book, error) {
 	}
 	b := &Book{cfg: cfg, entries: map[string]*entry{}}
 	if _, err := b.load(); err != nil {
-		return nil, fmt.Errorf("open dashboards: %w", err)
+		return nil, fmt.Errorf("open dashboards in %q: %w", cfg.Dir, err)
 	}
 	return b, nil
 }

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // the image has no zoneinfo
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"

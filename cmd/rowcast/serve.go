@@ -59,9 +59,9 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 
 // serving is what demo adds to serve.
 type serving struct {
-	source  fs.FS                        // dashboards that are not in a folder
-	demo    *web.Demo                    // the order form
-	started func(url string)             // called once the address is known
+	source  fs.FS                         // dashboards that are not in a folder
+	demo    *web.Demo                     // the order form
+	started func(url string)              // called once the address is known
 	extra   []func(context.Context) error // run beside the server
 }
 

@@ -42,7 +42,7 @@ var only = map[string][]string{
 	"github.com/coder/websocket":   {"web", "e2e", "bench"},
 	"github.com/a-h/templ":         {"views", "web"},
 	"github.com/pressly/goose/v3":  {"migrations"},
-	"github.com/alecthomas/kong":   {"cmd/"},
+	"github.com/alecthomas/kong":   {"cmd/", "bench"},
 	"github.com/goccy/go-yaml":     {"dashboard"},
 	"github.com/fsnotify/fsnotify": {"dashboard"},
 }
@@ -112,7 +112,7 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Doc != nil && !strings.HasPrefix(f.Doc.Text(), "Code generated") {
+			if f.Doc != nil && !strings.HasSuffix(file, "_templ.go") {
 				docs++
 			}
 		}
