@@ -29,9 +29,9 @@ func (f *serveFlags) loopback() bool {
 }
 
 // hosts are the names that a server on loopback answers to: a foreign page
-// that rebinds its own name to 127.0.0.1 gets nothing.
+// that rebinds its own name to 127.0.0.1 gets nothing. A proxy's own name is among the origins.
 func (f *serveFlags) hosts() []string {
-	if !f.loopback() || len(f.Origins) > 0 {
+	if !f.loopback() {
 		return nil
 	}
 	return []string{"localhost", "127.0.0.1", "::1"}

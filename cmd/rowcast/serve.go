@@ -67,7 +67,7 @@ type serving struct {
 
 // serve wires the parts and runs them until ctx ends or one of them fails.
 func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with serving) error {
-	if err := f.guardAddress(); err != nil {
+	if err := errors.Join(f.guardAddress(), web.CheckOrigins(f.Origins)); err != nil {
 		return err
 	}
 	ln, err := net.Listen("tcp", f.Listen)
@@ -133,6 +133,7 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 		Pages: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
+		Folder: f.Dashboards,
 	})
 	return a
 }
