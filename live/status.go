@@ -11,6 +11,10 @@ import (
 // be read goes by the clock.
 const deafness = 3 * time.Second
 
+// patience is how long a page that opens may be silent before it says that
+// there are no rows yet.
+const patience = time.Second
+
 // assess says what may be claimed of a page now. It never says "live" of a
 // page whose proof is older than proofLasts.
 func (e *Engine) assess(p *page, now time.Time) delta.Status {
@@ -82,6 +86,9 @@ func (e *Engine) reason(p *page) (code, message string) {
 // tell publishes the page's status: to everybody when it changed in kind or
 // when it is time for the next one, else only for newcomers.
 func (e *Engine) tell(p *page, now time.Time) {
+	if p.state == nil && now.Sub(p.opened) < patience {
+		return // the first rows are on their way; they come before any status
+	}
 	s := e.assess(p, now)
 	news := s.State != p.status.State || s.Reason != p.status.Reason || p.statusSent.IsZero()
 	due := now.Sub(p.statusSent) >= e.cfg.Next
