@@ -78,7 +78,8 @@ func startRun(s spec, lock *os.File) (*run, error) {
 		return nil, fmt.Errorf("start the supervisor: %w", err)
 	}
 	lines := bufio.NewScanner(out)
-	if err := json.NewEncoder(in).Encode(s); err == nil && lines.Scan() {
+	err = json.NewEncoder(in).Encode(s)
+	if err == nil && lines.Scan() {
 		if pid, ok := strings.CutPrefix(lines.Text(), "pid "); ok {
 			r.pid, _ = strconv.Atoi(pid)
 			go r.watch(cmd, lines)
