@@ -3,7 +3,6 @@ package migrations_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -335,7 +334,7 @@ func TestArmKnowsWhatItHolds(t *testing.T) {
 	if granted == 0 || refused == 0 {
 		t.Fatalf("%d granted, %d refused: the test must see both", granted, refused)
 	}
-	t.Log(fmt.Sprintf("%d granted, %d refused", granted, refused))
+	t.Logf("%d granted, %d refused", granted, refused)
 }
 
 // A dump carries the bell: tables ring with the same number where it is restored.
