@@ -22,7 +22,7 @@ func TestACommittedRowReachesTheViewer(t *testing.T) {
 	b := start(t, accounts)
 	v := b.view(page("/d/x", panel("a", "SELECT id, v FROM a ORDER BY id"), panel("sum", "SELECT sum(v) FROM b")))
 	v.until("the first rows", func() bool { return v.cell("a", 0, 1) == "100" && v.cell("sum", 0, 0) == "100" })
-	v.until("live", func() bool { return v.status.Status.State == "live" })
+	v.until("live", func() bool { return v.is("live") })
 	for i := range 20 {
 		b.exec(fmt.Sprintf("BEGIN; UPDATE a SET v = %d; UPDATE b SET v = %d; COMMIT", i, i))
 		want := fmt.Sprint(i)
@@ -38,7 +38,7 @@ func TestACommittedRowReachesTheViewer(t *testing.T) {
 func TestNothingChangedSendsNothing(t *testing.T) {
 	b := start(t, accounts)
 	v := b.view(page("/d/x", panel("a", "SELECT id, v FROM a ORDER BY id")))
-	v.until("live", func() bool { return v.status.Status.State == "live" })
+	v.until("live", func() bool { return v.is("live") })
 	frames := v.frames
 	b.exec("UPDATE a SET v = v")
 	b.exec("UPDATE a SET v = v WHERE false")
@@ -53,14 +53,14 @@ func TestAPageWithoutABellGoesByTheClock(t *testing.T) {
 	b := start(t, accounts, func(c *live.Config) { c.Timed = 300 * time.Millisecond })
 	b.exec("CREATE TABLE quiet (v int); INSERT INTO quiet VALUES (1)")
 	v := b.view(page("/d/x", panel("q", "SELECT v FROM quiet")))
-	v.until("timed", func() bool { return v.status.Status.State == "timed" })
-	if got := v.status.Status.Tables; len(got) != 1 || got[0] != "public.quiet" {
+	v.until("timed", func() bool { return v.is("timed") })
+	if got := v.told().Tables; len(got) != 1 || got[0] != "public.quiet" {
 		t.Errorf("timed because of %v", got)
 	}
 	b.exec("UPDATE quiet SET v = 2")
 	v.until("the change", func() bool { return v.cell("q", 0, 0) == "2" })
 	b.watch()
-	v.until("live once the bell is there", func() bool { return v.status.Status.State == "live" })
+	v.until("live once the bell is there", func() bool { return v.is("live") })
 }
 
 func TestEachPanelSaysWhatIsWrongAndTheRestGoesOn(t *testing.T) {
@@ -104,7 +104,7 @@ func TestEachPanelSaysWhatIsWrongAndTheRestGoesOn(t *testing.T) {
 func TestColumnsThatChangeReplaceThePanel(t *testing.T) {
 	b := start(t, accounts)
 	v := b.view(page("/d/x", panel("a", "SELECT * FROM a")))
-	v.until("live", func() bool { return v.status.Status.State == "live" })
+	v.until("live", func() bool { return v.is("live") })
 	b.exec("ALTER TABLE a ADD COLUMN note text DEFAULT 'new'")
 	b.exec("UPDATE a SET v = 3")
 	v.until("the new column", func() bool { return len(v.state.Panels["a"].Columns) == 3 && v.cell("a", 0, 2) == "new" })
@@ -182,21 +182,21 @@ func TestAWriteThatRingsNoBellIsFoundAndReported(t *testing.T) {
 	if err := b.conn.QueryRow(context.Background(), "SELECT clock_timestamp()").Scan(&now); err != nil {
 		t.Fatal(err)
 	}
-	v.until("a snapshot since", func() bool { return v.status.Status != nil && v.status.Status.At.After(now) })
+	v.until("a snapshot since", func() bool { return v.told().At.After(now) })
 	b.exec("SET session_replication_role = replica; UPDATE a SET v = 8; RESET session_replication_role")
 	v.until("the silent write", func() bool { return v.cell("a", 0, 0) == "8" })
-	v.until("that it is reported", func() bool { return v.status.Status.Reason == "bell_missing" })
-	v.until("live again, once the bell was found whole", func() bool { return v.status.Status.State == "live" })
+	v.until("that it is reported", func() bool { return v.told().Reason == "bell_missing" })
+	v.until("live again, once the bell was found whole", func() bool { return v.is("live") })
 }
 
 func TestADisabledTriggerTakesLiveAway(t *testing.T) {
 	b := start(t, accounts)
 	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
-	v.until("live", func() bool { return v.status.Status.State == "live" })
+	v.until("live", func() bool { return v.is("live") })
 	b.exec("ALTER TABLE a DISABLE TRIGGER USER")
-	v.until("timed", func() bool { return v.status.Status.State == "timed" })
+	v.until("timed", func() bool { return v.is("timed") })
 	b.exec("ALTER TABLE a ENABLE TRIGGER USER")
-	v.until("live again", func() bool { return v.status.Status.State == "live" })
+	v.until("live again", func() bool { return v.is("live") })
 }
 
 func TestWhatNobodyWatchesCostsNothing(t *testing.T) {
@@ -264,7 +264,7 @@ CREATE FUNCTION fb() RETURNS bigint LANGUAGE plpgsql STABLE AS $$ DECLARE r bigi
 CREATE TABLE p (k int, v int) PARTITION BY LIST (k);
 CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2);`)
 	v := b.view(page("/d/x", panel("view", "SELECT v FROM va"), panel("func", "SELECT fb()"), panel("part", "SELECT count(*) FROM p")))
-	v.until("live", func() bool { return v.status.Status.State == "live" })
+	v.until("live", func() bool { return v.is("live") })
 	b.exec("UPDATE a SET v = 1")
 	v.until("through the view", func() bool { return v.cell("view", 0, 0) == "1" })
 	b.exec("UPDATE b SET v = 2")
@@ -284,7 +284,7 @@ func TestATableNamedByWatchRingsToo(t *testing.T) {
 	first := v.cell("clock", 0, 0)
 	v.until("the first", func() bool {
 		first = v.cell("clock", 0, 0)
-		return v.status.Status != nil && v.status.Status.State == "live"
+		return v.is("live")
 	})
 	b.exec("UPDATE b SET v = 1")
 	v.until("the ring", func() bool { return v.cell("clock", 0, 0) != first })

@@ -200,7 +200,7 @@ func (v *viewer) until(what string, holds func() bool) {
 	defer cancel()
 	for v.state == nil || !holds() {
 		if err := v.next(ctx); err != nil {
-			v.Fatalf("waiting for %s: %v (shown: %s; status: %+v)", what, err, v.text(), v.status.Status)
+			v.Fatalf("waiting for %s: %v (shown: %s; status: %+v)", what, err, v.text(), v.told())
 		}
 	}
 }
@@ -223,6 +223,17 @@ func (v *viewer) fault(id string) string {
 	}
 	return v.state.Panels[id].Err.Code
 }
+
+// told is the newest status, or an empty one.
+func (v *viewer) told() delta.Status {
+	if v.status.Status == nil {
+		return delta.Status{}
+	}
+	return *v.status.Status
+}
+
+// is tells whether the newest status says so.
+func (v *viewer) is(state string) bool { return v.told().State == state }
 
 func (v *viewer) text() string {
 	if v.state == nil {
