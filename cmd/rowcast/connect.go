@@ -93,9 +93,9 @@ func (d *database) reach(ctx context.Context, wait time.Duration, waiting func(e
 	deadline := time.Now().Add(wait)
 	pause := 100 * time.Millisecond
 	for tries := 0; ; tries++ {
-		conn, err := d.connect(ctx, "start")
-		if err == nil {
-			return conn.Close(ctx)
+		err := d.direct(ctx)
+		if err == nil || errors.Is(err, errPooler) {
+			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -113,6 +113,30 @@ func (d *database) reach(ctx context.Context, wait time.Duration, waiting func(e
 		}
 		pause = min(2*pause, 2*time.Second)
 	}
+}
+
+// errPooler says that sessions do not keep their backend.
+var errPooler = errors.New("a pooler in transaction mode stands between rowcast and PostgreSQL, " +
+	"where LISTEN and session locks are lost; use PostgreSQL's own port, or a pool in session mode")
+
+// direct connects twice: two open sessions with one backend prove a pooler in
+// transaction mode. What slips through is found by the doorbell's own test.
+func (d *database) direct(ctx context.Context) error {
+	var pids [2]uint32
+	for i := range pids {
+		conn, err := d.connect(ctx, "start")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		if err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_backend_pid()`, pgx.QueryExecModeExec).Scan(&pids[i]); err != nil {
+			return err
+		}
+	}
+	if pids[0] == pids[1] {
+		return errPooler
+	}
+	return nil
 }
 
 // short is the last link of the chain of an error of connecting: what the

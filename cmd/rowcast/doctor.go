@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -79,17 +80,12 @@ func lookPrimary(ctx context.Context, _ *database, conn *pgx.Conn) (finding, err
 	return finding{good: true, what: "this is the primary"}, err
 }
 
-// lookDirect finds a pooler in transaction mode: two statements outside a
-// transaction then need not meet the same backend, and never the one whose
-// pid the connection was told at its start.
-func lookDirect(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
-	var pid uint32
-	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_backend_pid()`).Scan(&pid)
-	if pid != conn.PgConn().PID() {
-		return finding{what: "a pooler stands in between; LISTEN and session locks need a direct connection",
-			mend: "use PostgreSQL's own port, or a pool in session mode"}, err
+func lookDirect(ctx context.Context, db *database, _ *pgx.Conn) (finding, error) {
+	err := db.direct(ctx)
+	if errors.Is(err, errPooler) {
+		return finding{what: errPooler.Error(), mend: "use PostgreSQL's own port, or a pool in session mode"}, nil
 	}
-	return finding{good: true, what: "the connection is direct"}, err
+	return finding{good: true, what: "the connection is direct, or pooled by session"}, err
 }
 
 func lookRole(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {

@@ -80,6 +80,8 @@ func (f databaseFlags) with(ctx context.Context, work func(*database, *pgx.Conn)
 	if err != nil {
 		return err
 	}
+	// One-off commands prepare nothing, so that they work through a pooler too.
+	db.config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	reach, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	conn, err := db.connect(reach, "command")
