@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/internal/pgtest"
+)
+
+// events reads a page's events until one holds all of the words.
+func events(t *testing.T, s *server, page string) func(words ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"api/v1/events?page="+page, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 1024)
+	go func() {
+		defer close(lines)
+		for scan := bufio.NewScanner(resp.Body); scan.Scan(); {
+			lines <- scan.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		for range lines { // the reader ends with the body
+		}
+		resp.Body.Close()
+	})
+	return func(words ...string) {
+		t.Helper()
+		late := time.After(15 * time.Second)
+		for {
+			select {
+			case line, ok := <-lines:
+				if !ok {
+					t.Fatalf("the events ended before %q", words)
+				}
+				all := true
+				for _, w := range words {
+					all = all && strings.Contains(line, w)
+				}
+				if all {
+					return
+				}
+			case <-late:
+				t.Fatalf("%q never came", words)
+			}
+		}
+	}
+}
+
+func TestTwoServersOnOneDatabase(t *testing.T) {
+	db := pgtest.New(t)
+	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY, text text)`)
+	one := serve(t, db.URL, "--watch", "public.*")
+	two := serve(t, db.URL, "--watch", "public.*")
+	first, second := events(t, one, "/t/public.notes"), events(t, two, "/t/public.notes")
+	first(`"state":"live"`)
+	second(`"state":"live"`)
+	armed := func() (slots int) {
+		err := db.Conn(t).QueryRow(t.Context(), `SELECT count(DISTINCT classid::bigint >> 24) FROM pg_locks
+			WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objid <> x'63617374'::int::oid
+			  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&slots)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slots
+	}
+	for i := range 10 {
+		text := "note " + string(rune('a'+i))
+		db.Exec(t, `INSERT INTO notes VALUES ($1, $2)`, i, text)
+		first(text)
+		second(text)
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for armed() != 2 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of 2 servers are armed after the last write", armed())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	// Both sleep now: neither wakes the other.
+	before := cycles(t, one) + cycles(t, two)
+	first(`"state":"live"`) // comes every five seconds
+	if after := cycles(t, one) + cycles(t, two); after != before {
+		t.Errorf("%s cycles without a write", strings.TrimPrefix(after, before))
+	}
+}
+
+// cycles is the server's count of snapshots, as text.
+func cycles(t *testing.T, s *server) string {
+	t.Helper()
+	_, body := get(t, s.url+"metrics")
+	for line := range strings.Lines(body) {
+		if strings.HasPrefix(line, "rowcast_cycles_total ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	t.Fatal("no cycles among the metrics")
+	return ""
+}
+
+func TestAStandbyIsServedByTheClockAndSaysWhy(t *testing.T) {
+	pg := pgtest.Server(t, nil)
+	conn := pgtest.Connect(t, pg.URL())
+	if _, err := conn.Exec(t.Context(), `CREATE TABLE notes (id int PRIMARY KEY)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := command(t, "watch", "public.*", "--database-url", pg.URL()); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close(t.Context())
+	if err := pg.Stop("fast"); err != nil {
+		t.Fatal(err)
+	}
+	// With this file and no primary it starts as a standby that waits for WAL.
+	if err := os.WriteFile(filepath.Join(pg.Dir(), "data", "standby.signal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := pg.Restart(t.Context(), "fast"); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, pg.URL())
+	events(t, s, "/t/public.notes")(`"type":"status"`, "standby")
+	if out, err := command(t, "doctor", "--database-url", pg.URL()); err == nil || !strings.Contains(out, "this is a standby") {
+		t.Errorf("doctor: %v\n%s", err, out)
+	}
+}
