@@ -102,14 +102,62 @@ func (c *latencyCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	notified, heard, err := c.floor(ctx, g, tick.C)
+	if err != nil {
+		return err
+	}
 	fmt.Printf("%s at the start, %s at the end.\n%d commits at %g/s, one browser and one other socket; the browser's times are right to ±%.2f ms.\n\n",
 		conditions, loadAverage(), c.Commits, c.Rate, float64(uncertain)/1e6)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(w, "| from commit to\t| min\t| median\t| p95\t| p99\t| max\t| not seen\t|")
 	fmt.Fprintln(w, "| ---\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t|")
+	lines(w, "a bare NOTIFY heard", notified, heard)
 	lines(w, "frame received by a socket", committed, frames.seen())
 	lines(w, "changed text in the browser", committed, screen)
 	return w.Flush()
+}
+
+// floor notifies as often, with nothing but PostgreSQL in between: the way from
+// one session to another is a part of what was measured, and the machine's own.
+func (c *latencyCommand) floor(ctx context.Context, g *ground, tick <-chan time.Time) (notified, heard map[string]time.Time, err error) {
+	from, err := g.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = from.Close(context.WithoutCancel(ctx)) }()
+	to, err := g.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = to.Close(context.WithoutCancel(ctx)) }()
+	if _, err := to.Exec(ctx, `LISTEN floor`); err != nil {
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	type hearing struct {
+		at  time.Time
+		err error
+	}
+	notified, heard = map[string]time.Time{}, map[string]time.Time{}
+	for n := range min(c.Commits, 100) {
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-tick:
+		}
+		hears := make(chan hearing, 1)
+		go func() {
+			_, err := to.WaitForNotification(ctx)
+			hears <- hearing{time.Now(), err}
+		}()
+		_, err := from.Exec(ctx, `NOTIFY floor`)
+		notified[mark(n)] = time.Now()
+		h := <-hears
+		if err = errors.Join(err, h.err); err != nil {
+			return nil, nil, fmt.Errorf("notify: %w", err)
+		}
+		heard[mark(n)] = h.at
+	}
+	return notified, heard, nil
 }
 
 // lines prints how long after its commit each mark was seen, in milliseconds.
