@@ -82,7 +82,7 @@ func bind(sql string, known []string) (query, []fault) {
 	return q, nil
 }
 
-func (q *query) splice(sql string, tokens []token) {
+func (q *query) splice(sql string, tokens []lexeme) {
 	var b strings.Builder
 	last := 0
 	for i, t := range tokens {
@@ -108,7 +108,7 @@ func (q *query) splice(sql string, tokens []token) {
 }
 
 // touches tells whether a variable's name follows the operator without a space.
-func touches(tokens []token, i int, known []string) bool {
+func touches(tokens []lexeme, i int, known []string) bool {
 	return i+1 < len(tokens) && tokens[i+1].kind == tokenWord && tokens[i+1].start == tokens[i].end &&
 		slices.Contains(known, tokens[i+1].text)
 }
@@ -132,8 +132,8 @@ func unfinished(text string) string {
 
 // writes finds statements that do something other than read. What a function
 // does stays unknown here; a panel's transaction is read-only anyway.
-func writes(tokens []token) []fault {
-	var first token
+func writes(tokens []lexeme) []fault {
+	var first lexeme
 	for _, t := range tokens {
 		if t.text != "(" {
 			first = t
@@ -174,7 +174,7 @@ func writes(tokens []token) []fault {
 }
 
 // word is the token as a lower-case keyword, or "".
-func word(t token) string {
+func word(t lexeme) string {
 	if t.kind != tokenWord {
 		return ""
 	}
@@ -183,7 +183,7 @@ func word(t token) string {
 
 // namesClock tells whether the query asks for the time or for chance, so that
 // its result changes although no table does.
-func namesClock(tokens []token) bool {
+func namesClock(tokens []lexeme) bool {
 	for i, t := range tokens {
 		called := i+1 < len(tokens) && tokens[i+1].text == "("
 		member := i > 0 && tokens[i-1].text == "."
@@ -203,7 +203,7 @@ func namesClock(tokens []token) bool {
 }
 
 // ordered tells whether the query has an ORDER BY outside all parentheses.
-func ordered(tokens []token) bool {
+func ordered(tokens []lexeme) bool {
 	depth := 0
 	for i, t := range tokens {
 		switch {

@@ -20,8 +20,8 @@ const (
 	tokenBroken                    // a string, quoted name or comment that does not end
 )
 
-// token is a piece of SQL; comments and white space are left out.
-type token struct {
+// lexeme is a piece of SQL; comments and white space are left out.
+type lexeme struct {
 	kind       tokenKind
 	start, end int    // bytes of the text
 	text       string // as written
@@ -32,7 +32,7 @@ const operatorChars = "+-*/<>=~!@#%^&|`?"
 // lex cuts SQL into tokens by PostgreSQL's rules, with
 // standard_conforming_strings on, as it is unless somebody turned it off. It
 // never fails; a text that does not end what it began ends in tokenBroken.
-func lex(sql string) []token {
+func lex(sql string) []lexeme {
 	l := lexer{sql: sql}
 	for l.at < len(l.sql) {
 		l.next()
@@ -43,11 +43,11 @@ func lex(sql string) []token {
 type lexer struct {
 	sql    string
 	at     int
-	tokens []token
+	tokens []lexeme
 }
 
 func (l *lexer) emit(kind tokenKind, end int) {
-	l.tokens = append(l.tokens, token{kind, l.at, end, l.sql[l.at:end]})
+	l.tokens = append(l.tokens, lexeme{kind, l.at, end, l.sql[l.at:end]})
 	l.at = end
 }
 
