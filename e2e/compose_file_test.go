@@ -1,0 +1,187 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// composeFile is what the checks below read of docker-compose.yml.
+type composeFile struct {
+	Services map[string]composeService `yaml:"services"`
+	Volumes  map[string]any            `yaml:"volumes"`
+}
+
+type composeService struct {
+	Image           string            `yaml:"image"`
+	Build           any               `yaml:"build"`
+	Command         []string          `yaml:"command"`
+	Profiles        []string          `yaml:"profiles"`
+	Environment     map[string]string `yaml:"environment"`
+	Ports           []string          `yaml:"ports"`
+	Volumes         []string          `yaml:"volumes"`
+	Privileged      bool              `yaml:"privileged"`
+	NetworkMode     string            `yaml:"network_mode"`
+	ReadOnly        bool              `yaml:"read_only"`
+	CapDrop         []string          `yaml:"cap_drop"`
+	CapAdd          []string          `yaml:"cap_add"`
+	SecurityOpt     []string          `yaml:"security_opt"`
+	StopGracePeriod string            `yaml:"stop_grace_period"`
+	Restart         string            `yaml:"restart"`
+	Healthcheck     map[string]any    `yaml:"healthcheck"`
+	DependsOn       map[string]struct {
+		Condition string `yaml:"condition"`
+	} `yaml:"depends_on"`
+}
+
+// pinned is an image with a version: postgres:18, not postgres or postgres:latest.
+var pinned = regexp.MustCompile(`:[0-9]`)
+
+// composeProblems lists what a person who runs the file should not have to
+// find out: open ports, lost data, a start before the database is there.
+func composeProblems(text string) []string {
+	var file composeFile
+	if err := yaml.UnmarshalWithOptions([]byte(text), &file, yaml.Strict()); err != nil {
+		return []string{err.Error()}
+	}
+	var problems []string
+	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	for _, name := range []string{"db", "rowcast", "demo"} {
+		if _, ok := file.Services[name]; !ok {
+			say("no service %s", name)
+		}
+	}
+	for name, s := range file.Services {
+		if s.Build == nil && !pinned.MatchString(s.Image) {
+			say("%s: image %q has no version", name, s.Image)
+		}
+		if s.Privileged || s.NetworkMode != "" || len(s.CapAdd) > 0 {
+			say("%s: has more rights than it needs", name)
+		}
+		for _, port := range s.Ports {
+			if !strings.HasPrefix(port, "127.0.0.1:") {
+				say("%s: port %q is open to the network", name, port)
+			}
+		}
+		for _, v := range s.Volumes {
+			if strings.Contains(v, "docker.sock") {
+				say("%s: is given the engine itself", name)
+			}
+		}
+		if s.Restart != "unless-stopped" {
+			say("%s: does not come back after a reboot", name)
+		}
+		if name != "db" {
+			problems = append(problems, serverProblems(name, s)...)
+		}
+	}
+	db := file.Services["db"]
+	if !slices.Equal(db.Volumes, []string{"pgdata:/var/lib/postgresql"}) {
+		say("db: data must be on the volume pgdata at /var/lib/postgresql, where PostgreSQL 18's image keeps it")
+	}
+	if _, ok := file.Volumes["pgdata"]; !ok {
+		say("the volume pgdata is not declared")
+	}
+	if len(db.Ports) > 0 || len(db.Profiles) > 0 || db.Healthcheck["test"] == nil {
+		say("db: must always run, with a health check, and publish nothing")
+	}
+	if len(file.Services["rowcast"].Profiles) > 0 || !slices.Equal(file.Services["demo"].Profiles, []string{"demo"}) {
+		say("rowcast runs always, demo in its profile only")
+	}
+	return problems
+}
+
+// serverProblems looks at a service that runs rowcast.
+func serverProblems(name string, s composeService) []string {
+	var problems []string
+	if s.DependsOn["db"].Condition != "service_healthy" {
+		problems = append(problems, name+": does not wait for a healthy database")
+	}
+	if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+		problems = append(problems, name+": has more rights than it needs")
+	}
+	if d, err := time.ParseDuration(s.StopGracePeriod); err != nil || d <= 10*time.Second {
+		problems = append(problems, name+": is killed before its ten seconds of farewell are over")
+	}
+	if !strings.Contains(s.Environment["DATABASE_URL"], "@db:5432/") || s.Environment["ROWCAST_LISTEN"] != "0.0.0.0:8080" {
+		problems = append(problems, name+": does not know where its database and its own address are")
+	}
+	if len(s.Command) == 0 || len(s.Ports) != 1 {
+		problems = append(problems, name+": needs a command and one port")
+	}
+	return problems
+}
+
+func TestComposeFile(t *testing.T) {
+	text := readFile(t, "../docker-compose.yml")
+	for _, problem := range composeProblems(text) {
+		t.Error(problem)
+	}
+	if t.Failed() {
+		return
+	}
+	// The checks themselves: each of these must be noticed.
+	for _, c := range []struct{ name, old, new string }{
+		{"no version", "image: postgres:18", "image: postgres"},
+		{"newest version", "image: postgres:18", "image: postgres:latest"},
+		{"open port", `"127.0.0.1:${ROWCAST_PORT`, `"${ROWCAST_PORT`},
+		{"published database", "    healthcheck:", "    ports: [\"127.0.0.1:5432:5432\"]\n    healthcheck:"},
+		{"old place of the data", "pgdata:/var/lib/postgresql\n", "pgdata:/var/lib/postgresql/data\n"},
+		{"no volume", "\nvolumes:\n  pgdata:", "\n"},
+		{"no waiting", "condition: service_healthy", "condition: service_started"},
+		{"writable", "read_only: true", "read_only: false"},
+		{"privileged", "read_only: true", "read_only: true\n    privileged: true"},
+		{"the host's network", "read_only: true", "read_only: true\n    network_mode: host"},
+		{"short farewell", "stop_grace_period: 15s", "stop_grace_period: 5s"},
+		{"always a demo", "    profiles: [demo]\n", ""},
+		{"unknown word", "restart:", "retsart:"},
+		{"not YAML", "services:", "services: ["},
+	} {
+		changed := strings.Replace(text, c.old, c.new, 1)
+		if changed == text {
+			t.Errorf("%s: the file holds no %q", c.name, c.old)
+		} else if len(composeProblems(changed)) == 0 {
+			t.Errorf("%s: not noticed", c.name)
+		}
+	}
+}
+
+// The image is one static program, run by nobody.
+func TestDockerfile(t *testing.T) {
+	text := readFile(t, "../Dockerfile")
+	if strings.Contains(text, "# syntax") {
+		t.Error("a syntax line makes every build fetch a frontend")
+	}
+	bases := regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(text, -1)
+	if len(bases) != 2 || !pinned.MatchString(bases[0][1]) || bases[1][1] != "scratch" {
+		t.Fatalf("stages from %q, want a pinned Go and scratch", bases)
+	}
+	goMod := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(readFile(t, "../go.mod"))
+	if goMod == nil || bases[0][1] != "golang:"+goMod[1] {
+		t.Errorf("built with %s, but go.mod asks for %q", bases[0][1], goMod)
+	}
+	_, last, _ := strings.Cut(text, "FROM scratch")
+	for _, want := range []string{"USER 65532:65532", `HEALTHCHECK`, `"/rowcast", "health"`, `ENTRYPOINT ["/rowcast"]`} {
+		if !strings.Contains(last, want) {
+			t.Errorf("the last stage lacks %s", want)
+		}
+	}
+	if !strings.Contains(text, "CGO_ENABLED=0") {
+		t.Error("the program is not static: scratch has no libc")
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
