@@ -35,6 +35,7 @@ type relation struct {
 	Readable     bool
 	RowsEstimate int64
 	Live         bool
+	Columns      []string
 }
 
 // column is a column with what choosing an order needs.

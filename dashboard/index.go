@@ -25,9 +25,10 @@ type DashboardEntry struct {
 type TableEntry struct {
 	Address      string
 	Schema, Name string
-	RelKind      string // pg_class.relkind: "r", "p", "v", "m" or "f"
-	Live         bool   // it has its bell
-	RowsEstimate int64  // -1: not known
+	RelKind      string   // pg_class.relkind: "r", "p", "v", "m" or "f"
+	Live         bool     // it has its bell
+	RowsEstimate int64    // -1: not known
+	Columns      []string // the first ones, by name
 }
 
 // Index lists the dashboards and the tables that the role may read. Where the
@@ -46,7 +47,7 @@ func (b *Book) Index(ctx context.Context) (Index, error) {
 		if r.Readable {
 			x.Tables = append(x.Tables, TableEntry{
 				Address: tableAddress(r.Quoted, nil), Schema: r.Schema, Name: r.Name, RelKind: r.Kind,
-				Live: r.Live, RowsEstimate: r.RowsEstimate,
+				Live: r.Live, RowsEstimate: r.RowsEstimate, Columns: r.Columns,
 			})
 		}
 	}

@@ -90,7 +90,7 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 			m.Schemas = append(m.Schemas, views.Schema{Name: t.Schema})
 		}
 		line := views.TableLine{Name: t.Name, Href: s.href(t.Address), State: "timed", Word: "by the clock",
-			Kind: relation(t.RelKind), Rows: views.Count(t.RowsEstimate, true)}
+			Kind: relation(t.RelKind), Columns: strings.Join(t.Columns, ", "), Rows: views.Count(t.RowsEstimate, true)}
 		if t.Live {
 			line.State, line.Word = "live", "live"
 			live++
