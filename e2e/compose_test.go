@@ -1,0 +1,279 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestCompose runs docker-compose.yml as a person would: up, a row by psql,
+// the database restarted, the server restarted, down.
+func TestCompose(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds an image: not with -short")
+	}
+	c := newCompose(t)
+	c.do(t, 5*time.Minute, "--profile", "demo", "up", "-d", "--build")
+	shop := "http://127.0.0.1:" + c.demoPort
+	mine := "http://127.0.0.1:" + c.port
+	waitReady(t, mine)
+	waitReady(t, shop)
+
+	orders := c.watch(t, shop, "/t/shop.orders")
+	orders.expect(t, `"type":"snapshot"`)
+	orders.expect(t, `"state":"live"`)
+	c.psql(t, "INSERT INTO shop.orders (customer_id, total) VALUES (1, 4242.42)")
+	orders.expect(t, "4242.42")
+	orders.close()
+
+	// A table that rowcast has never seen; its bell comes within a minute, until
+	// then the page goes by the clock.
+	c.psql(t, "CREATE TABLE public.notes (id int PRIMARY KEY, body text)")
+	notes := c.watch(t, mine, "/t/public.notes")
+	notes.expect(t, `"type":"snapshot"`)
+	c.psql(t, "INSERT INTO notes VALUES (1, 'before the restarts')")
+	notes.expect(t, "before the restarts")
+
+	c.do(t, time.Minute, "restart", "db")
+	c.psql(t, "INSERT INTO notes VALUES (2, 'after the database came back')")
+	notes.expect(t, "after the database came back")
+
+	c.do(t, time.Minute, "restart", "rowcast")
+	notes.expect(t, `"type":"bye"`)
+	notes.close()
+	waitReady(t, mine)
+	c.psql(t, "INSERT INTO notes VALUES (3, 'after the server came back')")
+	again := c.watch(t, mine, "/t/public.notes")
+	again.expect(t, "after the server came back")
+	again.close()
+
+	began := time.Now()
+	c.do(t, time.Minute, "--profile", "demo", "stop", "rowcast", "demo")
+	if took := time.Since(began); took > 12*time.Second {
+		t.Errorf("stopping took %s: something was killed", took)
+	}
+	for _, service := range []string{"rowcast", "demo"} {
+		id := strings.TrimSpace(c.do(t, time.Minute, "--profile", "demo", "ps", "-q", "-a", service))
+		out, err := exec.CommandContext(t.Context(), "docker", "inspect", "-f", "{{.State.ExitCode}} {{.State.OOMKilled}}", id).CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != "0 false" {
+			t.Errorf("%s ended with %q (%v), want exit code 0", service, got, err)
+		}
+	}
+}
+
+// compose is a project of its own, on ports of its own.
+type compose struct {
+	program        []string
+	env            []string
+	port, demoPort string
+}
+
+// newCompose skips the test where the file cannot be run.
+func newCompose(t *testing.T) *compose {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "docker", "info", "--format", "{{.ServerVersion}}").CombinedOutput(); err != nil {
+		t.Skipf("no Docker engine answers: %v %s", err, bytes.TrimSpace(out))
+	}
+	c := &compose{port: freePort(t), demoPort: freePort(t)}
+	switch {
+	case exec.CommandContext(ctx, "docker", "compose", "version").Run() == nil:
+		c.program = []string{"docker", "compose"}
+	case exec.CommandContext(ctx, "docker-compose", "version").Run() == nil:
+		c.program = []string{"docker-compose"}
+	default:
+		t.Skip("a Docker engine answers, but neither docker compose nor docker-compose is installed")
+	}
+	for _, image := range []string{"postgres:18", "golang:1.26"} {
+		if exec.CommandContext(t.Context(), "docker", "image", "inspect", image).Run() == nil {
+			continue
+		}
+		if out, err := exec.CommandContext(t.Context(), "docker", "pull", "-q", image).CombinedOutput(); err != nil {
+			t.Skipf("a Docker engine answers, but has no image %s and cannot fetch it: %s", image, bytes.TrimSpace(out))
+		}
+	}
+	c.env = append(os.Environ(),
+		fmt.Sprintf("COMPOSE_PROJECT_NAME=rowcast-e2e-%d", os.Getpid()),
+		"ROWCAST_PORT="+c.port, "DEMO_PORT="+c.demoPort,
+		"POSTGRES_PASSWORD=p@ss/wörd %41", // any character will do
+	)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if t.Failed() {
+			logs, _ := c.command(ctx, "--profile", "demo", "logs", "--tail", "40").CombinedOutput()
+			t.Logf("logs:\n%s", logs)
+		}
+		if out, err := c.command(ctx, "--profile", "demo", "down", "-v").CombinedOutput(); err != nil {
+			t.Errorf("down: %v\n%s", err, out)
+		}
+	})
+	return c
+}
+
+func (c *compose) command(ctx context.Context, args ...string) *exec.Cmd {
+	args = append(append([]string{}, c.program[1:]...), args...)
+	cmd := exec.CommandContext(ctx, c.program[0], args...)
+	cmd.Dir, cmd.Env = "..", c.env
+	return cmd
+}
+
+// do runs one compose command and returns what it printed.
+func (c *compose) do(t *testing.T, patience time.Duration, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := c.command(ctx, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("compose %s: %v\n%s%s", strings.Join(args, " "), err, out, &stderr)
+	}
+	return string(out)
+}
+
+// psql runs a statement in the database's container; a database that has just
+// been restarted is given time.
+func (c *compose) psql(t *testing.T, statement string) {
+	t.Helper()
+	retry(t, "psql "+statement, func(ctx context.Context) error {
+		out, err := c.command(ctx, "exec", "-T", "db", "psql", "-U", "postgres", "-v", "ON_ERROR_STOP=1", "app", "-c", statement).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+}
+
+// waitReady waits until the server takes visitors.
+func waitReady(t *testing.T, url string) {
+	t.Helper()
+	retry(t, url, func(ctx context.Context) error {
+		resp, err := get(ctx, url+"/readyz")
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	})
+}
+
+// retry tries until it works, for a minute at most.
+func retry(t *testing.T, what string, try func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var last error
+	for {
+		if err := try(ctx); err == nil {
+			return
+		} else if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %v", what, last)
+		case <-tick.C:
+		}
+	}
+}
+
+// get fails unless the answer is 200. Its connection is not kept.
+func get(ctx context.Context, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		err = errors.New(resp.Status)
+	}
+	return resp, err
+}
+
+// events is an open stream of a page.
+type events struct {
+	cancel context.CancelFunc
+	lines  chan string // closed with the stream
+}
+
+// watch opens a page's stream; a page whose table is new is given time.
+func (c *compose) watch(t *testing.T, url, page string) *events {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	e := &events{cancel: cancel, lines: make(chan string, 1000)}
+	var resp *http.Response
+	retry(t, page, func(context.Context) (err error) {
+		resp, err = get(ctx, url+"/api/v1/events?page="+page)
+		return err
+	})
+	go func() {
+		defer close(e.lines)
+		defer resp.Body.Close()
+		lines := bufio.NewScanner(resp.Body)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			select {
+			case e.lines <- lines.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return e
+}
+
+// expect reads on until a line holds the text.
+func (e *events) expect(t *testing.T, text string) {
+	t.Helper()
+	late := time.NewTimer(90 * time.Second)
+	defer late.Stop()
+	var seen []string
+	for {
+		select {
+		case line, ok := <-e.lines:
+			if strings.Contains(line, text) {
+				return
+			}
+			if seen = append(seen, line); !ok {
+				t.Fatalf("the stream ended before %q:\n%s", text, strings.Join(seen, "\n"))
+			}
+		case <-late.C:
+			t.Fatalf("%q did not come:\n%s", text, strings.Join(seen, "\n"))
+		}
+	}
+}
+
+// close ends the stream and waits until its goroutine is gone.
+func (e *events) close() {
+	e.cancel()
+	for range e.lines {
+	}
+}
+
+// freePort is a port that nobody listens on at present.
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return port
+}
