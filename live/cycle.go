@@ -81,7 +81,6 @@ type result struct {
 	outcomes [][]outcome // per task
 	snap     *snapshot
 	gens     map[int64]uint64 // of the bells armed before the snapshot
-	catalog  *catalog
 	identity string
 	began    time.Time
 	ended    time.Time
