@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	goyaml "github.com/goccy/go-yaml"
 )
 
 // composeFile is what the checks below read of docker-compose.yml.
@@ -47,7 +47,7 @@ var pinned = regexp.MustCompile(`:[0-9]`)
 // find out: open ports, lost data, a start before the database is there.
 func composeProblems(text string) []string {
 	var file composeFile
-	if err := yaml.UnmarshalWithOptions([]byte(text), &file, yaml.Strict()); err != nil {
+	if err := goyaml.UnmarshalWithOptions([]byte(text), &file, goyaml.Strict()); err != nil {
 		return []string{err.Error()}
 	}
 	var problems []string
