@@ -1,0 +1,329 @@
+package e2e_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+// judge compares what viewers were shown with what the database held.
+type judge struct {
+	aborts, frames, resumes, faults, statuses, marked atomic.Int64
+
+	mu      sync.Mutex
+	wrong   []string             // broken promises, in words
+	spoiled chan struct{}        // closed at the first
+	commits map[string]time.Time // committed transactions, and when at the latest
+	states  map[string]*delta.State
+	waiting []*delta.State // to be compared
+	claims  map[claim]bool
+}
+
+// claim is a status `live` beside the snapshot that was on the screen.
+type claim struct {
+	cut string
+	at  time.Time
+}
+
+func newJudge() *judge {
+	return &judge{spoiled: make(chan struct{}), commits: map[string]time.Time{},
+		states: map[string]*delta.State{}, claims: map[claim]bool{}}
+}
+
+// accuse notes a broken promise.
+func (j *judge) accuse(format string, args ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.wrong) == 0 {
+		close(j.spoiled)
+	}
+	if len(j.wrong) < 10 {
+		j.wrong = append(j.wrong, fmt.Sprintf(format, args...))
+	}
+}
+
+func (j *judge) verdict() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.wrong)
+}
+
+func (j *judge) committed(xid string, at time.Time) {
+	j.mu.Lock()
+	j.commits[xid] = at
+	j.mu.Unlock()
+}
+
+// witness is a viewer's said: it keeps what has to be judged.
+func (j *judge) witness(m *delta.Message, s *delta.State) {
+	switch m.Type {
+	case delta.TypeSnapshot, delta.TypeDelta:
+		j.frames.Add(1)
+		j.mu.Lock()
+		first := j.states[s.Cursor]
+		if first == nil {
+			j.states[s.Cursor] = s
+			j.waiting = append(j.waiting, s)
+		}
+		j.mu.Unlock()
+		if first != nil && !samePanels(first, s) {
+			j.accuse("two viewers hold different states of cursor %s", s.Cursor)
+		}
+	case delta.TypeStatus:
+		if m.Status.State != "live" {
+			return
+		}
+		j.statuses.Add(1)
+		if text, ok := cutOf(s); ok {
+			j.mu.Lock()
+			j.claims[claim{text, m.Status.At}] = true
+			j.mu.Unlock()
+		} else if s == nil {
+			j.accuse("live without a state")
+		}
+	}
+}
+
+func samePanels(a, b *delta.State) bool {
+	return maps.EqualFunc(a.Panels, b.Panels, (*delta.Panel).Equal)
+}
+
+// cutOf is the snapshot that a state names, unless it is marked as not of the
+// common one.
+func cutOf(s *delta.State) (string, bool) {
+	if s == nil {
+		return "", false
+	}
+	p := s.Panels[cut.id]
+	if p == nil || p.Err != nil || !p.At.IsZero() || len(p.Rows) != 1 {
+		return "", false
+	}
+	return p.Rows[0].Cells[0].Text, true
+}
+
+// work judges states as they come until ctx ends, and the rest then.
+func (j *judge) work(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		j.mu.Lock()
+		batch := j.waiting
+		j.waiting = nil
+		j.mu.Unlock()
+		for _, s := range batch {
+			if err := j.compare(conn, s); err != nil {
+				return err
+			}
+		}
+		if len(batch) == 0 && ctx.Err() != nil {
+			return nil
+		}
+		if len(batch) == 0 {
+			sleep(ctx, 20*time.Millisecond)
+		}
+	}
+}
+
+// compare asks the panels' own queries of the tables as they were in the state's
+// snapshot.
+func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
+	text, ok := cutOf(s)
+	if !ok {
+		j.marked.Add(1)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for _, fill := range []string{shadowAcct, shadowTotal} {
+			if _, err := tx.Exec(ctx, fill, text); err != nil {
+				return fmt.Errorf("fill shadow: %w", err)
+			}
+		}
+		for _, q := range append([]question{cut}, questions...) {
+			p := s.Panels[q.id]
+			if p == nil {
+				j.accuse("cursor %s has no panel %s", s.Cursor, q.id)
+				continue
+			}
+			if p.Err != nil || !p.At.IsZero() {
+				j.marked.Add(1)
+				continue
+			}
+			want, err := ask(ctx, tx.Conn().PgConn(), q)
+			if err != nil {
+				return err
+			}
+			if diff := differ(q, p, want); diff != "" {
+				j.accuse("cursor %s is not the snapshot %s: panel %s: %s", s.Cursor, text, q.id, diff)
+			}
+		}
+		_, err := tx.Exec(ctx, `TRUNCATE pg_temp.acct, pg_temp.total`)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("judge: %w", err)
+	}
+	return nil
+}
+
+// ask answers a question on this connection, as text.
+func ask(ctx context.Context, conn *pgconn.PgConn, q question) ([][]delta.Cell, error) {
+	res := conn.ExecParams(ctx, q.query, nil, nil, nil, nil).Read()
+	if res.Err != nil {
+		return nil, fmt.Errorf("ask %s: %w", q.id, res.Err)
+	}
+	rows := make([][]delta.Cell, len(res.Rows))
+	for i, r := range res.Rows {
+		for _, b := range r {
+			rows[i] = append(rows[i], delta.Cell{Text: string(b), Null: b == nil})
+		}
+	}
+	return rows, nil
+}
+
+// differ says how a panel is not this answer; "" when it is.
+func differ(q question, p *delta.Panel, want [][]delta.Cell) string {
+	got := make([]string, len(p.Rows))
+	for i, r := range p.Rows {
+		got[i] = fmt.Sprint(r.Cells[q.skip:])
+	}
+	asked := make([]string, len(want))
+	for i, cells := range want {
+		asked[i] = fmt.Sprint(cells[q.skip:])
+	}
+	if q.set {
+		slices.Sort(got)
+		slices.Sort(asked)
+	}
+	if len(got) != len(asked) {
+		return fmt.Sprintf("%d rows for %d", len(got), len(asked))
+	}
+	for i := range got {
+		if got[i] != asked[i] {
+			return fmt.Sprintf("row %d is %.80s for %.80s", i, got[i], asked[i])
+		}
+	}
+	return ""
+}
+
+// snapshot is pg_snapshot: what began before max and is not running is seen.
+type snapshot struct {
+	max     uint64
+	running map[uint64]bool
+}
+
+func parseSnapshot(text string) (snapshot, error) {
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return snapshot{}, fmt.Errorf("snapshot %q", text)
+	}
+	s := snapshot{running: map[uint64]bool{}}
+	var err error
+	if s.max, err = strconv.ParseUint(parts[1], 10, 64); err != nil {
+		return s, err
+	}
+	for _, x := range strings.FieldsFunc(parts[2], func(r rune) bool { return r == ',' }) {
+		xid, err := strconv.ParseUint(x, 10, 64)
+		if err != nil {
+			return s, err
+		}
+		s.running[xid] = true
+	}
+	return s, nil
+}
+
+func (s snapshot) sees(xid uint64) bool { return xid < s.max && !s.running[xid] }
+
+// before tells whether everything that s sees is seen by t too.
+func (s snapshot) before(t snapshot) bool {
+	if s.max > t.max {
+		return false
+	}
+	for xid := range t.running {
+		if s.sees(xid) {
+			return false
+		}
+	}
+	return true
+}
+
+// order checks that no page went back within its epoch.
+func (j *judge) order() (snapshots, epochs int, err error) {
+	type moment struct {
+		version uint64
+		cut     string
+	}
+	byEpoch, cuts := map[string][]moment{}, map[string]bool{}
+	for cursor, s := range j.states {
+		epoch, version, _ := strings.Cut(cursor, ":")
+		n, err := strconv.ParseUint(version, 10, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("cursor %q: %w", cursor, err)
+		}
+		if text, ok := cutOf(s); ok {
+			byEpoch[epoch] = append(byEpoch[epoch], moment{n, text})
+			cuts[text] = true
+		}
+	}
+	for epoch, list := range byEpoch {
+		slices.SortFunc(list, func(a, b moment) int { return cmp.Compare(a.version, b.version) })
+		for i := 1; i < len(list); i++ {
+			a, err := parseSnapshot(list[i-1].cut)
+			if err != nil {
+				return 0, 0, err
+			}
+			b, err := parseSnapshot(list[i].cut)
+			if err != nil {
+				return 0, 0, err
+			}
+			if !a.before(b) {
+				j.accuse("epoch %s went back from %s (%d) to %s (%d)", epoch, list[i-1].cut, list[i-1].version, list[i].cut, list[i].version)
+			}
+		}
+	}
+	return len(cuts), len(byEpoch), nil
+}
+
+// honesty checks each claim "live": every logged transaction that had committed
+// before it was on the screen.
+func (j *judge) honesty(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `SELECT xid::text FROM acct_log UNION SELECT xid::text FROM total_log`)
+	if err != nil {
+		return fmt.Errorf("read log: %w", err)
+	}
+	logged, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("read log: %w", err)
+	}
+	for c := range j.claims {
+		shown, err := parseSnapshot(c.cut)
+		if err != nil {
+			return err
+		}
+		for _, x := range logged {
+			at, known := j.commits[x]
+			if !known || !at.Before(c.at) {
+				continue
+			}
+			xid, err := strconv.ParseUint(x, 10, 64)
+			if err != nil {
+				return err
+			}
+			if !shown.sees(xid) {
+				j.accuse("live as of %s, but transaction %d of before %s is not in %s", c.at, xid, at, c.cut)
+			}
+		}
+	}
+	return nil
+}
