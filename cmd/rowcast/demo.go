@@ -18,6 +18,7 @@ type demoCommand struct {
 	databaseFlags
 	serveFlags
 	Rate float64 `default:"0.7" help:"Orders a second; 0 sells nothing by itself."`
+	Psql string  `help:"How a person reaches the database with psql, for the line that is printed."`
 	TCP  bool    `help:"Let the demo's PostgreSQL listen on 127.0.0.1 too, with a generated password."`
 	Data string  `placeholder:"DIR" help:"Where the demo's PostgreSQL keeps its data; by default a folder of its own in the cache."`
 }
@@ -25,7 +26,7 @@ type demoCommand struct {
 // Run starts a PostgreSQL, unless a database was named, puts the shop on it,
 // keeps selling and serves its dashboards until ctx ends.
 func (c *demoCommand) Run(ctx context.Context, s *streams) error {
-	psql := ""
+	psql := c.Psql
 	var own *postgres.Server
 	if c.DatabaseURL == "" {
 		server, err := c.startPostgres(ctx, s)
@@ -37,7 +38,10 @@ func (c *demoCommand) Run(ctx context.Context, s *streams) error {
 				s.log.Warn("cannot stop PostgreSQL", "error", err)
 			}
 		}()
-		own, c.DatabaseURL, psql = server, server.URL(), server.PsqlCommand()
+		own, c.DatabaseURL = server, server.URL()
+		if psql == "" {
+			psql = server.PsqlCommand()
+		}
 	}
 	db, err := c.open()
 	if err != nil {

@@ -28,13 +28,14 @@ func (f *serveFlags) loopback() bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// hosts are the names that a server on loopback answers to: a foreign page
-// that rebinds its own name to 127.0.0.1 gets nothing. A proxy's own name is among the origins.
+// hosts are the names that the server answers to. A server on loopback knows
+// its own: a foreign page that rebinds its name to 127.0.0.1 gets nothing. A
+// proxy's name is among the origins.
 func (f *serveFlags) hosts() []string {
 	if !f.loopback() {
-		return nil
+		return f.Hosts
 	}
-	return []string{"localhost", "127.0.0.1", "::1"}
+	return append([]string{"localhost", "127.0.0.1", "::1"}, f.Hosts...)
 }
 
 // powers asks what the role could do beyond reading.

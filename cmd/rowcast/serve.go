@@ -38,6 +38,8 @@ type serveFlags struct {
 	TimeZone      string        `name:"timezone" default:"UTC" help:"Time zone of pages that name none."`
 	Wait          time.Duration `default:"60s" help:"How long to wait for the database at start; 0 tries once."`
 	Origins       []string      `name:"origin" help:"Further origins whose pages may open a socket, such as https://wall.example."`
+	Hosts         []string      `name:"host" help:"Names under which the server is asked for; others are refused. On loopback its own, elsewhere any."`
+	PublicURL     string        `name:"public-url" help:"The address that people use, for messages."`
 	BasePath      string        `help:"Path that a proxy puts before every URL, such as /live."`
 	Safety        time.Duration `default:"30s" help:"How often a watched page is read unasked."`
 	PanelTimeout  time.Duration `default:"5s" help:"Longest a panel's query may take."`
@@ -226,6 +228,9 @@ func (a *app) reloaded(ctx context.Context, bells *bells, slugs []string) {
 }
 
 func (f *serveFlags) url(ln net.Listener) string {
+	if f.PublicURL != "" {
+		return strings.TrimRight(f.PublicURL, "/") + "/"
+	}
 	host, port, _ := net.SplitHostPort(ln.Addr().String())
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		if name, err := os.Hostname(); err == nil {
