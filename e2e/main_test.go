@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 var builds = struct {
 	mu   sync.Mutex
 	dir  string
+	life io.Closer // our end of the sweeper's pipe
 	done map[string]func() (string, error)
 }{done: map[string]func() (string, error){}}
 
@@ -86,7 +87,7 @@ func buildDir() (string, error) {
 		return dir, nil
 	}
 	sweeper := exec.Command("sh", "-c", `trap "" INT TERM HUP; read -r _; rm -rf -- "$1"`, "sweeper", dir)
-	if _, err := sweeper.StdinPipe(); err != nil {
+	if builds.life, err = sweeper.StdinPipe(); err != nil {
 		return "", err
 	}
 	if err := sweeper.Start(); err != nil {
