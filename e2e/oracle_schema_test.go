@@ -77,7 +77,7 @@ var cut = question{id: "cut", skip: 1,
 
 // questions are on both tables, and some on one of them alone.
 var questions = []question{
-	{id: "accounts", query: `SELECT id, grp, v, repeat(md5(v::text), 8) AS pad FROM acct ORDER BY id`},
+	{id: "accounts", query: `SELECT id, grp, v, repeat(md5(v::text), 30) AS pad FROM acct ORDER BY id`},
 	{id: "totals", query: `SELECT grp, sum(n) AS n, sum(s) AS s FROM total GROUP BY grp ORDER BY grp`},
 	{id: "sums", query: `SELECT grp, count(*) AS n, sum(v) AS s FROM acct GROUP BY grp ORDER BY grp`},
 	{id: "richest", query: `SELECT id, v, row_number() OVER (ORDER BY v DESC, id) AS place FROM acct ORDER BY v DESC, id LIMIT 12`},

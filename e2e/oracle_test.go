@@ -163,8 +163,8 @@ func (w *world) sluggish(ctx context.Context, r *rand.Rand) error {
 	for ctx.Err() == nil {
 		reads := 0
 		err := v.visit(ctx, "", func() {
-			if reads++; reads%25 == 0 {
-				sleep(ctx, time.Duration(r.Int64N(int64(2*time.Second))))
+			if reads++; reads%10 == 0 {
+				sleep(ctx, time.Duration(r.Int64N(int64(3*time.Second))))
 			}
 		})
 		var broken violation

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 // Handler hears what happened. Its methods are called one at a time, in the order of the notifications, under
@@ -116,6 +118,9 @@ func (l *Listener) supervise(ctx context.Context) {
 		} else {
 			began := time.Now()
 			said = failure{}
+			if flaw.On("snapshot-before-listen") {
+				_, _ = s.hear.Exec(ctx, `UNLISTEN rowcast`, plain)
+			}
 			l.books.connected(s)
 			l.emit(ctx, Handler.Reset)
 			if s.muted {

@@ -13,6 +13,7 @@ import (
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 // Doorbell arms bells and tells for how long they have been armed.
@@ -311,7 +312,7 @@ func (e *Engine) drain() {
 	for _, action := range in.actions {
 		action()
 	}
-	if in.reset {
+	if in.reset && !flaw.On("no-resync") {
 		for _, p := range e.pages {
 			p.touch()
 			p.gens = nil

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -227,6 +228,10 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 	locks := e.book.locks(relations)
 	e.launch(jobs, &e.main, func(ctx context.Context) func() {
 		res := e.cycle(ctx, tasks, list, locks)
+		if flaw.On("unordered-publisher") && rand.N(8) == 0 {
+			time.AfterFunc(100*time.Millisecond, func() { e.do(func() { e.settle(res) }) })
+			return func() {}
+		}
 		return func() { e.settle(res) }
 	})
 	return next
