@@ -1,6 +1,9 @@
 package listener
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // books is what this server knows of its locks. An entry exists exactly while the arming session holds the
 // bell's key or may hold it, so a key with an entry is never asked for.
@@ -16,10 +19,20 @@ type books struct {
 }
 
 type entry struct {
-	generation uint64 // 0: being asked for, or to be released
-	asking     bool   // rowcast.arm runs for it
-	unwanted   bool   // disarmed while asking
+	generation uint64    // 0: being asked for, or to be released
+	asking     bool      // rowcast.arm runs for it
+	unwanted   bool      // disarmed while asking
+	since      time.Time // armed since
+	kept       time.Time // it rang, and its key is not given back before; zero: at once
 }
+
+// A bell that slept for quietFor before it rang is likely to be armed again at once: its key is kept for
+// keepFor, in which the few who write ring. On a busy table the key is given back at the ring, because there
+// every writer would.
+const (
+	quietFor = 45 * time.Millisecond
+	keepFor  = 5 * time.Millisecond
+)
 
 func newBooks() *books {
 	return &books{
@@ -160,7 +173,7 @@ func (b *books) end(e *entry) {
 	case e.asking:
 		e.unwanted = true
 	default:
-		e.generation = 0
+		e.generation, e.kept = 0, time.Time{}
 	}
 }
 
@@ -172,6 +185,10 @@ func (b *books) rang(bell int64) {
 	ends := e != nil && e.generation != 0
 	if ends {
 		e.generation = 0
+		if time.Since(e.since) >= quietFor {
+			e.kept = time.Now().Add(keepFor)
+			time.AfterFunc(keepFor, b.signal)
+		}
 	}
 	b.mu.Unlock()
 	if ends {
@@ -185,6 +202,7 @@ func (b *books) ask(bells []int64, limit int) (asked []int64) {
 	defer b.mu.Unlock()
 	for _, bell := range bells {
 		if bell <= 0 || bell >= bellLimit || bell == reserved || b.bells[bell] != nil {
+			b.renew(b.bells[bell])
 			continue
 		}
 		if len(b.bells) >= limit {
@@ -194,6 +212,17 @@ func (b *books) ask(bells []int64, limit int) (asked []int64) {
 		asked = append(asked, bell)
 	}
 	return asked
+}
+
+// renew gives a bell that rang, and whose key is still held, its next generation: every writer since the
+// ring rang as well, so it is as good as armed anew, without a word to the database.
+func (b *books) renew(e *entry) {
+	if e == nil || e.generation != 0 || e.asking || e.kept.IsZero() {
+		return
+	}
+	e.kept = time.Time{}
+	b.last++
+	e.generation, e.since = b.last, time.Now()
 }
 
 // granted closes what ask opened: the held ones get a generation, the others leave the books.
@@ -213,7 +242,7 @@ func (b *books) granted(asked []int64, held map[int64]bool) {
 				break
 			}
 			b.last++
-			e.generation = b.last
+			e.generation, e.since = b.last, time.Now()
 		}
 	}
 	b.mu.Unlock()
@@ -227,7 +256,8 @@ func (b *books) releases() (bells []int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for bell, e := range b.bells {
-		if e.generation == 0 && !e.asking {
+		if e.generation == 0 && !e.asking && !time.Now().Before(e.kept) {
+			e.kept = time.Time{} // from here on it is on its way out
 			bells = append(bells, bell)
 		}
 	}

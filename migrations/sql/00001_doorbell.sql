@@ -55,12 +55,14 @@ END
 $ring$;
 -- +goose StatementEnd
 
--- held(keys) says which of the keys this session really holds exclusively.
+-- held(keys) says which of the keys this session really holds exclusively. PL/pgSQL keeps its plan; a
+-- function in SQL would be planned at every call.
 -- +goose StatementBegin
 CREATE FUNCTION rowcast.held(keys pg_catalog.int8[]) RETURNS pg_catalog.int8[]
-LANGUAGE sql VOLATILE SECURITY INVOKER
+LANGUAGE plpgsql VOLATILE SECURITY INVOKER
 AS $held$
-    SELECT COALESCE(pg_catalog.array_agg(wanted.key), ARRAY[]::pg_catalog.int8[])
+BEGIN
+    RETURN (SELECT COALESCE(pg_catalog.array_agg(wanted.key), ARRAY[]::pg_catalog.int8[])
     FROM pg_catalog.unnest(keys) AS wanted(key)
     WHERE EXISTS (
         SELECT FROM pg_catalog.pg_locks AS l
@@ -72,27 +74,32 @@ AS $held$
           AND l.classid OPERATOR(pg_catalog.=)
               (wanted.key OPERATOR(pg_catalog.>>) 32)::pg_catalog.oid
           AND l.objid OPERATOR(pg_catalog.=)
-              (wanted.key OPERATOR(pg_catalog.&) 4294967295::pg_catalog.int8)::pg_catalog.oid)
+              (wanted.key OPERATOR(pg_catalog.&) 4294967295::pg_catalog.int8)::pg_catalog.oid));
+END
 $held$;
 -- +goose StatementEnd
 
 -- arm(keys, wait_ms) takes the exclusive locks on keys for this session and returns those it really
 -- holds. Keys that are free are taken first, without a wait; the others are queued for one after the
 -- other, wait_ms in all; 0 never waits. A timeout can report failure although the lock was granted, so
--- the answer comes from pg_locks. Never ask for a key that the session may already hold.
+-- for those keys pg_locks is asked. Never ask for a key that the session may already hold.
 -- +goose StatementBegin
 CREATE FUNCTION rowcast.arm(keys pg_catalog.int8[], wait_ms pg_catalog.int4) RETURNS pg_catalog.int8[]
 LANGUAGE plpgsql VOLATILE SECURITY INVOKER
 AS $arm$
 DECLARE
     key pg_catalog.int8;
+    got pg_catalog.int8[] := ARRAY[]::pg_catalog.int8[];
     busy pg_catalog.int8[] := ARRAY[]::pg_catalog.int8[];
+    doubtful pg_catalog.int8[] := ARRAY[]::pg_catalog.int8[];
     left_ms pg_catalog.int4;
     until pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
         pg_catalog.make_interval(secs => wait_ms::pg_catalog.float8 OPERATOR(pg_catalog./) 1000::pg_catalog.float8);
 BEGIN
     FOREACH key IN ARRAY keys LOOP
-        IF NOT pg_catalog.pg_try_advisory_lock(key) THEN
+        IF pg_catalog.pg_try_advisory_lock(key) THEN
+            got := pg_catalog.array_append(got, key);
+        ELSE
             busy := pg_catalog.array_append(busy, key);
         END IF;
     END LOOP;
@@ -105,12 +112,16 @@ BEGIN
             PERFORM pg_catalog.set_config('lock_timeout'::pg_catalog.text, left_ms::pg_catalog.text, true);
             BEGIN
                 PERFORM pg_catalog.pg_advisory_lock(key);
+                got := pg_catalog.array_append(got, key);
             EXCEPTION WHEN lock_not_available THEN
-                NULL;
+                doubtful := pg_catalog.array_append(doubtful, key);
             END;
         END LOOP;
     END IF;
-    RETURN rowcast.held(keys);
+    IF pg_catalog.cardinality(doubtful) OPERATOR(pg_catalog.>) 0 THEN
+        got := pg_catalog.array_cat(got, rowcast.held(doubtful));
+    END IF;
+    RETURN got;
 END
 $arm$;
 -- +goose StatementEnd
