@@ -156,17 +156,13 @@ func (w *world) page(name string) *viewer {
 // steady watches all the time, so that the page stays.
 func (w *world) steady(ctx context.Context) error { return w.page("oracle").follow(ctx) }
 
-// sluggish reads rarely, from a socket with little room.
+// sluggish reads more slowly than frames come, from a socket with little room:
+// once the kernel's buffers are full it falls behind.
 func (w *world) sluggish(ctx context.Context, r *rand.Rand) error {
 	v := w.page("oracle")
 	v.small = true
 	for ctx.Err() == nil {
-		reads := 0
-		err := v.visit(ctx, "", func() {
-			if reads++; reads%10 == 0 {
-				sleep(ctx, time.Duration(r.Int64N(int64(3*time.Second))))
-			}
-		})
+		err := v.visit(ctx, "", func() { sleep(ctx, time.Duration(r.Int64N(int64(500*time.Millisecond)))) })
 		var broken violation
 		if errors.As(err, &broken) {
 			return fmt.Errorf("slow viewer: %w", err)
