@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,6 +100,9 @@ WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
 	timeZone = `SELECT pg_catalog.set_config('TimeZone', $1, true)`
 	serial   = `SELECT pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`
 )
+
+// fixed are the statements that every session has prepared, named by their place.
+var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, serial, named}
 
 // firstUserOID is where the oids of what initdb did not make begin.
 const firstUserOID = 16384
@@ -243,7 +247,11 @@ type step struct {
 func (s *session) send(pipe *pgconn.Pipeline, r reading, queries []query) []step {
 	var steps []step
 	run := func(sql string, args [][]byte, index int, take func(*pgconn.ResultReader, *snapshot) error) {
-		pipe.SendQueryParams(sql, args, nil, nil, nil)
+		if i := slices.Index(fixed[:], sql); i >= 0 {
+			pipe.SendQueryPrepared(fixedName(i), args, nil, nil)
+		} else {
+			pipe.SendQueryParams(sql, args, nil, nil, nil)
+		}
 		steps = append(steps, step{index, take})
 	}
 	if flaw.On("no-common-snapshot") {

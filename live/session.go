@@ -74,11 +74,28 @@ func (s *session) ensure(ctx context.Context) error {
 		_ = conn.Close(ctx)
 		return fmt.Errorf("prepare session: %w", err)
 	}
+	if err := prepareFixed(ctx, conn.PgConn()); err != nil {
+		_ = conn.Close(ctx)
+		return fmt.Errorf("prepare session: %w", err)
+	}
 	s.conn, s.statements = conn, map[string]*statement{}
 	s.types = map[uint32]string{}
 	s.identity = string(id.Rows[0][0])
 	return nil
 }
+
+// prepareFixed prepares what every cycle runs: parsing and planning it anew
+// each time cost more than the panels of a small page.
+func prepareFixed(ctx context.Context, conn *pgconn.PgConn) error {
+	for i, sql := range fixed {
+		if _, err := conn.Prepare(ctx, fixedName(i), sql, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fixedName(i int) string { return "f" + strconv.Itoa(i) }
 
 // close ends the connection; the next ensure opens another.
 func (s *session) close() {
@@ -96,7 +113,11 @@ func (s *session) forget(ctx context.Context) {
 	if s.conn == nil || s.conn.IsClosed() || len(s.statements) == 0 {
 		return
 	}
-	if err := s.conn.PgConn().ExecParams(ctx, "DEALLOCATE ALL", nil, nil, nil, nil).Read().Err; err != nil {
+	err := s.conn.PgConn().ExecParams(ctx, "DEALLOCATE ALL", nil, nil, nil, nil).Read().Err
+	if err == nil {
+		err = prepareFixed(ctx, s.conn.PgConn())
+	}
+	if err != nil {
 		s.close()
 		return
 	}
