@@ -150,7 +150,7 @@ func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
 				return fmt.Errorf("fill shadow: %w", err)
 			}
 		}
-		for _, q := range append([]question{cut}, questions...) {
+		for _, q := range stormy() {
 			p := s.Panels[q.id]
 			if p == nil {
 				j.accuse("cursor %s has no panel %s", s.Cursor, q.id)
@@ -160,7 +160,7 @@ func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
 				j.marked.Add(1)
 				continue
 			}
-			want, err := ask(ctx, tx.Conn().PgConn(), q)
+			want, err := answerTo(ctx, tx.Conn().PgConn(), q)
 			if err != nil {
 				return err
 			}
@@ -177,8 +177,8 @@ func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
 	return nil
 }
 
-// ask answers a question on this connection, as text.
-func ask(ctx context.Context, conn *pgconn.PgConn, q question) ([][]delta.Cell, error) {
+// answerTo answers a question on this connection, as text.
+func answerTo(ctx context.Context, conn *pgconn.PgConn, q question) ([][]delta.Cell, error) {
 	res := conn.ExecParams(ctx, q.query, nil, nil, nil, nil).Read()
 	if res.Err != nil {
 		return nil, fmt.Errorf("ask %s: %w", q.id, res.Err)

@@ -202,7 +202,7 @@ func answers(ctx context.Context, conn *pgx.Conn) (map[string][][]delta.Cell, ti
 	}
 	want := map[string][][]delta.Cell{}
 	for _, q := range questions {
-		rows, err := ask(ctx, conn.PgConn(), q)
+		rows, err := answerTo(ctx, conn.PgConn(), q)
 		if err != nil {
 			return nil, at, err
 		}

@@ -75,6 +75,13 @@ type question struct {
 var cut = question{id: "cut", skip: 1,
 	query: `SELECT pg_current_snapshot()::text AS cut, (SELECT count(*) FROM acct) AS n, (SELECT sum(s) FROM total) AS s`}
 
+// ballast never changes: it makes a snapshot heavier than the deltas that a slow
+// viewer misses, so that it gets those, and not always a snapshot.
+var ballast = question{id: "ballast", query: `SELECT i, repeat(md5(i::text), 100) AS pad FROM generate_series(1, 80) i ORDER BY i`}
+
+// stormy are the panels of the page that is judged frame by frame.
+func stormy() []question { return append([]question{cut, ballast}, questions...) }
+
 // questions are on both tables, and some on one of them alone.
 var questions = []question{
 	{id: "accounts", query: `SELECT id, grp, v, repeat(md5(v::text), 30) AS pad FROM acct ORDER BY id`},

@@ -64,7 +64,7 @@ func newWorld(tb testing.TB, n uint64, flaw string) *world {
 	w.db = pgtest.New(tb)
 	w.db.Script(tb, oracleSchema)
 	dir := dashboards(tb, map[string]string{
-		"oracle.yaml": yaml("Oracle", append([]question{cut}, questions...)...),
+		"oracle.yaml": yaml("Oracle", stormy()...),
 		"quiet.yaml":  yaml("Quiet", questions...),
 	})
 	var path string
@@ -122,9 +122,9 @@ func (w *world) storm(d time.Duration) {
 		r := rand.New(rand.NewPCG(w.random.Uint64(), 3))
 		actors.Go(func() { w.report(w.restless(ctx, r)) })
 	}
-	for range 2 {
+	for _, small := range []bool{true, false} {
 		r := rand.New(rand.NewPCG(w.random.Uint64(), 4))
-		actors.Go(func() { w.report(w.sluggish(ctx, r)) })
+		actors.Go(func() { w.report(w.sluggish(ctx, r, small)) })
 	}
 	killer, r := w.conn(), rand.New(rand.NewPCG(w.random.Uint64(), 5))
 	actors.Go(func() { w.report(w.nemesis(ctx, killer, r)) })
@@ -156,11 +156,11 @@ func (w *world) page(name string) *viewer {
 // steady watches all the time, so that the page stays.
 func (w *world) steady(ctx context.Context) error { return w.page("oracle").follow(ctx) }
 
-// sluggish reads more slowly than frames come, from a socket with little room:
-// once the kernel's buffers are full it falls behind.
-func (w *world) sluggish(ctx context.Context, r *rand.Rand) error {
+// sluggish reads more slowly than frames come: once the kernel's buffers are
+// full, which are small or not, it falls behind.
+func (w *world) sluggish(ctx context.Context, r *rand.Rand, small bool) error {
 	v := w.page("oracle")
-	v.small = true
+	v.small = small
 	for ctx.Err() == nil {
 		err := v.visit(ctx, "", func() { sleep(ctx, time.Duration(r.Int64N(int64(500*time.Millisecond)))) })
 		var broken violation

@@ -163,7 +163,7 @@ func agree(s *delta.State) error {
 
 func right(ctx context.Context, conn *pgx.Conn, s *delta.State) bool {
 	for _, q := range branches {
-		want, err := ask(ctx, conn.PgConn(), q)
+		want, err := answerTo(ctx, conn.PgConn(), q)
 		if err != nil || differ(q, s.Panels[q.id], want) != "" {
 			return false
 		}
