@@ -9,7 +9,7 @@ import { linked, receive, start, verdict } from "./store.js";
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
-const FRAME = 16, LATE = 100, RELOAD_PAUSE = 120_000;
+const FRAME = 16, LATE = 100, RELOADS = 10, RELOAD_PAUSE = 120_000;
 const NOTHING = { added: 0, changed: 0, removed: 0 };
 
 export class LivePage {
@@ -130,13 +130,17 @@ export class LivePage {
 /** How many rows a frame touched. @param {import("./protocol.js").Snapshot|import("./protocol.js").Delta} m */
 const size = (m) => Object.values(m.panels).reduce((n, p) => n + (p.ops?.length ?? p.rows?.length ?? 0), 0);
 
-/** Loads the page again, at once where that was not done lately, else later: a server that keeps asking is not obeyed in a loop. */
+/**
+ * Loads the page again, soon where that was not done often lately (a dashboard is being written), else later: a server that keeps
+ * asking is not obeyed in a loop.
+ */
 function reload() {
-  let last = 0;
-  try { last = Number(sessionStorage.getItem("rowcast.reloaded") ?? 0); } catch { /* as if never */ }
-  const wait = Math.max(0, last + RELOAD_PAUSE - Date.now()) + Math.random() * 1000;
+  const now = Date.now();
+  /** @type {number[]} */ let past = [];
+  try { past = JSON.parse(sessionStorage.getItem("rowcast.reloads") ?? "[]").filter((/** @type {number} */ t) => now - t < RELOAD_PAUSE); } catch { /* as if never */ }
+  const often = past.length >= RELOADS, wait = (often ? past[past.length - RELOADS] + RELOAD_PAUSE - now : 0) + Math.random() * 1000;
   setTimeout(() => {
-    try { sessionStorage.setItem("rowcast.reloaded", String(Date.now())); } catch { /* then it may come sooner */ }
+    try { sessionStorage.setItem("rowcast.reloads", JSON.stringify([...past, Date.now()])); } catch { /* then it may come sooner */ }
     location.reload();
   }, wait);
 }
