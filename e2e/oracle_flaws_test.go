@@ -35,7 +35,7 @@ func TestOracleCatches(t *testing.T) {
 			t.Parallel()
 			limit <- struct{}{}
 			defer func() { <-limit }()
-			const tries, long = 4, 12 * time.Second
+			const tries, long = 5, 10 * time.Second
 			began, n := time.Now(), seed(t)
 			for try := range uint64(tries) {
 				if wrong := attempt(t, bug.flaw, n+try, func(w *world) { bug.find(w, long) }); len(wrong) > 0 {
