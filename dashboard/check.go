@@ -158,6 +158,18 @@ func (c *checker) columns(p *Panel, have []string) {
 			c.add(p.places["columns."+name], false, didYouMean(name, have), "columns: the query has no column %q", name)
 		}
 	}
+	if p.Chart != nil {
+		for _, named := range []struct {
+			field string
+			names []string
+		}{{"x", []string{p.Chart.X}}, {"y", p.Chart.Y}, {"series", []string{p.Chart.Series}}} {
+			for _, name := range named.names {
+				if name != "" && !slices.Contains(have, name) {
+					c.add(p.places[named.field], false, didYouMean(name, have), "%s: the query has no column %q", named.field, name)
+				}
+			}
+		}
+	}
 	if len(have) == 0 {
 		c.add(p.Pos, false, "select at least one", "the query has no columns")
 	}

@@ -68,7 +68,7 @@ type Panel struct {
 	ID          string
 	Title       string
 	Description string // a few words beside the title, or ""
-	Type        string // "table" or "stat"
+	Type        string // one of [Types]
 	// SQL is the query with $1, $2, … for the variables that it names, without
 	// a semicolon at its end.
 	SQL string
@@ -82,7 +82,8 @@ type Panel struct {
 	Clock   bool   // Every was set because the query names the clock
 	Width   int    // of 12 columns
 	Height  int    // grid rows; 0: as the content needs
-	Unit    string // of a stat
+	Unit    string // of a stat's or a chart's numbers
+	Chart   *Chart // of a line, area or bar
 	Columns map[string]Format
 	Pos     Pos    // where the query stands
 	Source  string // the query as it is written in the file
@@ -93,7 +94,7 @@ type Panel struct {
 	binds  []splice
 	locate locator
 	names  []string       // of the variables behind Args
-	places map[string]Pos // of "key", "watch" and the columns' formats
+	places map[string]Pos // of "key", "watch", "x", "y", "series" and the columns' formats
 }
 
 // Locate finds the place in the file of a position that PostgreSQL reports in
@@ -120,11 +121,11 @@ func Colors() []string {
 }
 
 // Types are the panel types of this version.
-func Types() []string { return []string{"table", "stat"} }
+func Types() []string { return []string{"table", "stat", "line", "area", "bar"} }
 
 // later are the types of the file format that this version does not draw yet.
 func later() []string {
-	return []string{"line", "area", "bar", "donut", "gauge", "progress", "text"}
+	return []string{"donut", "gauge", "progress", "text"}
 }
 
 // Table is what the catalog says about a table page's relation.

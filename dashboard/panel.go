@@ -8,22 +8,19 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// charts are fields of the panel types that this version does not draw.
-var charts = []string{"x", "y", "series", "stacked", "min", "max", "target", "thresholds", "content"}
-
 // widths are how many of twelve columns a panel takes where it does not say.
-var widths = map[string]int{"table": 12, "stat": 3}
+var widths = map[string]int{"table": 12, "stat": 3, "line": 6, "area": 6, "bar": 6}
 
 // panelFields are the nodes whose meaning depends on other fields.
 type panelFields struct {
-	id, typ, query, unit, chart ast.Node
-	chartName                   string
+	id, typ, query, unit, columns ast.Node
+	figure                        map[string]ast.Node // by name: what only some types have
 }
 
 // panel reads one panel and adds it to the definition.
 func (d *document) panel(def *definition, n ast.Node, lim limits) {
 	p := Panel{Type: "table", Limit: lim.rows, places: map[string]Pos{}}
-	var at panelFields
+	at := panelFields{figure: map[string]ast.Node{}}
 	before := len(d.problems)
 	fields := []field{
 		{"id", func(n ast.Node) { at.id = n }},
@@ -38,10 +35,10 @@ func (d *document) panel(def *definition, n ast.Node, lim limits) {
 		{"width", func(n ast.Node) { p.Width, _ = d.whole(n, "width", 1, 12) }},
 		{"height", func(n ast.Node) { p.Height, _ = d.whole(n, "height", 1, 12) }},
 		{"unit", func(n ast.Node) { at.unit = n; p.Unit, _ = d.line(n, "unit") }},
-		{"columns", func(n ast.Node) { p.Columns = d.formats(&p, n) }},
+		{"columns", func(n ast.Node) { at.columns = n; p.Columns = d.formats(&p, n) }},
 	}
-	for _, name := range charts {
-		fields = append(fields, field{name, func(n ast.Node) { at.chart, at.chartName = n, name }})
+	for _, use := range uses {
+		fields = append(fields, field{use.name, func(n ast.Node) { at.figure[use.name] = n }})
 	}
 	if !d.object(n, "a panel", fields) {
 		return
@@ -51,6 +48,7 @@ func (d *document) panel(def *definition, n ast.Node, lim limits) {
 	drawn := d.panelType(&p, at)
 	if drawn {
 		d.panelUnit(&p, at)
+		d.panelFigure(&p, at)
 	}
 	d.panelID(def, &p, at.id, n, mistyped)
 	switch {
@@ -92,13 +90,10 @@ func (d *document) panelType(p *Panel, at panelFields) bool {
 	return false
 }
 
-// panelUnit refuses what the panel's type has no use for.
+// panelUnit refuses a unit where each column has its own.
 func (d *document) panelUnit(p *Panel, at panelFields) {
 	if at.unit != nil && p.Type == "table" {
 		d.fail(at.unit, fmt.Sprintf("write columns: {name: {unit: %s}}", p.Unit), "a table's unit belongs to one of its columns")
-	}
-	if at.chart != nil {
-		d.fail(at.chart, "leave it out", "a panel of type %s has no field %q", p.Type, at.chartName)
 	}
 }
 

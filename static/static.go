@@ -17,7 +17,7 @@ import (
 	"sync"
 )
 
-//go:embed css/*.css js/*.js fonts/*.woff2 fonts/*-LICENSE icons/*.svg icons/*-LICENSE
+//go:embed css/*.css js/*.js fonts/*.woff2 fonts/*-LICENSE vendor/uplot/*.js vendor/uplot/*.css vendor/uplot/*-LICENSE icons/*.svg icons/*-LICENSE
 var files embed.FS
 
 // Entry is the module that a page loads; it imports all others.
@@ -89,8 +89,23 @@ func Path(name string) string {
 	return prefix + b.hash + "/" + name
 }
 
-// Modules is the URL path of every ES module but [Entry], for modulepreload.
+// charts are the modules that only pages with charts load.
+var charts = []string{"js/chart.js", "js/series.js", "vendor/uplot/uPlot.esm.js"}
+
+// Modules is the URL path of every ES module that all pages load but [Entry], for modulepreload.
 func Modules() []string { return slices.Clone(assets().modules) }
+
+// ChartModules is the URL path of every ES module that pages with charts load besides, for modulepreload.
+func ChartModules() []string {
+	paths := make([]string, len(charts))
+	for i, name := range charts {
+		paths[i] = Path(name)
+	}
+	return paths
+}
+
+// ChartStyles is the URL path of every style sheet that pages with charts link after the others.
+func ChartStyles() []string { return []string{Path("vendor/uplot/uPlot.css")} }
 
 // Styles is the URL path of every style sheet, in the order in which a page links them.
 func Styles() []string {
@@ -121,7 +136,7 @@ func load() *bundle {
 	}
 	b.hash = hex.EncodeToString(sum.Sum(nil))[:16]
 	for name := range b.files {
-		if path.Ext(name) == ".js" && name != Entry {
+		if path.Ext(name) == ".js" && name != Entry && !slices.Contains(charts, name) {
 			b.modules = append(b.modules, prefix+b.hash+"/"+name)
 		}
 	}

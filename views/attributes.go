@@ -43,7 +43,7 @@ func panelState(p *Panel) string {
 		return p.State
 	case p.Columns == nil:
 		return "loading"
-	case p.Type == "table" && len(p.Rows) == 0:
+	case p.Type != "stat" && len(p.Rows) == 0:
 		return "empty"
 	default:
 		return ""
@@ -117,9 +117,9 @@ func formatsJSON(formats map[string]Format) string {
 	return marshal(formats)
 }
 
-// statRows is a stat's rows as the protocol writes them: unlike a table's they cannot be read from what is shown.
-func statRows(p *Panel) string {
-	if p.Type != "stat" || p.Columns == nil {
+// rowsJSON are rows as the protocol writes them where they cannot be read from what is shown, as a table's can.
+func rowsJSON(p *Panel) string {
+	if p.Type == "table" || p.Columns == nil {
 		return ""
 	}
 	rows := make([][]*string, len(p.Rows))
@@ -130,6 +130,28 @@ func statRows(p *Panel) string {
 		}
 	}
 	return marshal(rows)
+}
+
+// chartJSON is what the browser draws a chart by; "" where there is none.
+func chartJSON(p *Panel) string {
+	if p.Chart == nil {
+		return ""
+	}
+	return marshal(p.Chart)
+}
+
+func chartLabel(p *Panel) string {
+	if p.Figure == nil || p.Figure.Label == "" {
+		return p.Title
+	}
+	return p.Title + ". " + p.Figure.Label + "."
+}
+
+func chartKeys(p *Panel) []Key {
+	if p.Figure == nil {
+		return nil
+	}
+	return p.Figure.Keys
 }
 
 // source is PostgreSQL's text of a cell, nil for null.

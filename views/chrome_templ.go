@@ -120,7 +120,7 @@ func page(c Chrome, l Live) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		for _, href := range c.Assets.Modules {
+		for _, href := range append(c.Assets.Modules, c.Assets.Charts...) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<link rel=\"modulepreload\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -24,6 +24,7 @@ type Assets struct {
 	Script  string   // the entry module, js/main.js
 	Modules []string // every module that Script imports, to be preloaded
 	Font    string   // the text face, preloaded: fonts/inter.woff2
+	Charts  []string // the modules that pages with charts load, to be preloaded there
 	Icons   string   // the sprite, icons/sprite.svg
 	Mark    string   // the favicon, icons/mark.svg
 }
@@ -130,7 +131,7 @@ type Panel struct {
 	ID, Title string
 	Note      string // dim, beside the title: "newest 50", "every 60 s"
 	AsOf      string // time of day of the panel's own snapshot, where it has one (slow or timed): "14:29:52"; see [Clock]
-	Type      string // "table" or "stat"
+	Type      string // "table", "stat", "line", "area" or "bar"
 	Width     int    // of 12 columns; 0: 12
 	Height    int    // grid rows it spans; 0: 1
 	Limit     int    // rows at most, for the line under a cut result
@@ -141,6 +142,8 @@ type Panel struct {
 	Rows      []Row
 	Truncated bool
 	Stat      *Stat             // for type "stat"; see [NewStat]
+	Chart     *Chart            // for types "line", "area" and "bar"
+	Figure    *Figure           // the same, drawn; see [Panel.Draw]
 	Unit      string            // of a stat
 	Formats   map[string]Format // by column name, for the browser
 	CSV       string            // URL of the rows; "" where there is none

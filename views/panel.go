@@ -50,6 +50,15 @@ func (p *Panel) SetError(code, message string) {
 	p.Message = &Message{Head: head, Text: text}
 }
 
+// Draw makes the figure of a panel with a Chart from its rows, or says why it cannot be drawn.
+func (p *Panel) Draw() {
+	f, problem := NewFigure(p.Columns, p.Rows, *p.Chart)
+	p.Figure = f
+	if problem != "" {
+		p.State, p.Message = "error", &Message{Head: "This chart cannot be drawn", Text: problem}
+	}
+}
+
 func panelError(code string) (state, head string) {
 	switch code {
 	case "timeout":

@@ -33,6 +33,10 @@ func (p *paint) dashboard() views.Dashboard {
 	}
 	for i := range p.page.Panels {
 		m.Panels = append(m.Panels, p.panel(&p.page.Panels[i]))
+		if p.page.Panels[i].Chart != nil && m.Assets.Charts == nil {
+			m.Assets.Charts = p.server.urls(static.ChartModules())
+			m.Assets.Styles = append(m.Assets.Styles, p.server.urls(static.ChartStyles())...)
+		}
 	}
 	if e := p.page.Problem; e != nil {
 		problem := faulty(p.page.Title, e)
@@ -116,6 +120,12 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	for name, f := range def.Columns {
 		m.Formats[name] = views.Format(f)
 	}
+	if c := def.Chart; c != nil {
+		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max}
+		if m.Chart.Unit == "" && len(c.Y) == 1 {
+			m.Chart.Unit = def.Columns[c.Y[0]].Unit
+		}
+	}
 	var have *delta.Panel
 	if p.state != nil {
 		have = p.state.Panels[def.ID]
@@ -147,6 +157,9 @@ func (p *paint) fill(m *views.Panel, have *delta.Panel) {
 		}
 		m.Rows[i] = views.Row{Key: r.Key, Cells: cells}
 	}
+	if m.Chart != nil {
+		m.Draw()
+	}
 	if m.Type == "stat" {
 		m.Stat = views.NewStat(m.Columns, m.Rows, m.Unit)
 	}
@@ -170,7 +183,11 @@ func (p *paint) banner() *views.Banner {
 		return &views.Banner{Kind: "warn", Head: "Not there yet.", Text: p.status.Status.Message}
 	case p.status != nil && p.status.Status.State == "stale":
 		s := p.status.Status
-		return &views.Banner{Kind: "warn", Head: "Stale since " + views.Clock(s.Since.In(p.zone)) + ".", Text: s.Message}
+		text := s.Message
+		if s.Reason == "database_unreachable" {
+			text = "The database does not answer." // what the driver says is for the log
+		}
+		return &views.Banner{Kind: "warn", Head: "Stale since " + views.Clock(s.Since.In(p.zone)) + ".", Text: text}
 	case p.state == nil:
 		return &views.Banner{Kind: "warn", Head: "Not there yet.", Text: "The first rows are being read."}
 	}
@@ -226,13 +243,17 @@ func (s *Server) frame(title string) views.Chrome {
 		Script: base + static.Path(static.Entry), Font: base + static.Path("fonts/inter.woff2"),
 		Icons: base + static.Path("icons/sprite.svg"), Mark: base + static.Path("icons/mark.svg"),
 	}}
-	for _, p := range static.Styles() {
-		c.Assets.Styles = append(c.Assets.Styles, base+p)
-	}
-	for _, p := range static.Modules() {
-		c.Assets.Modules = append(c.Assets.Modules, base+p)
-	}
+	c.Assets.Styles, c.Assets.Modules = s.urls(static.Styles()), s.urls(static.Modules())
 	return c
+}
+
+// urls puts the base path before paths.
+func (s *Server) urls(paths []string) []string {
+	urls := make([]string, len(paths))
+	for i, p := range paths {
+		urls[i] = s.config.BasePath + p
+	}
+	return urls
 }
 
 func (s *Server) chrome(ctx context.Context, title string) views.Chrome {

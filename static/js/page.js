@@ -57,7 +57,11 @@ export class LivePage {
   }
 
   retry() { this.socket.connect(); }
-  theme() { this.#control.theme(); this.#say(); }
+  theme() {
+    this.#control.theme();
+    for (const v of this.#views) v.figure?.theme();
+    this.#say();
+  }
 
   #verdict() { return verdict(this.store, Date.now(), navigator.onLine); }
   #say() { this.#control.show(this.#verdict(), this.#paused, this.#held, Date.now()); }

@@ -2,6 +2,7 @@
 // selection and focus stay where they are.
 import { apply } from "./delta.js";
 import { attribute, calm, el, one, write } from "./dom.js";
+import { figure } from "./figure.js";
 import { ago, clock, describe, format, panelError, sentence, stat } from "./format.js";
 
 /**
@@ -28,6 +29,7 @@ export class PanelView {
     this.raw = node.hasAttribute("data-raw-names");
     this.tbody = /** @type {HTMLTableSectionElement|null} */ (one("tbody", node));
     this.formats = JSON.parse(node.dataset.formats || "{}");
+    this.figure = figure(node, (n) => new PanelView(n));
   }
 
   /** Reads the state that the server rendered; undefined where there was no result yet. @returns {Panel|undefined} */
@@ -40,6 +42,7 @@ export class PanelView {
     for (const s of shown) this.#rows.set(s.row.key, s);
     const first = apply(undefined, { columns: fields, rows: this.tbody ? [] : JSON.parse(rows || "[]"), truncated: truncated === "true" });
     this.#shown = this.tbody ? { ...first, rows: shown.map((s) => s.row) } : first;
+    this.figure?.show(this.#shown, this.#columns, Date.now());
     return this.#shown;
   }
 
@@ -50,13 +53,15 @@ export class PanelView {
     this.#shown = panel;
     if (!before || before.columns !== panel.columns) this.#head(panel);
     if (this.tbody) this.#table(panel, now, !before);
-    else this.#stat(panel, before, now);
+    else if (!this.figure) this.#stat(panel, before, now);
     this.#state(panel);
+    this.figure?.show(panel, this.#columns, now);
     return true;
   }
 
   /** Times that count from now grow by themselves. @param {number} now */
   tick(now) {
+    this.figure?.tick(now);
     for (const td of this.node.querySelectorAll("td[data-time]")) {
       write(td.querySelector(".v"), ago(now - Date.parse(/** @type {HTMLElement} */ (td).dataset.time ?? "")).words);
     }
@@ -230,7 +235,7 @@ export class PanelView {
       const text = problem && one("[data-text]", problem), said = sentence(panel.error.message) + (has ? " These are its last rows." : "");
       if (problem && text?.textContent?.trim() !== said) problem.querySelectorAll(".code, .copyable, .where").forEach((n) => n.remove()); // of an earlier one
       write(text, said);
-    } else node.dataset.state = this.tbody && !has && !this.raw ? "empty" : "";
+    } else node.dataset.state = (this.tbody || this.figure) && !has && !this.raw ? "empty" : "";
     if (panel.at) write(one("[data-panel-asof]", node), `as of ${clock(Date.parse(panel.at))}`);
     if (problem) problem.hidden = !panel.error;
     if (none) none.hidden = has || !!panel.error;

@@ -113,7 +113,7 @@ export function verdict(s, now, online) {
     case "stale": {
       const since = Date.parse(status.since ?? "");
       const old = (status.age_ms ?? age) + (now - s.heard);
-      return stale(old, Number.isNaN(since) ? now - old : since - s.ahead, status.message || WHY[status.reason ?? ""] || "The data is not proven", NEXT[status.reason ?? ""] ?? "The page catches up by itself.");
+      return stale(old, Number.isNaN(since) ? now - old : since - s.ahead, why(status), NEXT[status.reason ?? ""] ?? "The page catches up by itself.");
     }
     default: return { state: "timed", word: sentence(status.message ?? status.state).replace(/\.$/, ""), note: "", banner: null };
   }
@@ -124,6 +124,14 @@ const WHY = {
   starting: "The server is starting", database_unreachable: "The database does not answer", bell_missing: "A table lost its doorbell",
   not_armed: "The doorbell could not be armed", queue_full: "The database's notification queue is filling up", behind: "The server cannot keep up",
 };
+/**
+ * The server's own words where they say more than the reason does; what a driver says of a connection is for the server's log.
+ * @param {Status} s
+ */
+function why({ reason = "", message }) {
+  return (reason === "database_unreachable" ? "" : message) || WHY[reason] || "The data is not proven";
+}
+
 /** @type {Record<string, string>} */
 const NEXT = { bell_missing: "Until it is back, rows are read by the clock.", queue_full: "Until it drains, rows are read by the clock." };
 

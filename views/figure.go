@@ -1,0 +1,288 @@
+package views
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Figure is a chart as a browser shows it before its code runs, or without it. Shapes are drawn in a square of 1,000 that is
+// stretched over the plot; marks stand at percentages of it, so that their text is not.
+type Figure struct {
+	Label  string // what is seen, in words
+	Empty  bool
+	Shapes []Shape
+	Y, X   []Mark
+	Zero   string // where zero stands; "" where it is out of sight
+	Keys   []Key  // of the legend; none for a single series
+	Value  string // of a single series: its newest number, or the sum of its bars
+	Rest   string // after Value: " EUR, 14:32"
+}
+
+// Shape is a path. Kind is "fill", "wash" or "line".
+type Shape struct{ Kind, Hue, Path string }
+
+// Mark is a place on an axis and how it reads.
+type Mark struct{ At, Text string }
+
+// Key is an entry of the legend.
+type Key struct{ Label, Hue, Value string }
+
+// side is the length of the square that shapes are drawn in.
+const side = 1000
+
+// NewFigure draws a result. The problem is a sentence that says why it cannot be drawn, or "".
+func NewFigure(columns []Column, rows []Row, c Chart) (f *Figure, problem string) {
+	p := NewPlot(columns, rows, c)
+	f = &Figure{Empty: len(p.X) == 0}
+	if p.Problem != "" || f.Empty {
+		return f, p.Problem
+	}
+	d := drawing{chart: c, plot: &p, figure: f}
+	d.scales()
+	d.axes()
+	if c.Type == "bar" {
+		d.bars()
+	} else {
+		d.lines()
+	}
+	d.legend()
+	f.Label = d.words()
+	return f, ""
+}
+
+type drawing struct {
+	chart          Chart
+	plot           *Plot
+	figure         *Figure
+	from, to       [][]float64 // of each series: where it stands and where it ends
+	x0, x1, y0, y1 float64
+}
+
+func (d *drawing) scales() {
+	p := d.plot
+	if d.chart.Stacked {
+		d.from, d.to = stack(p.Series)
+	} else {
+		for _, s := range p.Series {
+			d.from, d.to = append(d.from, make([]float64, len(s.Values))), append(d.to, s.Values)
+		}
+	}
+	low, high := gap, gap
+	for _, values := range d.to {
+		for _, v := range values {
+			if number64(v) {
+				if math.IsNaN(low) {
+					low, high = v, v
+				}
+				low, high = min(low, v), max(high, v)
+			}
+		}
+	}
+	d.y0, d.y1 = d.chart.scaleOf(low, high)
+	d.x0, d.x1 = p.X[0], p.X[len(p.X)-1]
+	switch {
+	case p.Axis == "category":
+		d.x0, d.x1 = d.x0-0.5, d.x1+0.5
+	case d.chart.Type == "bar" || d.x0 == d.x1:
+		d.x0, d.x1 = d.x0-d.step()/2, d.x1+d.step()/2
+	}
+}
+
+func (d *drawing) step() float64 {
+	if d.plot.Step > 0 {
+		return d.plot.Step
+	}
+	return 1
+}
+
+func (d *drawing) x(v float64) float64 { return (v - d.x0) / (d.x1 - d.x0) * side }
+
+func (d *drawing) y(v float64) float64 {
+	return max(-side, min(2*side, (d.y1-v)/(d.y1-d.y0)*side))
+}
+
+func percent(v float64) string { return strconv.FormatFloat(v*100/side, 'f', 2, 64) + "%" }
+
+func (d *drawing) axes() {
+	f, p := d.figure, d.plot
+	at, by := ticks(d.y0, d.y1, 4, p.Decimals == 0)
+	for _, v := range at {
+		if v == 0 {
+			f.Zero = percent(d.y(0))
+			continue
+		}
+		f.Y = append(f.Y, Mark{percent(d.y(v)), shortText(v, by)})
+	}
+	switch p.Axis {
+	case "time":
+		offset := p.Offsets[len(p.Offsets)-1]
+		for _, t := range timeTicks(d.x0+offset, d.x1+offset, 6) {
+			d.mark(t.at-offset, t.text)
+		}
+	case "number":
+		at, by := ticks(d.x0, d.x1, 6, false)
+		for _, v := range at {
+			d.mark(v, shortText(v, by))
+		}
+	default:
+		every := (len(p.Labels) + 9) / 10
+		for i := 0; i < len(p.Labels); i += every {
+			text := []rune(p.Labels[i])
+			if len(text) > 16 {
+				text = append(text[:15:15], '…')
+			}
+			f.X = append(f.X, Mark{percent(d.x(float64(i))), string(text)})
+		}
+	}
+}
+
+// mark names a place on the axis, unless its text would leave the panel.
+func (d *drawing) mark(at float64, text string) {
+	if x := d.x(at); x >= 0.03*side && x <= 0.98*side {
+		d.figure.X = append(d.figure.X, Mark{percent(x), text})
+	}
+}
+
+func (d *drawing) bars() {
+	wide, slots := d.x(d.x0+d.step())*0.74, 1
+	if d.plot.Axis == "category" {
+		wide = d.x(d.x0+1) * 0.74
+	}
+	if !d.chart.Stacked {
+		slots = len(d.to)
+	}
+	for i, values := range d.to {
+		var b strings.Builder
+		for k, v := range values {
+			if !number64(v) || v == d.from[i][k] {
+				continue
+			}
+			x, w := d.x(d.plot.X[k])-wide/2, wide/float64(slots)
+			if slots > 1 {
+				x += float64(i) * w
+			}
+			fmt.Fprintf(&b, "M%.1f %.1fH%.1fV%.1fH%.1fZ", x, d.y(d.from[i][k]), x+w, d.y(v), x)
+		}
+		d.figure.Shapes = append(d.figure.Shapes, Shape{"fill", d.plot.Series[i].Hue, b.String()})
+	}
+}
+
+func (d *drawing) lines() {
+	base := d.y(max(0, d.y0))
+	for i := range slices.Backward(d.to) { // what is below covers what stands on it
+		var line, area strings.Builder
+		start, last := -1.0, 0.0
+		end := func() {
+			if start >= 0 {
+				fmt.Fprintf(&area, "L%.1f %.1fL%.1f %.1fZ", last, base, start, base)
+			}
+			start = -1
+		}
+		for k, v := range d.to[i] {
+			switch {
+			case math.IsNaN(v):
+				end()
+			case number64(v):
+				command, x := "L", d.x(d.plot.X[k])
+				if start < 0 {
+					command, start = "M", x
+				}
+				fmt.Fprintf(&line, "%s%.1f %.1f", command, x, d.y(v))
+				fmt.Fprintf(&area, "%s%.1f %.1f", command, x, d.y(v))
+				last = x
+			}
+		}
+		end()
+		hue := d.plot.Series[i].Hue
+		switch {
+		case d.chart.Stacked:
+			d.figure.Shapes = append(d.figure.Shapes, Shape{"fill", hue, area.String()})
+			continue
+		case (d.chart.Type == "area" || len(d.to) == 1) && d.y0 <= 0: // a wash says how much, from zero
+			d.figure.Shapes = append(d.figure.Shapes, Shape{"wash", hue, area.String()})
+		}
+		d.figure.Shapes = append(d.figure.Shapes, Shape{"line", hue, line.String()})
+	}
+}
+
+func (d *drawing) legend() {
+	sums := d.chart.Type == "bar" || d.chart.Stacked
+	var keys []Key
+	last := -1
+	for _, s := range d.plot.Series {
+		value, sum := "–", 0.0
+		for k, v := range s.Values {
+			if number64(v) {
+				sum += v
+				value, last = decimalText(v, d.plot.Decimals), k
+			}
+		}
+		if sums {
+			value = decimalText(sum, d.plot.Decimals)
+		}
+		keys = append(keys, Key{s.Label, s.Hue, value})
+	}
+	if len(keys) > 1 || d.chart.Series != "" {
+		d.figure.Keys = keys
+		return
+	}
+	d.figure.Value = keys[0].Value
+	if d.chart.Unit != "" {
+		d.figure.Rest = " " + d.chart.Unit
+	}
+	if sums {
+		d.figure.Rest += " in all"
+	} else if last >= 0 {
+		d.figure.Rest += ", " + d.name(last)
+	}
+}
+
+// name is how a reader calls a point of the axis.
+func (d *drawing) name(i int) string {
+	p := d.plot
+	switch p.Axis {
+	case "category":
+		return p.Labels[i]
+	case "number":
+		return strconv.FormatFloat(p.X[i], 'g', -1, 64)
+	}
+	at := p.X[i] + p.Offsets[i]
+	t := time.UnixMilli(int64(at * 1000)).UTC()
+	switch {
+	case p.Step >= 0.9*day && math.Mod(at, day) == 0:
+		return t.Format("2 Jan")
+	case p.Regular && p.Step >= 60 && math.Mod(at, 60) == 0:
+		return t.Format("15:04")
+	default:
+		return t.Format("15:04:05")
+	}
+}
+
+// words says what is seen, for whoever does not see it.
+func (d *drawing) words() string {
+	kind := map[string]string{"line": "Line", "area": "Area", "bar": "Bars"}[d.chart.Type]
+	if d.chart.Stacked {
+		kind = "Stacked " + strings.ToLower(kind)
+	}
+	n := len(d.plot.X)
+	text := fmt.Sprintf("%s: %d points from %s to %s", kind, n, d.name(0), d.name(n-1))
+	for i, s := range d.plot.Series {
+		if i == 5 {
+			return text + fmt.Sprintf("; and %d more", len(d.plot.Series)-i)
+		}
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, v := range s.Values {
+			if number64(v) {
+				low, high = min(low, v), max(high, v)
+			}
+		}
+		if low <= high {
+			text += fmt.Sprintf("; %s %s to %s", s.Label, decimalText(low, d.plot.Decimals), decimalText(high, d.plot.Decimals))
+		}
+	}
+	return text
+}

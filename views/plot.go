@@ -1,0 +1,372 @@
+package views
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Chart says how the rows of a line, area or bar panel are drawn; the browser reads it as it is written here.
+type Chart struct {
+	Type    string   `json:"type"`             // "line", "area" or "bar"
+	X       string   `json:"x,omitempty"`      // column along the axis; "": the first
+	Y       []string `json:"y,omitempty"`      // columns of numbers; empty: all others of numbers
+	Series  string   `json:"series,omitempty"` // column whose values name the series
+	Stacked bool     `json:"stacked,omitempty"`
+	Order   []string `json:"order,omitempty"` // values of Series that come first
+	Unit    string   `json:"unit,omitempty"`
+	Min     *float64 `json:"min,omitempty"` // ends of the scale
+	Max     *float64 `json:"max,omitempty"`
+}
+
+// Plot is a result as a chart's numbers: the same as static/js/series.js makes, both are held to testdata/chart.json.
+type Plot struct {
+	Axis     string    // "time", "number" or "category"
+	X        []float64 // seconds since 1970, numbers, or places of Labels
+	Labels   []string  // of an axis of categories
+	Offsets  []float64 // of the zone that each time was written in, in seconds
+	Step     float64   // smallest distance along the axis
+	Regular  bool      // times of one rhythm, so that what is missing is a gap
+	Series   []Series
+	Decimals int
+	Problem  string // why it cannot be drawn, as a sentence; "" where it can
+}
+
+// Series are the numbers of one line or colour, one for each X: NaN is a gap, +Inf only says that others have a point there.
+type Series struct {
+	Label  string
+	Hue    string // "ink", "c1" to "c8", or one of [Colors]
+	Values []float64
+}
+
+var (
+	gap    = math.NaN()
+	absent = math.Inf(1)
+)
+
+// hues is how many series get a colour of their own: more cannot be told apart.
+const hues = 8
+
+// NewPlot reads a chart's numbers from a result.
+func NewPlot(columns []Column, rows []Row, c Chart) Plot {
+	x, y, series, problem := c.find(columns)
+	if problem != "" {
+		return Plot{Problem: problem}
+	}
+	p := Plot{Axis: "category"}
+	switch k := columns[x].kind; {
+	case k == moment || k == datetime || columns[x].Type == "date":
+		p.Axis = "time"
+	case k == integer || k == decimal:
+		p.Axis = "number"
+	}
+	place := p.places(rows, x, c.Type)
+	if series < 0 {
+		for _, i := range y {
+			p.Series = append(p.Series, Series{Label: columns[i].Head})
+		}
+	} else {
+		for _, name := range seriesOf(rows, series, c.Order) {
+			p.Series = append(p.Series, Series{Label: name})
+		}
+	}
+	empty := absent
+	if p.Regular || p.Axis == "category" {
+		empty = gap
+	}
+	index := map[string]int{}
+	for i := range p.Series {
+		index[p.Series[i].Label] = i
+		p.Series[i].Values = slices.Repeat([]float64{empty}, len(p.X))
+	}
+	for k, r := range rows {
+		if place[k] < 0 {
+			continue
+		}
+		for n, i := range y {
+			s := n
+			if series >= 0 {
+				s = index[label(&r.Cells[series])]
+			}
+			p.Series[s].Values[place[k]] = float(&r.Cells[i])
+			if d := columns[i].decimals; d != nil {
+				p.Decimals = max(p.Decimals, *d)
+			} else {
+				p.Decimals = max(p.Decimals, decimalsOf(&r.Cells[i]))
+			}
+		}
+	}
+	var colors map[string]string
+	if series >= 0 {
+		colors = columns[series].colors
+	}
+	paint(p.Series, colors)
+	return p
+}
+
+// find gives the places of the columns that a chart names, or says what is wrong.
+func (c *Chart) find(columns []Column) (x int, y []int, series int, problem string) {
+	at := func(name string) int { return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name }) }
+	names := make([]string, len(columns))
+	for i, col := range columns {
+		names[i] = col.Name
+	}
+	asked := [][2]string{{"x", c.X}, {"series", c.Series}}
+	for _, name := range c.Y {
+		asked = append(asked, [2]string{"y", name})
+	}
+	for _, a := range asked {
+		if a[1] != "" && at(a[1]) < 0 {
+			return 0, nil, 0, fmt.Sprintf("The query has no column “%s”, which the file names as %s. It has %s.", a[1], a[0], and(names))
+		}
+	}
+	if c.X != "" {
+		x = at(c.X)
+	}
+	series = -1
+	if c.Series != "" {
+		series = at(c.Series)
+	}
+	numeric := func(i int) bool { return columns[i].kind == integer || columns[i].kind == decimal }
+	for _, name := range c.Y {
+		i := at(name)
+		if !numeric(i) {
+			return 0, nil, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.", name, columns[i].Type)
+		}
+		y = append(y, i)
+	}
+	if len(c.Y) == 0 {
+		for i := range columns {
+			if i != x && i != series && numeric(i) {
+				y = append(y, i)
+			}
+		}
+	}
+	if len(y) == 0 {
+		return 0, nil, 0, "The query has no column of numbers to draw. It has " + and(names) + "."
+	}
+	if series >= 0 {
+		y = y[:1]
+	}
+	return x, y, series, ""
+}
+
+func and(names []string) string {
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
+func label(c *Cell) string {
+	if s := c.source(); s != nil {
+		return *s
+	}
+	return "null"
+}
+
+func float(c *Cell) float64 {
+	s := c.source()
+	if s == nil {
+		return gap
+	}
+	f, err := strconv.ParseFloat(*s, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return gap
+	}
+	return f
+}
+
+// decimalsOf is how many decimals a number is written with, or two of a long tail.
+func decimalsOf(c *Cell) int {
+	s := c.source()
+	if s == nil {
+		return 0
+	}
+	_, frac, _ := strings.Cut(*s, ".")
+	if strings.Trim(frac, "0123456789") != "" {
+		return 0
+	}
+	if len(frac) > 4 {
+		return 2
+	}
+	return len(frac)
+}
+
+// places fills the axis and tells each row its place on it, -1 for none.
+func (p *Plot) places(rows []Row, x int, typ string) []int {
+	place := make([]int, len(rows))
+	if p.Axis == "category" {
+		index := map[string]int{}
+		for k := range rows {
+			name := label(&rows[k].Cells[x])
+			if _, ok := index[name]; !ok {
+				index[name] = len(p.Labels)
+				p.X = append(p.X, float64(len(p.Labels)))
+				p.Labels = append(p.Labels, name)
+			}
+			place[k] = index[name]
+		}
+		return place
+	}
+	seen := map[float64]float64{}
+	values := make([]float64, len(rows))
+	for k := range rows {
+		values[k] = gap
+		s := rows[k].Cells[x].source()
+		if s == nil {
+			continue
+		}
+		at, offset := 0.0, 0.0
+		if p.Axis == "number" {
+			at = float(&rows[k].Cells[x])
+		} else {
+			at, offset = secondsOf(*s)
+		}
+		if !math.IsNaN(at) {
+			values[k], seen[at] = at, offset
+		}
+	}
+	for v := range seen {
+		p.X = append(p.X, v)
+	}
+	sort.Float64s(p.X)
+	p.Step, p.Regular = rhythm(p.X)
+	p.Regular = p.Regular && p.Axis == "time"
+	if p.Regular && typ != "bar" { // a bucket that is missing is a gap
+		all := p.X[:1:1]
+		for _, v := range p.X[1:] {
+			if last := all[len(all)-1]; v-last > p.Step*1.5 {
+				all = append(all, last+p.Step)
+			}
+			all = append(all, v)
+		}
+		p.X = all
+	}
+	index := map[float64]int{}
+	offset := 0.0
+	for i, v := range p.X {
+		index[v] = i
+		if o, ok := seen[v]; ok {
+			offset = o
+		}
+		if p.Axis == "time" {
+			p.Offsets = append(p.Offsets, offset)
+		}
+	}
+	for k, v := range values {
+		place[k] = -1
+		if i, ok := index[v]; ok {
+			place[k] = i
+		}
+	}
+	return place
+}
+
+// secondsOf is a date or timestamp in seconds since 1970, to the millisecond, and its zone's offset: what has no zone is in UTC.
+func secondsOf(s string) (at, offset float64) {
+	for _, layout := range []string{"2006-01-02 15:04:05Z07", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z07:00:00", "2006-01-02 15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil && !strings.HasSuffix(s, "Z") {
+			_, seconds := t.Zone()
+			return float64(t.UnixMilli()) / 1000, float64(seconds)
+		}
+	}
+	return gap, 0
+}
+
+// rhythm is the smallest distance of sorted numbers, and whether most have it and all are multiples of it.
+func rhythm(x []float64) (step float64, regular bool) {
+	if len(x) < 2 {
+		return 0, false
+	}
+	step = math.Inf(1)
+	for i := 1; i < len(x); i++ {
+		step = min(step, x[i]-x[i-1])
+	}
+	same := 0
+	for i := 1; i < len(x); i++ {
+		d := x[i] - x[i-1]
+		if math.Abs(d-step) < step*0.01 {
+			same++
+		}
+		if math.Abs(d/step-math.Round(d/step)) >= 0.01 {
+			return step, false
+		}
+	}
+	return step, same*2 > len(x)-1
+}
+
+// seriesOf are the names of the series: those that the file orders first.
+func seriesOf(rows []Row, column int, order []string) []string {
+	have := map[string]bool{}
+	for k := range rows {
+		have[label(&rows[k].Cells[column])] = true
+	}
+	var first, rest []string
+	for _, name := range order {
+		if have[name] {
+			first = append(first, name)
+			delete(have, name)
+		}
+	}
+	for name := range have {
+		rest = append(rest, name)
+	}
+	slices.Sort(rest)
+	return append(first, rest...)
+}
+
+func paint(all []Series, colors map[string]string) {
+	dealt := 0
+	for i := range all {
+		s := &all[i]
+		s.Hue = colors[s.Label]
+		switch {
+		case s.Hue == "gray":
+			s.Hue = "grey"
+		case s.Hue != "":
+		case len(all) == 1:
+			s.Hue = "ink"
+		default:
+			if dealt++; dealt > hues {
+				s.Hue = "grey"
+			} else {
+				s.Hue = "c" + strconv.Itoa(dealt)
+			}
+		}
+	}
+}
+
+// stack says where each series begins and ends when they stand on each other; NaN where none has a number.
+func stack(all []Series) (from, to [][]float64) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	n := len(all[0].Values)
+	up, down := make([]float64, n), make([]float64, n)
+	for _, s := range all {
+		lo, hi := slices.Repeat([]float64{gap}, n), slices.Repeat([]float64{gap}, n)
+		for i, v := range s.Values {
+			if !slices.ContainsFunc(all, func(s Series) bool { return number64(s.Values[i]) }) {
+				continue
+			}
+			base := &up[i]
+			if v < 0 {
+				base = &down[i]
+			}
+			lo[i] = *base
+			if number64(v) {
+				*base += v
+			}
+			hi[i] = *base
+		}
+		from, to = append(from, lo), append(to, hi)
+	}
+	return from, to
+}
+
+func number64(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

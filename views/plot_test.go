@@ -1,0 +1,152 @@
+package views
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+type goldenChart struct {
+	Plots []struct {
+		Note   string
+		Fields []struct {
+			Name, Type string
+			Format     Format
+		}
+		Chart    Chart
+		Rows     [][]*string
+		Axis     string
+		XS       []float64
+		Labels   []string
+		Offsets  []float64
+		Step     float64
+		Regular  bool
+		Decimals int
+		Series   []struct {
+			Label, Hue string
+			Values     []any
+		}
+		Problem string
+	}
+	Ranges []struct {
+		Chart
+		Low, High *float64
+		Lo, Hi    float64
+	}
+	Ticks []struct {
+		Lo, Hi float64
+		About  int
+		Whole  bool
+		Ticks  []float64
+	}
+	Times []struct {
+		Note   string
+		Lo, Hi float64
+		Most   int
+		Texts  []string
+		At     []float64
+	}
+	Shorts [][3]any
+}
+
+func readCharts(t *testing.T) goldenChart {
+	t.Helper()
+	data, err := os.ReadFile("testdata/chart.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g goldenChart
+	if err := json.Unmarshal(data, &g); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.Plots) < 10 {
+		t.Fatal(len(g.Plots))
+	}
+	return g
+}
+
+func TestPlots(t *testing.T) {
+	for _, c := range readCharts(t).Plots {
+		t.Run(c.Note, func(t *testing.T) {
+			var fields []Field
+			for _, f := range c.Fields {
+				fields = append(fields, Field{f.Name, f.Type, f.Format})
+			}
+			columns := Describe(fields, false)
+			var rows []Row
+			for _, values := range c.Rows {
+				var r Row
+				for i, v := range values {
+					if v == nil {
+						v = new(string)
+						r.Cells = append(r.Cells, columns[i].Cell(*v, true, time.Time{}))
+						continue
+					}
+					r.Cells = append(r.Cells, columns[i].Cell(*v, false, time.Time{}))
+				}
+				rows = append(rows, r)
+			}
+			want := Plot{Axis: c.Axis, X: c.XS, Labels: c.Labels, Offsets: c.Offsets, Step: c.Step, Regular: c.Regular, Decimals: c.Decimals, Problem: c.Problem}
+			for _, s := range c.Series {
+				series := Series{Label: s.Label, Hue: s.Hue}
+				for _, v := range s.Values {
+					switch v := v.(type) {
+					case nil:
+						series.Values = append(series.Values, gap)
+					case string:
+						series.Values = append(series.Values, absent)
+					case float64:
+						series.Values = append(series.Values, v)
+					}
+				}
+				want.Series = append(want.Series, series)
+			}
+			same := cmp.FilterValues(func(a, b []float64) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore())
+			none := cmp.FilterValues(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore())
+			nan := cmp.FilterValues(func(a, b float64) bool { return math.IsNaN(a) && math.IsNaN(b) }, cmp.Ignore())
+			if d := cmp.Diff(want, NewPlot(columns, rows, c.Chart), same, none, nan); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestScales(t *testing.T) {
+	g := readCharts(t)
+	for _, c := range g.Ranges {
+		low, high := gap, gap
+		if c.Low != nil {
+			low, high = *c.Low, *c.High
+		}
+		if lo, hi := c.scaleOf(low, high); math.Abs(lo-c.Lo) > 1e-9 || math.Abs(hi-c.Hi) > 1e-9 {
+			t.Errorf("%v to %v of a %s: %v to %v, want %v to %v", low, high, c.Type, lo, hi, c.Lo, c.Hi)
+		}
+	}
+	for _, c := range g.Ticks {
+		if got, _ := ticks(c.Lo, c.Hi, c.About, c.Whole); !cmp.Equal(got, c.Ticks) {
+			t.Errorf("%v to %v: %v, want %v", c.Lo, c.Hi, got, c.Ticks)
+		}
+	}
+	for _, c := range g.Times {
+		var texts []string
+		var at []float64
+		for _, tick := range timeTicks(c.Lo, c.Hi, c.Most) {
+			texts, at = append(texts, tick.text), append(at, tick.at)
+		}
+		if d := cmp.Diff(c.Texts, texts); d != "" {
+			t.Error(c.Note, d)
+		}
+		if d := cmp.Diff(c.At, at); c.At != nil && d != "" {
+			t.Error(c.Note, d)
+		}
+	}
+	for _, c := range g.Shorts {
+		if got := shortText(c[0].(float64), c[1].(float64)); got != c[2] {
+			t.Errorf("%v by %v: %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}
