@@ -216,6 +216,7 @@ func (d *document) object(n ast.Node, what string, fields []field) bool {
 				names[j] = f.name
 			}
 			d.fail(e, didYouMean(name, names), "%s has no field %q", what, name)
+		case d.dangling(e.Value):
 		case missing(d.resolve(e.Value)):
 			d.fail(e, "give it one, or leave the line out", "%s has no value", name)
 		default:
@@ -223,6 +224,17 @@ func (d *document) object(n ast.Node, what string, fields []field) bool {
 		}
 	}
 	return entries != nil
+}
+
+// dangling reports an alias of nothing.
+func (d *document) dangling(n ast.Node) bool {
+	alias, ok := n.(*ast.AliasNode)
+	if !ok || d.resolve(alias) != nil {
+		return false
+	}
+	name := alias.Value.GetToken().Value
+	d.fail(alias, "write the value out", "nothing is called %s with &%[1]s", name)
+	return true
 }
 
 func missing(n ast.Node) bool {
