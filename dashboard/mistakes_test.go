@@ -1,0 +1,115 @@
+package dashboard_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rowcast/rowcast/dashboard"
+)
+
+// panel is a file of one good panel, with one line more in it.
+func panel(line string) string {
+	return "panels:\n  - id: a\n    query: SELECT 1\n    " + line + "\n"
+}
+
+func variable(lines string) string {
+	return "variables:\n  - name: v\n    " + lines + "\npanels: [{id: a, query: SELECT 1}]\n"
+}
+
+// mistakes are files with one mistake each, marked where it has to be found. A
+// hint that ends in … goes on.
+var mistakes = []struct{ name, file, what, hint string }{
+	{"unknown field", panel("▸wdith: 3"), `a panel has no field "wdith"`, `did you mean "width"?`},
+	{"unknown field of a dashboard", "▸tilte: x\n" + panel(""), `a dashboard has no field "tilte"`, `did you mean "title"?`},
+	{"field that is like none", "▸zzzzzzzz: x\n" + panel(""), `a dashboard has no field "zzzzzzzz"`, `there is title, description, timezone, variables and panels`},
+	{"mistyped query", "panels:\n  - id: a\n    ▸qeury: SELECT 1\n", `a panel has no field "qeury"`, `did you mean "query"?`},
+	{"field of a variable", variable("▸lable: x"), `a variable has no field "lable"`, `did you mean "label"?`},
+	{"field of a column", panel("columns: {x: {▸colour: red}}"), `a column has no field "colour"`, `did you mean "colors"?`},
+	{"unknown type", panel("type: ▸tabel"), `there is no panel type "tabel"`, `did you mean "table"?`},
+	{"no id", "panels:\n  - ▸query: SELECT 1\n", `the panel has no id`, `add id:, a name that is part of its address`},
+	{"no query", "panels:\n  - ▸id: a\n", `the panel has no query`, `add query: SELECT …`},
+	{"empty query", panel("") + "  - id: b\n    query: '▸'\n", `the query is empty`, `write a SELECT`},
+	{"comment for a query", panel("") + "  - id: b\n    query: |\n      ▸-- nothing\n", `the query is empty`, `write a SELECT`},
+	{"query without a value", panel("") + "  - id: b\n    ▸query:\n", `query has no value`, `give it one, or leave the line out`},
+	{"same id", panel("") + "  - query: SELECT 2\n    id: ▸a\n", `there are two panels "a"`, `give each panel an id of its own`},
+	{"bad id", "panels:\n  - id: ▸a b\n    query: SELECT 1\n", `a panel's id cannot be "a b"`, `use letters, digits, - and _`},
+	{"every without a unit", panel("every: ▸30"), `every cannot be "30"`, `did you mean 30s?`},
+	{"every in words", panel("every: ▸often"), `every cannot be "often"`, `write a number and its unit, such as 30s, 5m or 1h`},
+	{"every too short", panel("every: ▸10ms"), `every cannot be 10ms`, `write a time from 1s to 24h0m0s`},
+	{"every below zero", panel("every: ▸-1s"), `every cannot be -1s`, `write a time from 1s to 24h0m0s`},
+	{"width", panel("width: ▸13"), `width is a whole number from 1 to 12, not "13"`, ``},
+	{"width in words", panel("width: ▸half"), `width is a whole number from 1 to 12, not "half"`, ``},
+	{"width with decimals", panel("width: ▸3.5"), `width is a whole number from 1 to 12, not "3.5"`, ``},
+	{"height", panel("height: ▸0"), `height is a whole number from 1 to 12, not "0"`, ``},
+	{"limit", panel("limit: ▸20000"), `limit is a whole number from 1 to 10000, not "20000"`, ``},
+	{"limit as a list", panel("limit: ▸[1]"), `limit is a whole number from 1 to 10000, not a list`, ``},
+	{"color", panel("columns: {s: {colors: {paid: ▸gren}}}"), `a color cannot be "gren"`, `did you mean "green"?`},
+	{"align", panel("columns: {s: {align: ▸rigth}}"), `align cannot be "rigth"`, `did you mean "right"?`},
+	{"decimals", panel("columns: {s: {decimals: ▸-1}}"), `decimals is a whole number from 0 to 20`, ``},
+	{"time", panel("columns: {s: {time: ▸yesterday}}"), `time cannot be "yesterday"`, `there is relative and absolute`},
+	{"key of a column", panel("columns: {s: {key: ▸1}}"), `key is true or false, not "1"`, ``},
+	{"column without a format", panel("columns: {▸s: }"), `the column "s" has no format`, `write {align: right}, for one`},
+	{"columns as a list", panel("columns: ▸[a, b]"), `columns is a mapping of names to values, not a list`, `write name: value`},
+	{"unit of a table", panel("unit: ▸EUR"), `a table's unit belongs to one of its columns`, `write columns: {name: {unit: EUR}}`},
+	{"watch", panel("watch: ▸a.b.c"), `watch: "a.b.c" is not a table's name`, `write it as SQL does: orders, sales.orders or "Order"`},
+	{"field of another type", panel("x: ▸hour"), `a panel of type table has no field "x"`, `leave it out, or choose another type: …`},
+
+	{"tab", "title: x\npanels:\n▸\t- id: a\n", `not YAML: `, `YAML indents with spaces, never with tabs`},
+	{"same field", "title: x\n▸title: y\n" + panel(""), `not YAML: `, `keep one of them`},
+	{"colon in a text", "title: ▸a: b\n" + panel(""), `not YAML: `, `a text that holds a colon, a # or a quote needs quotes around it, or a | and the next line`},
+	{"two documents", panel("") + "---\n▸title: x\n", `a file holds one dashboard, and a second document begins here`, `put it into a file of its own`},
+	{"empty file", "# nothing\n", `the file is empty`, `begin with title: and panels:`},
+	{"not UTF-8", "title: \xff\n", `the file is not UTF-8 text`, `save it as UTF-8`},
+	{"deep", "title: " + strings.Repeat("[", 5000) + "\n", `the file nests brackets too deeply`, ``},
+	{"no panels", "▸title: x\n", `the dashboard has no panels`, `add panels: with one entry a panel`},
+	{"empty panels", "panels: ▸[]\n", `a dashboard needs at least one panel`, ``},
+	{"panels as a mapping", "panels:\n  ▸id: a\n", `panels is a list, not a mapping`, `write [a, b], or one entry a line, each after a dash`},
+	{"a list", "▸- title: x\n", `a dashboard is a mapping of names to values, not a list`, `write name: value`},
+	{"a text", "▸hello\n", `a dashboard is a mapping of names to values, not "hello"`, `write name: value`},
+	{"empty title", "title: ▸''\n" + panel(""), `title is empty`, ``},
+	{"title as a list", "title: ▸[a]\n" + panel(""), `title is a text, not a list`, ``},
+	{"time zone", "timezone: ▸Europe/Berln\n" + panel(""), `there is no time zone "Europe/Berln"`, `write a name such as Europe/Berlin or UTC`},
+	{"this machine's time zone", "timezone: ▸Local\n" + panel(""), `there is no time zone "Local"`, `write a name such as Europe/Berlin or UTC`},
+
+	{"default", variable("options: [paid, open]\n    default: ▸paied"), `the default "paied" is not one of the options`, `did you mean "paid"?`},
+	{"empty options", variable("options: ▸[]"), `options is empty`, ``},
+	{"options as a mapping", variable("options:\n      ▸query: SELECT 1"), `options is a list`, `write query: beside name:, in place of options:`},
+	{"options and query", variable("options: [a]\n    query: ▸SELECT 1"), `a variable has options or a query for them, not both`, `keep one of them`},
+	{"variable in the query of options", variable("query: SELECT ▸@v"), `unknown variable @v`, `the query for a variable's options takes no variables`},
+	{"variable without a name", "variables:\n  - ▸label: x\n" + panel(""), `the variable has no name`, `add name:`},
+	{"variable's name", "variables: [{name: ▸2x}]\n" + panel(""), `a variable cannot be called "2x"`, `use letters, digits and _, as in order_status`},
+	{"same variable", "variables: [{name: x}, {name: ▸x}]\n" + panel(""), `there are two variables "x"`, `give each variable a name of its own`},
+	{"unknown variable in a query", "variables: [{name: status}]\npanels:\n  - id: a\n    query: |\n      SELECT 1\n      WHERE 'ä' = ▸@staus\n",
+		`unknown variable @staus`, `did you mean "status"?`},
+	{"variable of a file that has none", "panels:\n  - id: a\n    query: SELECT ▸@who\n", `unknown variable @who`, `declare it: variables: [{name: who}]`},
+	{"unknown anchor", "title: ▸*x\n" + panel(""), `nothing is called x with &x`, `write the value out`},
+	{"merge", "panels:\n  - &p\n    id: a\n    query: SELECT 1\n  - ▸<<: *p\n    id: b\n", `merging with << is not supported`, `write the fields out`},
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	for _, m := range mistakes {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			file, line, column := marked(m.file)
+			b := bookOf(t, dashboard.Config{}, "x.yaml", file)
+			problems := b.Problems()
+			if len(problems) != 1 {
+				t.Fatalf("got %d problems %v, want one", len(problems), problems)
+			}
+			p := problems[0]
+			if p.File != "x.yaml" || p.Line != line || p.Column != column {
+				t.Errorf("found at %s:%d:%d, want x.yaml:%d:%d", p.File, p.Line, p.Column, line, column)
+			}
+			if !strings.HasPrefix(p.What, m.what) || p.Hint != m.hint && !strings.HasPrefix(p.Hint, strings.TrimSuffix(m.hint, "…")) {
+				t.Errorf("says %q, %q; want %q, %q", p.What, p.Hint, m.what, m.hint)
+			}
+			if p.Note {
+				t.Error("a mistake is a note")
+			}
+			if line > 0 && !strings.HasSuffix(p.Excerpt, "^") {
+				t.Errorf("excerpt has no mark: %q", p.Excerpt)
+			}
+		})
+	}
+}

@@ -1,0 +1,226 @@
+package dashboard
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestBind(t *testing.T) {
+	t.Parallel()
+	known := []string{"a", "status"}
+	for _, c := range []struct{ name, sql, want string }{
+		{"twice the same", "SELECT @a, @status, @a", "SELECT $1, $2, $1"},
+		{"cast", "SELECT @a::int, '@a'::text", "SELECT $1::int, '@a'::text"},
+		{"strings", `SELECT '@x''@y', E'\'@z', U&'@q', "@col", @a`, `SELECT '@x''@y', E'\'@z', U&'@q', "@col", $1`},
+		{"an E string that goes on", "SELECT E'a'\n'\\'@x', @a", "SELECT E'a'\n'\\'@x', $1"},
+		{"dollar quotes", "SELECT $$@x$$, $q$@y $$ @z$q$, @a", "SELECT $$@x$$, $q$@y $$ @z$q$, $1"},
+		{"comments", "SELECT @a -- @x\n, /* @y /* @z */ @q */ @a", "SELECT $1 -- @x\n, /* @y /* @z */ @q */ $1"},
+		{"operators", "SELECT a @> b, a <@ b, d @@ q, d @@ @a, j @? p, a<@b, @ -5, @-5", "SELECT a @> b, a <@ b, d @@ q, d @@ $1, j @? p, a<@b, @ -5, @-5"},
+		{"no space before it", "SELECT 1 WHERE x=@a AND y>=@a AND z||@a", "SELECT 1 WHERE x=$1 AND y>=$1 AND z||$1"},
+		{"right after a word", "SELECT x@a", "SELECT x $1"},
+		{"a semicolon at the end", "SELECT 1; -- done", "SELECT 1"},
+		{"a comment at the end", "SELECT 1 -- done", "SELECT 1 -- done"},
+		{"words that look like writes", "SELECT update, substring(s for delete) FROM insert", "SELECT update, substring(s for delete) FROM insert"},
+		{"in parentheses", "(SELECT 1) UNION (SELECT 2)", "(SELECT 1) UNION (SELECT 2)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			q, faults := bind(c.sql, known)
+			if len(faults) > 0 || q.sql != c.want {
+				t.Fatalf("got %q %v, want %q", q.sql, faults, c.want)
+			}
+		})
+	}
+}
+
+func TestBindRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		sql, what, hint string
+		at              int
+	}{
+		{"SELECT @stats", "unknown variable @stats", `did you mean "status"?`, 7},
+		{"SELECT $1", "$1 is not a variable", "write @name", 7},
+		{"SELECT 'x", "the string that begins here does not end", "", 7},
+		{"SELECT /* /* */", "the comment that begins here does not end", "", 7},
+		{`SELECT "x`, "the quoted name that begins here", "", 7},
+		{"SELECT $$x", "the string that begins here", "", 7},
+		{"SELECT 1; SELECT 2", "a panel takes one query", "a panel of its own", 10},
+		{"  ", "the query is empty", "SELECT", 0},
+		{"-- nothing", "the query is empty", "SELECT", 0},
+		{"INSERT INTO t VALUES (1)", "INSERT is not a query: a panel only reads", "SELECT", 0},
+		{"drop table t", "DROP is not a query", "", 0},
+		{"WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x", "DELETE in WITH writes", "never writes", 11},
+		{"WITH x AS MATERIALIZED (UPDATE t SET a = 1 RETURNING *) SELECT 1", "UPDATE in WITH writes", "", 24},
+		{"SELECT * FROM t FOR UPDATE", "FOR UPDATE locks rows", "leave it out", 16},
+		{"SELECT x<@status", "can be read in two ways", "space", 8},
+	} {
+		t.Run(c.sql, func(t *testing.T) {
+			t.Parallel()
+			_, faults := bind(c.sql, []string{"status"})
+			if len(faults) != 1 || faults[0].at != c.at || !strings.Contains(faults[0].what, c.what) || !strings.Contains(faults[0].hint, c.hint) {
+				t.Fatalf("got %+v, want %q (%q) at %d", faults, c.what, c.hint, c.at)
+			}
+		})
+	}
+}
+
+func TestClockAndOrder(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		sql            string
+		clock, ordered bool
+	}{
+		{"SELECT now()", true, false},
+		{"SELECT NOW ( )", true, false},
+		{"SELECT pg_catalog.now()", true, false},
+		{"SELECT 1 WHERE x > CURRENT_DATE ORDER BY 1", true, true},
+		{"SELECT age(born) FROM t", true, false},
+		{"SELECT random()", true, false},
+		{"SELECT localtimestamp", true, false},
+		{"SELECT clock_timestamp()", true, false},
+		{"SELECT 'now()', \"now\", $$now()$$ -- now()\n/* current_date */", false, false},
+		{"SELECT age, now, t.current_date FROM t", false, false},
+		{"SELECT row_number() OVER (ORDER BY a) FROM (SELECT a FROM t ORDER BY a) t", false, false},
+		{"WITH t AS (SELECT 1) SELECT * FROM t ORDER\nBY 1", false, true},
+		{"SELECT 'order by'", false, false},
+	} {
+		q, faults := bind(c.sql, nil)
+		if len(faults) > 0 || q.clock != c.clock || q.ordered != c.ordered {
+			t.Errorf("%s: clock %t ordered %t faults %v", c.sql, q.clock, q.ordered, faults)
+		}
+	}
+}
+
+// FuzzBind holds what every text must keep: tokens cover it in order, and each
+// byte of the bound text comes from a byte of the written one.
+func FuzzBind(f *testing.F) {
+	for _, s := range []string{"SELECT @a::int", "E'\\'' @a", "$t$ @a $t$", "/*/**/*/@a;", "a<@a", "\"@a", "x=@a--", "1@a$2", "U&'@a'"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, sql string) {
+		at := 0
+		for _, x := range lex(sql) {
+			if x.start < at || x.end <= x.start || x.end > len(sql) || sql[x.start:x.end] != x.text {
+				t.Fatalf("token %+v after %d", x, at)
+			}
+			at = x.end
+		}
+		q, faults := bind(sql, []string{"a", "b"})
+		for _, fault := range faults {
+			if fault.at < 0 || fault.at > len(sql) || fault.what == "" {
+				t.Fatalf("fault %+v", fault)
+			}
+		}
+		if len(faults) > 0 {
+			return
+		}
+		params := 0
+		for _, x := range lex(q.sql) {
+			switch x.kind {
+			case tokenParam:
+				params++
+				if from := written(q.binds, x.start); sql[from] != '@' {
+					t.Fatalf("%q at %d of %q comes from %d of %q", x.text, x.start, q.sql, from, sql)
+				}
+			case tokenVariable:
+				t.Fatalf("variable left in %q", q.sql)
+			default:
+				if from := written(q.binds, x.start); !strings.HasPrefix(sql[from:], x.text) {
+					t.Fatalf("%q at %d of %q comes from %d of %q", x.text, x.start, q.sql, from, sql)
+				}
+			}
+		}
+		if params != len(q.binds) {
+			t.Fatalf("%d parameters for %d variables in %q", params, len(q.binds), q.sql)
+		}
+	})
+}
+
+// FuzzFile holds that no file breaks the reader, that every mistake has a place
+// inside the file, and that a good one is complete.
+func FuzzFile(f *testing.F) {
+	for _, s := range []string{
+		"title: x\npanels:\n- id: a\n  query: SELECT 1\n", "panels: [{id: a, query: 'SELECT ''1'}]", "a: &a [*a]", "? x\n: y",
+		"panels:\n- {id: a, type: bar, query: |\n  SELECT}", "variables: [{name: a, options: [1, true]}]\npanels: [{id: x, query: SELECT @a}]",
+		"panels: &p\n- id: a\n  query: >\n    SELECT\n\n    @x\n", "- - - -", "\r#\r0", "!!x y", "\"\\x", "panels: [{id: a, query: \"SELECT\\n\\u0040x\"}]",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		def, problems := read("x.yaml", "x", source, limits{rows: 10, timeZone: "UTC"})
+		if (def == nil) == (len(problems) == 0) {
+			t.Fatalf("definition %v, problems %v", def, problems)
+		}
+		lines := strings.Split(strings.ReplaceAll(source, "\r", "\n"), "\n")
+		for _, p := range problems {
+			if p.What == "" || p.Line < 0 || p.Line > len(lines)+1 || p.Line > 0 && p.Column < 1 {
+				t.Fatalf("problem %+v", p)
+			}
+		}
+		if def == nil {
+			return
+		}
+		p, err := def.page(address{})
+		if err != nil || len(p.Panels) == 0 {
+			t.Fatalf("page %v: %v", p, err)
+		}
+		for _, n := range p.Panels {
+			if n.ID == "" || n.SQL == "" || n.Limit < 1 || n.Width < 1 || !slices.Contains(Types(), n.Type) {
+				t.Fatalf("panel %+v", n)
+			}
+			for i := range n.SQL {
+				n.Locate(i)
+			}
+		}
+	})
+}
+
+// FuzzAddress holds that an address in its canonical form stays as it is.
+func FuzzAddress(f *testing.F) {
+	for _, s := range []string{"/d/shop?q=a+b&status=paid", "/d/%73hop?q=%C3%A4#x", "/t/public.%22Order%22?sort=-%22-a%22,b", "/d/x?q=%00", "/t/a.b?sort=,", "/d/shop?q=%zz"} {
+		f.Add(s)
+	}
+	def := &definition{slug: "shop", variables: []Variable{
+		{Name: "status", Options: []string{"all", "paid"}, Fixed: true, Default: "all", Value: "all"}, {Name: "q", nullable: true},
+	}}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := parseAddress(s)
+		if err != nil {
+			return
+		}
+		var canonical string
+		if a.kind == KindDashboard {
+			p, err := def.page(a)
+			if err != nil {
+				return
+			}
+			canonical = p.Address
+			b, err := parseAddress(canonical)
+			if err != nil {
+				t.Fatalf("%q from %q: %v", canonical, s, err)
+			}
+			again, err := def.page(b)
+			if err != nil || again.Address != canonical {
+				t.Fatalf("%q from %q becomes %v: %v", canonical, s, again, err)
+			}
+			return
+		}
+		terms, err := parseSort(a.values["sort"])
+		if err != nil {
+			return
+		}
+		canonical = tableAddress(quote(a.schema)+"."+quote(a.table), terms)
+		if len(canonical) > longestAddress {
+			return
+		}
+		b, err := parseAddress(canonical)
+		if err != nil || b.schema != a.schema || b.table != a.table {
+			t.Fatalf("%q from %q: %+v %v", canonical, s, b, err)
+		}
+		if again, err := parseSort(b.values["sort"]); err != nil || !slices.Equal(again, terms) {
+			t.Fatalf("%q from %q sorts by %v, not %v: %v", canonical, s, again, terms, err)
+		}
+	})
+}
