@@ -157,7 +157,7 @@ func testPaused(t *testing.T, b *browser) {
 	server, db := serve(t, tasks, "--watch", "public.*")
 	w := b.tab(t)
 	w.watch(server.URL + "t/public.tasks")
-	w.click("[data-do=pause]")
+	w.click("#live [data-do=pause]")
 	w.until("the paused state", `document.querySelector("#live").dataset.state === "paused"`)
 	db.Exec(t, `INSERT INTO tasks VALUES (101, 'one more', 7)`)
 	db.Exec(t, `UPDATE tasks SET title = 'changed' WHERE id = 90`)

@@ -54,7 +54,7 @@ func testDatabaseStops(t *testing.T, b *browser) {
 	}
 	took := w.within(5*time.Second, "a page that says that it is stale", `document.querySelector("#live").dataset.state === "stale"`)
 	t.Logf("stale %s after the database was stopped", took.Round(10*time.Millisecond))
-	w.until("since when and why", `/Stale since \d\d:\d\d:\d\d\./.test(banner.innerText) && /database/i.test(banner.innerText)`)
+	w.until("since when and why", `/Stale since \d\d:\d\d:\d\d\./.test(banner.innerText) && /The database does not answer/.test(banner.innerText)`)
 	if got := ask[string](w, cell(50, 1)); got != "task 50" {
 		t.Errorf("a stale page shows %q, want its last rows", got)
 	}

@@ -53,16 +53,17 @@ func compress(t *testing.T, name string, shot []byte, dark bool) []byte {
 	if got := img.Bounds().Size(); got != image.Pt(1440, 900) {
 		t.Errorf("%s is %v", name, got)
 	}
-	colors := map[color.Color]int{}
-	sum := 0
-	for y := range 900 {
-		for x := range 1440 {
+	colors := map[uint8]bool{}
+	sum, points := 0, 0
+	for y := 0; y < 900; y += 4 {
+		for x := 0; x < 1440; x += 3 {
 			c := color.GrayModel.Convert(img.At(x, y)).(color.Gray)
-			colors[c]++
+			colors[c.Y] = true
 			sum += int(c.Y)
+			points++
 		}
 	}
-	if mean := sum / (900 * 1440); dark != (mean < 128) {
+	if mean := sum / points; dark != (mean < 128) {
 		t.Errorf("%s has a mean brightness of %d", name, mean)
 	}
 	if len(colors) < 32 {
