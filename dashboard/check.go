@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -105,6 +106,10 @@ func (c *checker) prepare(ctx context.Context, sql string, at func(position int)
 		}
 	}
 	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == indeterminate {
+		c.add(at(untyped(sql, pg.Message)), false, hintFor(pg), "PostgreSQL cannot tell which type the variable has")
+		return nil, nil
+	}
 	if errors.As(err, &pg) {
 		c.add(at(max(1, int(pg.Position))), false, hintFor(pg), "%s", pg.Message)
 		return nil, nil
@@ -124,12 +129,26 @@ func after(n int, at func(int) Pos) func(int) Pos {
 	return func(position int) Pos { return at(max(1, position-n)) }
 }
 
+// indeterminate is PostgreSQL's code for a parameter without a type.
+const indeterminate = "42P18"
+
+// untyped is the character of the parameter that such a message names: the
+// server reports no position.
+func untyped(sql, message string) int {
+	for _, t := range lex(sql) {
+		if t.kind == tokenParam && strings.HasSuffix(message, " "+t.text) {
+			return utf8.RuneCountInString(sql[:t.start]) + 1
+		}
+	}
+	return 1
+}
+
 // hintFor says what would be right, where PostgreSQL does not.
 func hintFor(pg *pgconn.PgError) string {
 	switch {
 	case pg.Hint != "":
 		return strings.TrimSuffix(pg.Hint, ".")
-	case pg.Code == "42P18":
+	case pg.Code == indeterminate:
 		return "say which type the variable has, as in @name::text"
 	case pg.Code == "42883" && strings.Contains(pg.Message, "operator"):
 		return "cast one side, as in @name::int"
