@@ -63,7 +63,7 @@ func TestReadsTheWholeFormat(t *testing.T) {
 		!slices.Equal(latest.Key, []string{"id"}) || !slices.Equal(latest.Watch, []string{"audit"}) || latest.Width != 12 {
 		t.Errorf("latest %+v", latest)
 	}
-	if !strings.Contains(latest.SQL, "( $1 = 'all' OR status = $1) AND customer = $2 ORDER") {
+	if !strings.Contains(latest.SQL, "($1 = 'all' OR status = $1) AND customer = $2 ORDER") {
 		t.Errorf("bound: %s", latest.SQL)
 	}
 	if len(latest.Args) != 2 || *latest.Args[0] != "paid" || latest.Args[1] != nil {
@@ -195,11 +195,9 @@ func TestAddresses(t *testing.T) {
 
 func TestExamplesAreGood(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{"../dashboards", "../internal/shop/dashboards"} {
-		if _, err := os.Stat(dir); err != nil {
-			t.Fatal(err)
-		}
-		problems, err := dashboard.Check(t.Context(), dashboard.Config{Dir: dir})
+	// The shop's tables are not here, so its queries are only read.
+	for dir, db := range map[string]dashboard.DB{"../dashboards": database(t, ""), "../internal/shop/dashboards": nil} {
+		problems, err := dashboard.Check(t.Context(), dashboard.Config{Dir: dir, DB: db})
 		if err != nil {
 			t.Fatal(err)
 		}
