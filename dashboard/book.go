@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -128,7 +129,7 @@ func (f file) entry(lim limits) *entry {
 // files reads the folder and the source, with one file a slug.
 func (b *Book) files() (all []file, trouble []Problem, err error) {
 	bySlug := map[string]string{}
-	add := func(fsys fs.FS, mayHide bool) error {
+	add := func(fsys fs.FS, hidden map[string]string) error {
 		list, err := fs.ReadDir(fsys, ".")
 		if err != nil {
 			return err
@@ -144,7 +145,7 @@ func (b *Book) files() (all []file, trouble []Problem, err error) {
 				trouble = append(trouble, Problem{File: f.name, What: "the file's name cannot be an address",
 					Hint: "name it with letters, digits, - and _ only"})
 				continue
-			case first != "" && mayHide:
+			case hidden[slug] != "":
 				continue
 			case first != "":
 				trouble = append(trouble, Problem{File: f.name, What: fmt.Sprintf("%s has the same address", first), Hint: "keep one of them"})
@@ -157,12 +158,12 @@ func (b *Book) files() (all []file, trouble []Problem, err error) {
 		return nil
 	}
 	if b.cfg.Dir != "" {
-		if err := add(os.DirFS(b.cfg.Dir), false); err != nil {
+		if err := add(os.DirFS(b.cfg.Dir), nil); err != nil {
 			return nil, nil, err
 		}
 	}
 	if b.cfg.Source != nil {
-		if err := add(b.cfg.Source, true); err != nil {
+		if err := add(b.cfg.Source, maps.Clone(bySlug)); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -30,6 +30,8 @@ const clockEvery = 60 * time.Second
 
 // read makes the definition of one file, or lists what is wrong with it.
 func read(file, slug, source string, lim limits) (*definition, []Problem) {
+	// Lines end as YAML says, so that everyone counts the same lines.
+	source = strings.ReplaceAll(strings.ReplaceAll(source, "\r\n", "\n"), "\r", "\n")
 	d := &document{file: file, source: source}
 	body := d.parse()
 	if body == nil {

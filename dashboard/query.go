@@ -95,7 +95,7 @@ func (q *query) splice(sql string, tokens []lexeme) {
 			q.args = append(q.args, t.text[1:])
 		}
 		param := fmt.Sprintf("$%d", n+1)
-		if i > 0 && tokens[i-1].end == t.start {
+		if i > 0 && tokens[i-1].end == t.start && tokens[i-1].kind <= tokenVariable {
 			param = " " + param // else "$1" could become part of a word
 		}
 		b.WriteString(sql[last:t.start])
