@@ -19,7 +19,6 @@ var catalogQuery string
 type catalog struct {
 	asked  map[uint32]bool // for which relations
 	tables map[uint32]*table
-	print  uint64
 	due    time.Time // when it must be read again
 	wanted bool      // a page reads a relation that is not in it
 }
@@ -30,9 +29,16 @@ type table struct {
 	kind     byte   // pg_class.relkind
 	lockable bool   // the role may LOCK it
 	bell     int64  // 0: none that is whole
+	print    uint64 // of its definition, and of its whole tree's
 }
 
 func newCatalog() *catalog { return &catalog{tables: map[uint32]*table{}} }
+
+// differs tells whether a relation that both know is not defined as before.
+func (c *catalog) differs(before *catalog, oid uint32) bool {
+	a, b := c.tables[oid], before.tables[oid]
+	return a != nil && b != nil && a.print != b.print
+}
 
 // gone tells whether a relation was asked for and is not there.
 func (c *catalog) gone(oid uint32) bool { return c.asked[oid] && c.tables[oid] == nil }
@@ -50,14 +56,14 @@ func (c *catalog) names(relations map[uint32]bool) []string {
 }
 
 // locks lists the tables among the relations that can be locked beforehand.
-func (c *catalog) locks(relations map[uint32]bool) []string {
-	var list []string
+func (c *catalog) locks(relations map[uint32]bool) []lock {
+	var list []lock
 	for oid := range relations {
 		if t := c.tables[oid]; t != nil && t.lockable {
-			list = append(list, t.name)
+			list = append(list, lock{oid, t.name})
 		}
 	}
-	sort.Strings(list)
+	sort.Slice(list, func(i, j int) bool { return list[i].name < list[j].name })
 	return list
 }
 
@@ -68,9 +74,9 @@ func (c *catalog) wire(p *page) {
 	for oid := range p.relations {
 		t := c.tables[oid]
 		switch {
-		case t == nil && oid >= firstUserOID:
+		case t == nil:
 			p.resolved = false // the catalog has not been read since
-		case t == nil || strings.IndexByte("rpmfS", t.kind) < 0 && oid >= firstUserOID:
+		case strings.IndexByte("rpmfS", t.kind) < 0 && oid >= firstUserOID:
 			// Views, indexes and the like change with their tables.
 		case t.bell != 0:
 			if !seen[t.bell] {
@@ -115,8 +121,8 @@ func (s *session) readCatalog(ctx context.Context, relations map[uint32]bool) (*
 		return nil, fmt.Errorf("read catalog: %w", res.Err)
 	}
 	nodes := map[uint32]*node{}
-	print := fnv.New64a()
 	for _, row := range res.Rows {
+		print := fnv.New64a()
 		for _, v := range row {
 			_, _ = print.Write(v)
 			_, _ = print.Write([]byte{0})
@@ -125,11 +131,11 @@ func (s *session) readCatalog(ctx context.Context, relations map[uint32]bool) (*
 		if err != nil {
 			return nil, err
 		}
+		n.print = print.Sum64()
 		nodes[oid] = n
 	}
 	c := newCatalog()
 	c.asked = relations
-	c.print = print.Sum64()
 	tollTrees(nodes)
 	for oid := range relations {
 		if n := nodes[oid]; n != nil {
@@ -180,10 +186,11 @@ func tollTrees(nodes map[uint32]*node) {
 			}
 		}
 	}
-	bells := map[uint32]int64{}
+	bells, prints := map[uint32]int64{}, map[uint32]uint64{}
 	torn := map[uint32]bool{}
 	for oid, n := range nodes {
 		root := find(oid)
+		prints[root] ^= n.print
 		if strings.IndexByte("rpf", n.kind) < 0 {
 			continue
 		}
@@ -193,6 +200,7 @@ func tollTrees(nodes map[uint32]*node) {
 		bells[root] = n.own
 	}
 	for oid, n := range nodes {
+		n.print = prints[find(oid)]
 		if root := find(oid); !torn[root] && strings.IndexByte("rp", n.kind) >= 0 {
 			n.bell = bells[root]
 		}

@@ -1,6 +1,7 @@
 -- The relations named by $1 and the partition and inheritance trees around
 -- them: oid, quoted name, kind, whether this role may lock it, the bell of its
--- enabled trigger, its parents. The last column changes when its definition does.
+-- enabled trigger (after each statement that inserts, updates, deletes or
+-- truncates), its parents. The last column changes when its definition does.
 WITH RECURSIVE up AS (
     SELECT unnest AS oid FROM pg_catalog.unnest($1::pg_catalog.oid[])
     UNION
@@ -19,7 +20,7 @@ SELECT c.oid,
        (SELECT pg_catalog.min(pg_catalog.split_part(pg_catalog.encode(t.tgargs, 'escape'), '\000', 1))
         FROM pg_catalog.pg_trigger t
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
-          AND t.tgtype & 1 = 0 AND t.tgfoid = pg_catalog.to_regproc('rowcast.ring')),
+          AND t.tgtype & 127 = 60 AND t.tgqual IS NULL AND t.tgfoid = pg_catalog.to_regproc('rowcast.ring')),
        (SELECT pg_catalog.array_agg(i.inhparent ORDER BY i.inhseqno)
         FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
        c.relnatts || coalesce((SELECT pg_catalog.string_agg(r.xmin::text, ',')

@@ -2,7 +2,9 @@ package live
 
 import (
 	"context"
-	"math/rand/v2"
+	"errors"
+	"maps"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -36,6 +38,7 @@ type outcome struct {
 	step   int
 	took   time.Duration
 	err    *delta.Error
+	locked bool // the error is that somebody holds a table
 }
 
 // taskFor makes a page's part of a cycle out of these panels.
@@ -79,6 +82,8 @@ func queriesOf(tasks []task) []query {
 type result struct {
 	tasks    []task
 	outcomes [][]outcome // per task
+	watched  [][]relation
+	apart    bool // all tasks read the same relations, as far as was known
 	snap     *snapshot
 	gens     map[int64]uint64 // of the bells armed before the snapshot
 	identity string
@@ -88,32 +93,51 @@ type result struct {
 }
 
 // readTasks reads tasks in one snapshot and works out what changed.
-func readTasks(ctx context.Context, s *session, tasks []task, r reading) *result {
-	res := &result{tasks: tasks, began: time.Now()}
-	r.queries = queriesOf(tasks)
-	for _, t := range tasks {
-		for _, it := range t.items {
-			r.watch = append(r.watch, it.def.Watch...)
+func readTasks(ctx context.Context, s *session, tasks []task, r reading) (res *result) {
+	res = &result{tasks: tasks, began: time.Now()}
+	defer func() {
+		res.ended, res.identity = time.Now(), s.identity
+		var bug *panicked
+		if errors.As(res.err, &bug) {
+			s.close() // nobody knows how it stands
+			s.cfg.Log.Error("panic while reading pages", "panic", bug.value, "stack", string(bug.stack))
 		}
-	}
+	}()
+	defer caught(&res.err)
+	r.queries = queriesOf(tasks)
 	res.snap, res.err = s.read(ctx, r)
-	res.ended, res.identity = time.Now(), s.identity
-	if res.err != nil || res.snap.torn() {
+	if res.err != nil || len(res.snap.torn()) > 0 {
 		return res
 	}
 	for _, t := range tasks {
 		list := make([]outcome, 0, len(t.items))
 		for _, it := range t.items {
-			list = append(list, it.compare(res.snap.answers[it.query.id]))
+			list = append(list, it.outcome(s, res.snap.answers[it.query.id]))
 		}
 		res.outcomes = append(res.outcomes, list)
+		if r.discover {
+			res.watched = append(res.watched, s.watched(ctx, t))
+		}
 	}
 	return res
 }
 
+// outcome makes a panel of an answer; a panic over it is that panel's error.
+func (it item) outcome(s *session, a *answer) (o outcome) {
+	var bug error
+	defer func() {
+		if bug != nil {
+			s.cfg.Log.Error("panic while comparing a panel", "panel", it.def.ID, "error", bug)
+			o = outcome{item: it, step: it.step, err: s.explain(bug)}
+		}
+	}()
+	defer caught(&bug)
+	return it.compare(a)
+}
+
 // compare makes a panel of an answer and finds what changed.
 func (it item) compare(a *answer) outcome {
-	o := outcome{item: it, step: it.step, took: a.took, err: a.err}
+	o := outcome{item: it, step: it.step, took: a.took, err: a.err, locked: a.locked}
 	if a.err != nil {
 		return o
 	}
@@ -132,12 +156,17 @@ func (it item) compare(a *answer) outcome {
 		delta.SortByKey(panel.Rows)
 	}
 	o.panel = panel
-	prev := it.prev
-	if prev != nil && step != it.step {
-		prev = nil // other keys: the panel is replaced whole once
-	}
-	o.change = delta.Diff(prev, panel)
+	o.change = delta.Diff(o.before(), panel)
 	return o
+}
+
+// before is what the panel's change starts from: nothing where the keys are
+// others now, so that it is replaced whole once.
+func (o outcome) before() *delta.Panel {
+	if o.step != o.item.step {
+		return nil
+	}
+	return o.item.prev
 }
 
 // namedKey finds the columns that the definition names as the key.
@@ -154,12 +183,12 @@ func namedKey(names []string, columns []delta.Column) delta.KeyChoice {
 }
 
 // cycle arms the bells of the pages, reads them in one snapshot and reports.
-func (e *Engine) cycle(ctx context.Context, tasks []task, bells []int64, locks []string) *result {
+func (e *Engine) cycle(ctx context.Context, tasks []task, bells []int64, r reading) *result {
 	var gens map[int64]uint64
 	if len(bells) > 0 && !flaw.On("snapshot-before-arming") {
 		gens = e.cfg.Bell.Arm(ctx, bells)
 	}
-	res := readTasks(ctx, e.main.session, tasks, reading{locks: locks})
+	res := readTasks(ctx, e.main.session, tasks, r)
 	if len(bells) > 0 && flaw.On("snapshot-before-arming") {
 		gens = e.cfg.Bell.Arm(ctx, bells)
 	}
@@ -169,40 +198,57 @@ func (e *Engine) cycle(ctx context.Context, tasks []task, bells []int64, locks [
 
 // settle applies what a cycle or an opening read: the loop is the only
 // publisher, so frames leave in the order of their snapshots.
-func (e *Engine) settle(res *result) {
-	if res.err != nil {
-		e.unreachable(res)
+func (e *Engine) settle(w *worker, res *result) {
+	if res.err != nil || w.stale {
+		for _, t := range res.tasks {
+			t.page.touch()
+			t.page.read = res.began
+		}
+		e.unreachable(w, res.err)
 		return
 	}
-	e.reached(res)
-	grown := false
+	e.reached(w, res)
+	e.noteLocks(res.snap)
+	torn := res.snap.torn()
+	known := map[uint32]bool{}
+	for _, t := range res.tasks {
+		maps.Copy(known, t.page.relations)
+	}
 	for i, t := range res.tasks {
 		p := t.page
-		if e.pages[p.def.Address] != p || p.epoch != t.epoch {
+		if !e.current(t) {
 			continue // dropped or renewed meanwhile
 		}
 		p.read, p.ended, p.took = res.began, res.ended, res.ended.Sub(res.began)
-		for _, r := range res.snap.relations {
-			if relevant(r) && !p.relations[r.oid] {
-				p.relations[r.oid], grown = true, true
-				p.resolved = false
-			}
-		}
-		if res.snap.torn() {
-			e.rebuilding(p)
+		e.adopt(p, res.snap.relations, len(res.tasks) == 1, known)
+		if len(torn) > 0 {
+			e.rebuilding(p, torn, known, res.apart)
 			continue
 		}
+		if p.tries == 0 && res.apart {
+			p.apart = time.Time{}
+		}
 		p.tries = 0
-		e.settlePage(p, res, res.outcomes[i])
-	}
-	if grown {
-		e.book.wanted = true
+		e.guard(p, func() { e.settlePage(p, res, res.outcomes[i]) })
 	}
 }
 
-// relevant tells whether a relation says something about when a page changes.
-func relevant(r relation) bool {
-	return r.oid >= firstUserOID || r.kind == 'r' || r.kind == 'v'
+// current tells whether the page still is what the task was made for.
+func (e *Engine) current(t task) bool {
+	return e.pages[t.page.def.Address] == t.page && t.page.epoch == t.epoch
+}
+
+// guard keeps a panic over one page from being everybody's: the page starts
+// anew a little later.
+func (e *Engine) guard(p *page, work func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			e.log.Error("panic over a page", "page", p.def.Address, "panic", value, "stack", string(debug.Stack()))
+			e.renew(p)
+			p.read = time.Now().Add(faultEvery)
+		}
+	}()
+	work()
 }
 
 // settlePage makes the frame of one page out of what was read.
@@ -216,8 +262,9 @@ func (e *Engine) settlePage(p *page, res *result, outcomes []outcome) {
 		}
 		n.step = o.step
 		e.time(n, o.took)
-		if n.own && p.state != nil {
-			continue // it just became slow: its own lane goes on from the old rows
+		if n.own { // it just became slow: from here on it has a time of its own
+			o.panel.At, o.panel.Every = res.snap.at, n.pace()
+			o.change = delta.Diff(o.before(), o.panel)
 		}
 		panels[n.def.ID] = o.panel
 		if o.change != nil {
@@ -231,9 +278,7 @@ func (e *Engine) settlePage(p *page, res *result, outcomes []outcome) {
 	} else if p.unarmed.IsZero() {
 		p.unarmed = time.Now()
 	}
-	if res.snap.at.After(p.proof) {
-		p.proof = res.snap.at
-	}
+	p.prove(res.snap.at)
 	e.publish(p, res.snap.at, changes, panels)
 }
 
@@ -253,13 +298,16 @@ func pick(gens map[int64]uint64, bells []int64) map[int64]uint64 {
 // suspect remembers a change of a page all of whose bells stood armed: the
 // next ping tells whether somebody rang after all.
 func (e *Engine) suspect(p *page, changes map[string]*delta.Change) {
-	if p.state == nil || len(changes) == 0 || p.gens == nil || len(p.gens) == 0 || !e.quiet(p.gens) {
+	if p.state == nil || len(changes) == 0 || len(p.gens) == 0 || !e.quiet(p.gens) {
 		return
+	}
+	if !p.resolved || p.unsure || p.timed() {
+		return // another table may have changed it, one that rings nothing
 	}
 	for id := range changes {
 		for _, n := range p.panels {
-			if n.def.ID == id && n.def.Every > 0 {
-				return // the clock may have changed it
+			if n.def.ID == id && (n.def.Every > 0 || changes[id].Err != nil || changes[id].ErrCleared) {
+				return // the clock may have changed it, or its own recovery
 			}
 		}
 	}
@@ -273,7 +321,7 @@ func (e *Engine) time(n *panel, took time.Duration) {
 	if took <= e.cfg.Slow {
 		return
 	}
-	if n.slow++; n.slow >= 3 || took > 4*e.cfg.Slow {
+	if n.slow++; n.slow >= 3 || took > verySlow*e.cfg.Slow {
 		n.own, n.dirty = true, true
 	}
 }
@@ -281,10 +329,22 @@ func (e *Engine) time(n *panel, took time.Duration) {
 // fault shows a panel's error and takes it out of the common snapshot; its
 // own lane tries it again.
 func (e *Engine) fault(p *page, n *panel, o outcome, changes map[string]*delta.Change, panels map[string]*delta.Panel) {
-	n.fault, n.dirty, n.read = o.err, false, time.Now()
-	if o.err.Code == "too_large" || o.err.Code == "timeout" && o.took > e.cfg.Slow {
-		n.own = true
+	slow := o.err.Code == "timeout" && !o.locked && o.took > e.cfg.Slow
+	if slow && p.state != nil && p.state.Panels[n.def.ID] != nil {
+		// Too slow for the cycle is no error yet: its own lane has more time.
+		n.own, n.dirty, n.took = true, true, o.took
+		late := *p.state.Panels[n.def.ID]
+		if late.At.IsZero() {
+			late.At, late.Every = p.state.At, n.pace()
+		}
+		panels[n.def.ID] = &late
+		if c := delta.Diff(o.item.prev, &late); c != nil {
+			changes[n.def.ID] = c
+		}
+		return
 	}
+	n.fault, n.dirty, n.read = o.err, false, time.Now()
+	n.own = n.own || slow || o.err.Code == "too_large"
 	e.show(p, n, o.err, changes, panels)
 }
 
@@ -306,12 +366,22 @@ func (e *Engine) show(p *page, n *panel, fault *delta.Error, changes map[string]
 }
 
 // rebuilding repeats a cycle that read a relation which was being replaced;
-// after three times the panels say so.
-func (e *Engine) rebuilding(p *page) {
+// after three times the panels say so. Pages that may be the ones are read
+// apart from the others for a while, so that these go on.
+func (e *Engine) rebuilding(p *page, torn []uint32, known map[uint32]bool, apart bool) {
 	e.counters.repeats.Add(1)
 	p.touch()
-	p.relations, p.resolved = map[uint32]bool{}, false // some of them are gone
 	e.book.due = time.Now()
+	suspect := false
+	for _, oid := range torn {
+		suspect = suspect || p.relations[oid] || !known[oid]
+	}
+	if suspect {
+		p.apart = time.Now().Add(apartFor)
+	}
+	if !apart {
+		return
+	}
 	if p.tries++; p.tries <= 3 || p.state == nil {
 		return
 	}
@@ -320,42 +390,4 @@ func (e *Engine) rebuilding(p *page) {
 		e.show(p, n, &delta.Error{Code: "rebuilding", Message: "a table of this page is being rebuilt"}, changes, panels)
 	}
 	e.publish(p, p.state.At, changes, panels)
-}
-
-// unreachable notes that the database did not answer; everything stays dirty.
-func (e *Engine) unreachable(res *result) {
-	for _, t := range res.tasks {
-		t.page.touch()
-		t.page.read = res.began
-	}
-	e.source.failures++
-	e.counters.failures.Add(1)
-	wait := min(100*time.Millisecond<<min(e.source.failures, 5), 2*time.Second)
-	e.source.retryAt = time.Now().Add(wait/2 + rand.N(wait/2))
-	if e.source.failures == 1 {
-		e.log.Warn("cannot read panels", "error", res.err)
-	}
-}
-
-// reached notes that the database answered, and whether it is still the same.
-func (e *Engine) reached(res *result) {
-	if e.source.failures > 0 {
-		e.log.Info("panels are read again")
-	}
-	e.source.failures, e.source.retryAt = 0, time.Time{}
-	e.source.skew = res.snap.skew
-	if e.source.identity != "" && e.source.identity != res.identity {
-		e.log.Warn("the database restarted or is another; pages start anew")
-		keep := map[*page]bool{}
-		for _, t := range res.tasks {
-			keep[t.page] = t.page.state == nil
-		}
-		for _, p := range e.pages {
-			if !keep[p] {
-				e.renew(p)
-			}
-		}
-		e.book = newCatalog()
-	}
-	e.source.identity = res.identity
 }

@@ -99,6 +99,9 @@ type Engine struct {
 	opener worker
 	lane   worker
 
+	blocked map[uint32]time.Time // tables that could not be locked, and when
+	turn    bool                 // the next cycle is that of a page that is read apart
+
 	counters counters
 }
 
@@ -110,19 +113,6 @@ type inbox struct {
 	source  []func(*source)
 	proved  time.Time
 	actions []func()
-}
-
-// source is what the loop knows of the way to the database.
-type source struct {
-	listening bool
-	muted     bool
-	reason    string // why not, as in the protocol
-	message   string
-	since     time.Time
-	skew      time.Duration // the database's clock minus ours, at most
-	identity  string        // of the running server; another one starts new epochs
-	failures  int           // in a row, of reading
-	retryAt   time.Time
 }
 
 // counters are what the engine has done so far.
@@ -150,12 +140,6 @@ func (e *Engine) Stats() Stats {
 	}
 }
 
-// worker is one session and whether a job is using it.
-type worker struct {
-	session *session
-	busy    bool
-}
-
 // New makes an engine; Run starts it.
 func New(cfg Config) *Engine {
 	cfg = cfg.withDefaults()
@@ -165,6 +149,8 @@ func New(cfg Config) *Engine {
 		known: map[int64]bool{},
 		pages: map[string]*page{},
 		book:  newCatalog(),
+
+		blocked: map[uint32]time.Time{},
 		source: source{
 			reason: "starting", message: "the database has not been reached yet", since: time.Now(),
 		},
@@ -173,7 +159,13 @@ func New(cfg Config) *Engine {
 		at   *worker
 		role string
 	}{{&e.main, "panels"}, {&e.opener, "open"}, {&e.lane, "slow"}} {
-		w.at.session = newSession(cfg, w.role)
+		c := cfg
+		if w.at == &e.main {
+			// Who needs longer than this belongs into a lane of its own; nobody
+			// else shall wait for it as long as it may take there.
+			c.StatementTimeout = min(c.StatementTimeout, verySlow*c.Slow)
+		}
+		w.at.session = newSession(c, w.role)
 	}
 	return e
 }
@@ -222,7 +214,6 @@ func (e *Engine) Reset() {
 	e.inbox.reset = true
 	e.inbox.source = append(e.inbox.source, func(s *source) {
 		s.listening, s.reason, s.message = true, "", ""
-		s.retryAt = time.Time{}
 	})
 	e.mu.Unlock()
 	e.nudge()
@@ -278,7 +269,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	jobs := &jobs{ctx: ctx}
 	defer func() {
 		jobs.wait()
-		for _, w := range []*worker{&e.main, &e.opener, &e.lane} {
+		for _, w := range e.workers() {
 			w.session.close()
 		}
 	}()
@@ -316,6 +307,9 @@ func (e *Engine) drain() {
 		for _, p := range e.pages {
 			p.touch()
 			p.gens = nil
+		}
+		for _, w := range e.workers() {
+			w.retryAt = time.Time{}
 		}
 	}
 	for _, p := range e.pages {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,12 +33,17 @@ type page struct {
 	changed time.Time // when its last frame went out
 	took    time.Duration
 	dirty   bool
-	tries   int // failed relation checks in a row
+	tries   int       // failed relation checks in a row, read apart
+	apart   time.Time // until when it is read apart from pages that read other tables
 
 	relations map[uint32]bool // ever read; they stay until the catalog changes
 	bells     []int64
 	untolling []string // tables whose changes ring nothing
 	resolved  bool     // bells and untolling are those of relations
+
+	unsure     bool      // it may read a relation that is not among its own yet
+	discovered time.Time // when what it reads was last certain
+	watches    bool      // its definition names further tables
 
 	gens     map[int64]uint64 // of all bells, since before the last snapshot; nil: not all armed
 	unarmed  time.Time        // since when some bell could not be armed
@@ -80,6 +86,7 @@ func newPage(def *dashboard.Page) *page {
 		if d.SQL == "" {
 			continue
 		}
+		p.watches = p.watches || len(d.Watch) > 0
 		p.panels = append(p.panels, &panel{def: d, query: newQuery(def, d), dirty: true})
 	}
 	return p
@@ -120,6 +127,19 @@ func (p *page) shared() []*panel {
 		}
 	}
 	return list
+}
+
+// pace is how often a panel with a lane of its own may be read.
+func (n *panel) pace() time.Duration {
+	return max(100*time.Millisecond, (n.took * (laneShare + 1)).Round(100*time.Millisecond))
+}
+
+// prove moves the page's proof on. It goes back only where the database's
+// clock did: a proof from the future would hold for as long as that lies ahead.
+func (p *page) prove(at time.Time) {
+	if at.After(p.proof) || p.proof.Sub(at) > proofLasts {
+		p.proof = at
+	}
 }
 
 // timed tells whether the page goes by the clock.
@@ -195,8 +215,16 @@ func (e *Engine) rewire() {
 	before := e.known
 	e.known = needed
 	e.mu.Unlock()
+	e.disarm(slices.Collect(maps.Keys(before)))
+}
+
+// disarm gives up those of the bells that no page needs.
+func (e *Engine) disarm(bells []int64) {
+	e.mu.Lock()
+	needed := e.known // never changed in place
+	e.mu.Unlock()
 	var idle []int64
-	for b := range before {
+	for _, b := range bells {
 		if !needed[b] {
 			idle = append(idle, b)
 		}
@@ -217,6 +245,7 @@ func (e *Engine) renew(p *page) {
 // proved raises the proof of every page whose bells have all been armed, and
 // have not rung, since before its last snapshot.
 func (e *Engine) proved(at time.Time) {
+	e.clocked(at)
 	for _, p := range e.pages {
 		if p.unrung != nil && at.After(p.unrung.at) {
 			if e.quiet(p.unrung.gens) {
@@ -224,11 +253,14 @@ func (e *Engine) proved(at time.Time) {
 			}
 			p.unrung = nil
 		}
-		if p.state == nil || !p.resolved || p.gens == nil || p.distrust || p.timed() || e.source.muted {
+		if p.state == nil || !p.resolved || p.unsure || p.gens == nil || p.distrust || p.timed() || e.source.muted {
 			continue
 		}
-		if e.quiet(p.gens) && at.After(p.proof) {
-			p.proof = at
+		if e.quiet(p.gens) {
+			p.prove(at)
+		} else {
+			// Rung, and then it is dirty already; or a bell ended otherwise.
+			p.gens, p.dirty = nil, true
 		}
 	}
 }

@@ -4,21 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
-	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 // query is what a panel asks; two panels with the same id share one answer.
 type query struct {
 	id    string
+	text  string // two queries with the same text share a statement
 	sql   string // as written, placeholders $1…
 	args  [][]byte
 	zone  string
@@ -31,7 +30,9 @@ func newQuery(page *dashboard.Page, p *dashboard.Panel) query {
 		q.zone = "UTC"
 	}
 	var id strings.Builder
-	fmt.Fprintf(&id, "%q %d %q", q.sql, q.limit, q.zone)
+	// The zone belongs to it: literals get their meaning when it is parsed.
+	q.text = fmt.Sprintf("%q %d %q", q.sql, q.limit, q.zone)
+	id.WriteString(q.text)
 	for _, a := range p.Args {
 		if a == nil {
 			q.args = append(q.args, nil)
@@ -53,6 +54,7 @@ type answer struct {
 	truncated bool
 	took      time.Duration
 	err       *delta.Error
+	locked    bool // the error is that somebody holds a table
 }
 
 // relation is one that the transaction read.
@@ -68,307 +70,190 @@ type snapshot struct {
 	skew      time.Duration // that clock minus ours, at most
 	answers   map[string]*answer
 	relations []relation
+	taken     []uint32 // tables that were locked before the snapshot
+	missed    []uint32 // tables that could not be locked before the snapshot
 }
 
 // torn are the relations that were swapped, rewritten or dropped under the
 // snapshot: what was read of them never was.
-func (s *snapshot) torn() bool {
+func (s *snapshot) torn() (oids []uint32) {
 	for _, r := range s.relations {
 		if !r.stands {
-			return true
+			oids = append(oids, r.oid)
 		}
 	}
-	return false
+	return oids
 }
 
-const (
-	begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
-	// The first statement that takes the snapshot.
-	moment = `SELECT pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
-	// The locks are listed before anything of our own locks a catalog table.
-	locked = `SELECT DISTINCT relation FROM pg_catalog.pg_lock_status()
-WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted`
-	standing = `SELECT c.oid, c.relkind, c.relfilenode = 0 OR c.relfilenode IS NOT DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)
-FROM pg_catalog.pg_class c
-WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
-	WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted)`
-	// A name that is no table's watches nothing.
-	named    = `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)`
-	rollback = `ROLLBACK`
-	// A panel may have taken advisory locks; none of them outlives its cycle.
-	unlock   = `SELECT pg_catalog.pg_advisory_unlock_all()`
-	timeZone = `SELECT pg_catalog.set_config('TimeZone', $1, true)`
-	serial   = `SELECT pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`
-)
-
-// fixed are the statements that every session has prepared, named by their place.
-var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, serial, named}
+// miss notes tables that could not be locked before the snapshot. One that was
+// read all the same came free in between, and may have lost a partition under
+// the snapshot, which shows nowhere: it counts as torn.
+func (s *snapshot) miss(tables []lock) {
+	for _, t := range tables {
+		s.missed = append(s.missed, t.oid)
+	}
+	for i, r := range s.relations {
+		if slices.Contains(s.missed, r.oid) {
+			s.relations[i].stands = false
+		}
+	}
+}
 
 // firstUserOID is where the oids of what initdb did not make begin.
 const firstUserOID = 16384
 
+// lock is a table to lock before the snapshot.
+type lock struct {
+	oid  uint32
+	name string // quoted, with its schema
+}
+
 // reading says how to read.
 type reading struct {
 	queries []query
-	locks   []string // quoted names to lock before the snapshot
-	watch   []string // tables that the pages depend on beyond what they read
+	locks   []lock // tables to lock before the snapshot
+	blocked []lock // tables that could not be, a moment ago
+	hasty   bool   // do not wait long for a lock
 	// discover reads without parallel workers: their locks are not ours, so
 	// what they read would stay unknown.
 	discover bool
 }
 
+const (
+	// hasty is how long a lock is waited for once one was not to be had: the
+	// other panels, and the other pages, shall not wait for each in turn.
+	hasty = 20 * time.Millisecond
+	// kills is how often a session may end while it runs a panel before the
+	// panel is held to be the cause.
+	kills = 3
+	// grace is what an answer may take beyond the server's own limits before
+	// the connection is given up.
+	grace = 2 * time.Second
+)
+
 // read answers all queries in one snapshot. A query that fails is answered
 // with its error and the rest are read again without it, so the answers
 // without an error always share one snapshot.
 func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
-	failed := map[string]*answer{}
+	a := attempt{
+		reading: r, failed: map[string]*answer{}, killed: map[string]int{},
+		missed: slices.Clone(r.blocked),
+	}
+	a.hasty = r.hasty || len(r.blocked) > 0
+	if err := s.trim(ctx, len(r.queries)); err != nil {
+		return nil, err
+	}
 	for {
 		if err := s.ensure(ctx); err != nil {
 			return nil, err
 		}
-		var ready []query
-		for _, q := range r.queries {
-			if failed[q.id] != nil {
-				continue
-			}
-			if err := s.prepare(ctx, q); err != nil {
-				if broken(err) {
-					s.close()
-					return nil, fmt.Errorf("prepare panel: %w", err)
-				}
-				failed[q.id] = &answer{err: s.explain(err)}
-				continue
-			}
-			ready = append(ready, q)
+		ready, err := s.prepareAll(ctx, &a)
+		if err != nil {
+			return nil, err
 		}
-		snap, culprit, err := s.transact(ctx, r, ready)
-		if err == nil {
-			for id, a := range failed {
-				snap.answers[id] = a
+		snap, f := s.transact(ctx, a, ready)
+		if f == nil {
+			maps.Copy(snap.answers, a.failed)
+			snap.miss(a.missed)
+			for _, l := range a.locks {
+				snap.taken = append(snap.taken, l.oid)
 			}
 			return snap, nil
 		}
-		if culprit == nil {
-			return nil, err
+		if ctx.Err() != nil {
+			return nil, f.err
 		}
-		switch {
-		case *culprit == lockStep && len(r.locks) > 0:
-			r.locks = nil // dropped, renamed or held exclusively: the panels will tell
-		case *culprit < 0:
+		if err := s.blame(ctx, &a, ready, f); err != nil {
 			return nil, err
-		case codeOf(err) == "0A000" && s.statements[ready[*culprit].id].runs > 0:
-			// Its columns changed since it was prepared.
-			s.forget(ctx)
-		default:
-			failed[ready[*culprit].id] = &answer{err: s.explain(err), took: s.cfg.Slow + 1}
 		}
 	}
 }
 
-// Steps of the transaction that are not a query's.
-const (
-	otherStep = -1
-	lockStep  = -2
-)
+// attempt is what the tries of one reading have taught.
+type attempt struct {
+	reading
+	failed   map[string]*answer
+	killed   map[string]int // how often the session ended while the query ran
+	missed   []lock         // tables that could not be locked before the snapshot
+	oneByOne bool           // lock the tables one by one, to see which it is
+}
 
-// transact runs the queries as one pipeline in one transaction. Where it
-// fails, culprit is the index of the query that did it, or a step.
-func (s *session) transact(ctx context.Context, r reading, queries []query) (snap *snapshot, culprit *int, err error) {
-	budget := time.Duration(len(queries))*s.cfg.StatementTimeout + 5*time.Second
-	ctx, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	started := time.Now()
-	pipe := s.conn.PgConn().StartPipeline(ctx)
-	steps := s.send(pipe, r, queries)
-	if err := pipe.Sync(); err != nil {
-		_ = pipe.Close()
-		s.close()
-		return nil, nil, fmt.Errorf("send cycle: %w", err)
-	}
-	snap = &snapshot{answers: map[string]*answer{}}
-	before := started
-	for _, step := range steps {
-		rr, err := next(pipe)
+// prepareAll prepares the queries that have not failed.
+func (s *session) prepareAll(ctx context.Context, a *attempt) ([]query, error) {
+	var ready []query
+	for _, q := range a.queries {
+		if a.failed[q.id] != nil {
+			continue
+		}
+		limit := s.cfg.LockTimeout
+		if a.hasty {
+			limit = min(limit, hasty)
+		}
+		err := s.wait(ctx, limit)
 		if err == nil {
-			err = step.take(rr, snap)
+			err = s.prepare(ctx, q)
 		}
-		if err != nil {
-			return nil, &step.index, s.abandon(ctx, pipe, err, step.index, queries)
+		if err == nil {
+			ready = append(ready, q)
+			continue
 		}
-		if step.index >= 0 {
-			now := time.Now()
-			snap.answers[queries[step.index].id].took = now.Sub(before)
-			s.statements[queries[step.index].id].runs++
-			before = now
-		} else {
-			before = time.Now()
-		}
-	}
-	if err := pipe.Close(); err != nil {
-		s.close()
-		return nil, nil, fmt.Errorf("end cycle: %w", err)
-	}
-	snap.skew = snap.at.Sub(started)
-	return snap, nil, nil
-}
-
-// abandon leaves a failed transaction: it is rolled back, or the connection
-// ends where the error is not the query's own.
-func (s *session) abandon(ctx context.Context, pipe *pgconn.Pipeline, cause error, index int, queries []query) error {
-	if errors.Is(cause, errTooLarge) {
-		// The rest of the result is not worth reading.
-		s.close()
-		return cause
-	}
-	closeErr := pipe.Close()
-	var pg *pgconn.PgError
-	if broken(cause) || closeErr != nil && !errors.As(closeErr, &pg) {
-		s.close()
-		if index >= 0 && isTooLarge(cause) {
-			return errTooLarge
-		}
-		return fmt.Errorf("read panels: %w", cause)
-	}
-	for _, end := range []string{rollback, unlock} {
-		if err := s.conn.PgConn().ExecParams(ctx, end, nil, nil, nil, nil).Read().Err; err != nil {
+		if broken(err) {
 			s.close()
-			return fmt.Errorf("roll back: %w", err)
+			return nil, fmt.Errorf("prepare panel: %w", err)
 		}
+		a.hasty = a.hasty || codeOf(err) == lockNotAvailable
+		a.failed[q.id] = &answer{err: s.explain(err), locked: codeOf(err) == lockNotAvailable}
 	}
-	return cause
+	return ready, nil
 }
 
-// step is one expected result of the pipeline.
-type step struct {
-	index int
-	take  func(*pgconn.ResultReader, *snapshot) error
+// blame decides what the next try does without. It returns the error of a
+// session that failed through no query's fault.
+func (s *session) blame(ctx context.Context, a *attempt, ready []query, f *failure) error {
+	if f.lock != none && !broken(f.err) {
+		a.hasty = true
+		switch {
+		case !a.oneByOne:
+			a.oneByOne = true
+		default: // held exclusively, renamed or dropped: its panels will tell
+			a.missed = append(a.missed, a.locks[f.lock])
+			a.locks = slices.Delete(slices.Clone(a.locks), f.lock, f.lock+1)
+		}
+		return nil
+	}
+	if f.query == none {
+		return f.err
+	}
+	q := ready[f.query]
+	var bug *panicked
+	switch {
+	case errors.As(f.err, &bug):
+		s.cfg.Log.Error("panic while reading a panel", "panic", bug.value, "stack", string(bug.stack))
+	case isTooLarge(f.err) || codeOf(f.err) == "25P04":
+	case broken(f.err):
+		// Whoever ended the session may have meant the session, not the query.
+		if a.killed[q.id]++; a.killed[q.id] < kills {
+			return nil
+		}
+	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0:
+		return s.forget(ctx) // its columns changed since it was prepared
+	}
+	a.hasty = a.hasty || codeOf(f.err) == lockNotAvailable
+	a.failed[q.id] = &answer{err: s.explain(f.err), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
+	return nil
 }
 
-func (s *session) send(pipe *pgconn.Pipeline, r reading, queries []query) []step {
-	var steps []step
-	run := func(sql string, args [][]byte, index int, take func(*pgconn.ResultReader, *snapshot) error) {
-		if i := slices.Index(fixed[:], sql); i >= 0 {
-			pipe.SendQueryPrepared(fixedName(i), args, nil, nil)
-		} else {
-			pipe.SendQueryParams(sql, args, nil, nil, nil)
-		}
-		steps = append(steps, step{index, take})
-	}
-	if flaw.On("no-common-snapshot") {
-		run("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", nil, otherStep, discard)
-	} else {
-		run(begin, nil, otherStep, discard)
-	}
-	if len(r.locks) > 0 {
-		run("LOCK TABLE ONLY "+strings.Join(r.locks, ", ONLY ")+" IN ACCESS SHARE MODE", nil, lockStep, discard)
-	}
-	run(moment, nil, otherStep, takeMoment)
-	if r.discover {
-		run(serial, nil, otherStep, discard)
-	}
-	zone := ""
-	for i, q := range queries {
-		if q.zone != zone {
-			zone = q.zone
-			run(timeZone, [][]byte{[]byte(zone)}, otherStep, discard)
-		}
-		st := s.statements[q.id]
-		// Flushed one by one: otherwise all answers come at the end, and no
-		// panel's time can be told from another's.
-		pipe.SendFlushRequest()
-		pipe.SendQueryPrepared(st.name, q.args, nil, nil)
-		steps = append(steps, step{i, func(rr *pgconn.ResultReader, snap *snapshot) error {
-			a, err := st.collect(rr, q.limit, s.cfg.MaxBytes)
-			if err == nil {
-				snap.answers[q.id] = a
-			}
-			return err
-		}})
-	}
-	pipe.SendFlushRequest()
-	run(locked, nil, otherStep, takeLocked)
-	run(standing, nil, otherStep, takeStanding)
-	for _, name := range r.watch {
-		run(named, [][]byte{[]byte(name)}, otherStep, takeNamed)
-	}
-	run(rollback, nil, otherStep, discard)
-	run(unlock, nil, otherStep, discard)
-	return steps
+// panicked is a panic that was caught while a panel was read.
+type panicked struct {
+	value any
+	stack []byte
 }
 
-// next is the pipeline's next result.
-func next(pipe *pgconn.Pipeline) (*pgconn.ResultReader, error) {
-	res, err := pipe.GetResults()
-	if err != nil {
-		return nil, err
-	}
-	rr, ok := res.(*pgconn.ResultReader)
-	if !ok {
-		return nil, fmt.Errorf("read pipeline: unexpected %T", res)
-	}
-	return rr, nil
-}
+func (p *panicked) Error() string { return "internal error" }
 
-func discard(rr *pgconn.ResultReader, _ *snapshot) error {
-	_, err := rr.Close()
-	return err
-}
-
-func takeMoment(rr *pgconn.ResultReader, snap *snapshot) error {
-	if rr.NextRow() {
-		at, err := time.Parse(time.RFC3339Nano, string(rr.Values()[0]))
-		if err != nil {
-			return fmt.Errorf("parse clock: %w", err)
-		}
-		snap.at = at
+// caught turns a panic into an error; to be deferred.
+func caught(err *error) {
+	if value := recover(); value != nil {
+		*err = &panicked{value, debug.Stack()}
 	}
-	_, err := rr.Close()
-	return err
-}
-
-func takeLocked(rr *pgconn.ResultReader, snap *snapshot) error {
-	for rr.NextRow() {
-		oid, err := strconv.ParseUint(string(rr.Values()[0]), 10, 32)
-		if err != nil {
-			return fmt.Errorf("parse oid: %w", err)
-		}
-		// Until pg_class shows it, a user's relation does not stand.
-		snap.relations = append(snap.relations, relation{oid: uint32(oid), stands: oid < firstUserOID})
-	}
-	_, err := rr.Close()
-	return err
-}
-
-func takeStanding(rr *pgconn.ResultReader, snap *snapshot) error {
-	at := map[uint32]int{}
-	for i, r := range snap.relations {
-		at[r.oid] = i
-	}
-	for rr.NextRow() {
-		v := rr.Values()
-		oid, err := strconv.ParseUint(string(v[0]), 10, 32)
-		if err != nil {
-			return fmt.Errorf("parse oid: %w", err)
-		}
-		if i, ok := at[uint32(oid)]; ok {
-			snap.relations[i].kind = v[1][0]
-			if oid >= firstUserOID {
-				snap.relations[i].stands = string(v[2]) == "t"
-			}
-		}
-	}
-	_, err := rr.Close()
-	return err
-}
-
-func takeNamed(rr *pgconn.ResultReader, snap *snapshot) error {
-	for rr.NextRow() {
-		oid, err := strconv.ParseUint(string(rr.Values()[0]), 10, 32)
-		if err != nil {
-			return fmt.Errorf("parse oid: %w", err)
-		}
-		snap.relations = append(snap.relations, relation{oid: uint32(oid), kind: rr.Values()[1][0], stands: true})
-	}
-	_, err := rr.Close()
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,10 @@ type session struct {
 	role       string
 	conn       *pgx.Conn
 	statements map[string]*statement
+	named      int // statements so far
 	types      map[uint32]string
+	zone       string        // that literals are parsed in
+	limit      time.Duration // of a lock's wait
 	identity   string
 }
 
@@ -63,11 +67,10 @@ func (s *session) ensure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	ms := func(d time.Duration) string { return strconv.FormatInt(max(1, d.Milliseconds()), 10) }
 	set := conn.PgConn().ExecParams(ctx, settings,
-		[][]byte{[]byte(ms(s.cfg.StatementTimeout)), []byte(ms(s.cfg.LockTimeout))}, nil, nil, nil).Read()
+		[][]byte{[]byte(milliseconds(s.cfg.StatementTimeout)), []byte(milliseconds(s.cfg.LockTimeout))}, nil, nil, nil).Read()
 	// A page that opens may have many slow panels in one transaction yet.
-	lim := conn.PgConn().ExecParams(ctx, limits, [][]byte{[]byte(ms(s.cfg.StatementTimeout + 3*time.Second)),
+	lim := conn.PgConn().ExecParams(ctx, limits, [][]byte{[]byte(milliseconds(s.cfg.StatementTimeout + 3*time.Second)),
 		strconv.AppendBool(nil, s.role != "open")}, nil, nil, nil).Read()
 	id := conn.PgConn().ExecParams(ctx, identity, nil, nil, nil, nil).Read()
 	if err := errors.Join(set.Err, lim.Err, id.Err); err != nil {
@@ -80,6 +83,7 @@ func (s *session) ensure(ctx context.Context) error {
 	}
 	s.conn, s.statements = conn, map[string]*statement{}
 	s.types = map[uint32]string{}
+	s.zone, s.limit = "", s.cfg.LockTimeout
 	s.identity = string(id.Rows[0][0])
 	return nil
 }
@@ -108,20 +112,37 @@ func (s *session) close() {
 	s.conn = nil
 }
 
-// forget gives up the prepared statements: the catalog changed.
-func (s *session) forget(ctx context.Context) {
-	if s.conn == nil || s.conn.IsClosed() || len(s.statements) == 0 {
-		return
+func milliseconds(d time.Duration) string { return strconv.FormatInt(max(1, d.Milliseconds()), 10) }
+
+// maxStatements is how many prepared statements a session may keep.
+const maxStatements = 500
+
+// trim gives up the prepared statements when they have become many, so that a
+// long life with many pages does not fill the server's memory.
+func (s *session) trim(ctx context.Context, needed int) error {
+	if len(s.statements) > max(maxStatements, 2*needed) {
+		return s.forget(ctx)
 	}
+	return nil
+}
+
+// forget gives up the prepared statements.
+func (s *session) forget(ctx context.Context) error {
+	if s.conn == nil || s.conn.IsClosed() || len(s.statements) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.StatementTimeout+grace)
+	defer cancel()
 	err := s.conn.PgConn().ExecParams(ctx, "DEALLOCATE ALL", nil, nil, nil, nil).Read().Err
 	if err == nil {
 		err = prepareFixed(ctx, s.conn.PgConn())
 	}
 	if err != nil {
 		s.close()
-		return
+		return fmt.Errorf("forget statements: %w", err)
 	}
 	s.statements = map[string]*statement{}
+	return nil
 }
 
 // broken tells an error of the connection or the server from one of a query.
@@ -130,12 +151,18 @@ func broken(err error) bool {
 	if !errors.As(err, &pg) {
 		return true
 	}
+	if pg.SeverityUnlocalized == "FATAL" || pg.SeverityUnlocalized == "PANIC" {
+		return true // whatever its code, the session is over
+	}
 	switch pg.Code {
-	case "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "53300", "08006", "08003", "28000", "28P01", "3D000":
+	case "57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "53300", "28000", "28P01", "3D000":
 		return true
 	}
-	return false
+	return strings.HasPrefix(pg.Code, "08")
 }
+
+// lockNotAvailable is the code of a lock that was not granted in time.
+const lockNotAvailable = "55P03"
 
 func codeOf(err error) string {
 	var pg *pgconn.PgError

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -33,14 +35,26 @@ func isTooLarge(err error) bool {
 // is prepared as it was written first, so that text which only makes sense
 // inside the wrapper is refused.
 func (s *session) prepare(ctx context.Context, q query) error {
-	if s.statements[q.id] != nil {
-		return nil
+	if st := s.statements[q.text]; st != nil {
+		if !fleeting.MatchString(q.sql) {
+			return nil
+		}
+		delete(s.statements, q.text)
+		if err := s.conn.PgConn().Deallocate(ctx, st.name); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.StatementTimeout+grace)
+	defer cancel()
+	if err := s.inZone(ctx, q.zone); err != nil {
+		return err
 	}
 	conn := s.conn.PgConn()
 	if _, err := conn.Prepare(ctx, "", q.sql, nil); err != nil {
 		return err
 	}
-	name := "p" + strconv.Itoa(len(s.statements)+1)
+	s.named++
+	name := "p" + strconv.Itoa(s.named)
 	// The newlines keep a trailing comment from swallowing the wrapper.
 	wrapped := "SELECT * FROM (\n" + q.sql + "\n) q LIMIT " + strconv.Itoa(q.limit+1)
 	desc, err := conn.Prepare(ctx, name, wrapped, nil)
@@ -61,8 +75,40 @@ func (s *session) prepare(ctx context.Context, q query) error {
 	if st.keys, err = s.uniques(ctx, desc.Fields); err != nil {
 		return err
 	}
-	s.statements[q.id] = st
+	s.statements[q.text] = st
 	return nil
+}
+
+// fleeting finds words in quotes that mean another moment each time the query
+// is parsed; prepared once, it would stay at that of its preparation.
+var fleeting = regexp.MustCompile(`(?i)'\s*(now|today|tomorrow|yesterday|allballs)\b`)
+
+// inZone sets the session's time zone, by which literals are understood.
+func (s *session) inZone(ctx context.Context, zone string) error {
+	if s.zone == zone {
+		return nil
+	}
+	err := s.conn.PgConn().ExecParams(ctx, `SELECT pg_catalog.set_config('TimeZone', $1, false)`,
+		[][]byte{[]byte(zone)}, nil, nil, nil).Read().Err
+	if err == nil {
+		s.zone = zone
+	}
+	return err
+}
+
+// wait sets how long the session waits for a lock.
+func (s *session) wait(ctx context.Context, limit time.Duration) error {
+	if s.limit == limit {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	err := s.conn.PgConn().ExecParams(ctx, `SELECT pg_catalog.set_config('lock_timeout', $1, false)`,
+		[][]byte{[]byte(milliseconds(limit))}, nil, nil, nil).Read().Err
+	if err == nil {
+		s.limit = limit
+	}
+	return err
 }
 
 // errNotRows is what a query gets that PostgreSQL accepts by itself, but not
@@ -198,10 +244,13 @@ func (s *session) explain(err error) *delta.Error {
 	if !errors.As(err, &pg) {
 		return &delta.Error{Code: "internal", Message: "internal error"}
 	}
+	if broken(err) {
+		return &delta.Error{Code: "internal", Message: "the query ends its database session"}
+	}
 	switch pg.Code {
 	case "57014":
 		return &delta.Error{Code: "timeout", Message: "the query took longer than " + s.cfg.StatementTimeout.String()}
-	case "55P03":
+	case lockNotAvailable:
 		return &delta.Error{Code: "timeout", Message: "a table of this panel is locked by another transaction"}
 	case "42P01":
 		return &delta.Error{Code: "table_gone", Message: pg.Message}

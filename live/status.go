@@ -24,7 +24,8 @@ func (e *Engine) assess(p *page, now time.Time) delta.Status {
 		Next: e.cfg.Next, Safety: e.cfg.Safety,
 	}
 	age := now.Sub(p.proof)
-	proven := !p.proof.IsZero()
+	// A proof from the future is one from before the clock was set back.
+	proven := !p.proof.IsZero() && age > -proofLasts
 	switch {
 	case p.state == nil:
 		s.State, s.Since = "stale", p.opened.Add(e.source.skew)
@@ -57,7 +58,7 @@ func (e *Engine) clockwork(p *page) string {
 		return ""
 	case e.source.listening:
 		return e.cfg.Bell.Unarmable()
-	case e.source.failures == 0 && time.Since(e.source.since) > deafness:
+	case !e.failing() && time.Since(e.source.since) > deafness:
 		return e.source.message // rows are read, but nothing is heard
 	}
 	return ""
@@ -66,7 +67,7 @@ func (e *Engine) clockwork(p *page) string {
 // reason says why a page is not live.
 func (e *Engine) reason(p *page) (code, message string) {
 	switch {
-	case e.source.failures > 0 || !e.source.listening && e.source.reason != "":
+	case e.failing() || !e.source.listening && e.source.reason != "":
 		if e.source.reason != "" {
 			return e.source.reason, e.source.message
 		}

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ const (
 	unarmedEvery = 250 * time.Millisecond // pace of a page that could not be armed for a second
 	statusEvery  = 250 * time.Millisecond // how often the pages' statuses are assessed
 	faultEvery   = 2 * time.Second        // how often a broken panel is tried again unasked
+	verySlow     = 4                      // times what is slow: it goes to its own lane at once
 	laneShare    = 9                      // a panel with a lane of its own rests nine times as long as it ran
 )
 
@@ -32,9 +34,6 @@ func (e *Engine) step(now time.Time, jobs *jobs) time.Time {
 	for _, p := range e.pages {
 		e.tell(p, now)
 	}
-	if now.Before(e.source.retryAt) {
-		return earliest(e.source.retryAt, now.Add(statusEvery))
-	}
 	next := now.Add(statusEvery)
 	next = earliest(next, e.startOpening(now, jobs))
 	next = earliest(next, e.startCycle(now, jobs))
@@ -50,7 +49,7 @@ func earliest(a, b time.Time) time.Time {
 
 // rest closes the sessions that nobody needs.
 func (e *Engine) rest() {
-	for _, w := range []*worker{&e.main, &e.opener, &e.lane} {
+	for _, w := range e.workers() {
 		if !w.busy {
 			w.session.close()
 		}
@@ -60,7 +59,12 @@ func (e *Engine) rest() {
 // launch runs a job on a worker and settles its result in the loop.
 func (e *Engine) launch(jobs *jobs, w *worker, work func(ctx context.Context) func()) {
 	w.busy = true
+	anew := w.stale
+	w.stale = false
 	jobs.start(func(ctx context.Context) {
+		if anew {
+			w.session.close()
+		}
 		settle := work(ctx)
 		e.do(func() {
 			w.busy = false
@@ -74,6 +78,9 @@ func (e *Engine) launch(jobs *jobs, w *worker, work func(ctx context.Context) fu
 func (e *Engine) startOpening(now time.Time, jobs *jobs) time.Time {
 	if e.opener.busy {
 		return time.Time{}
+	}
+	if now.Before(e.opener.retryAt) {
+		return e.opener.retryAt
 	}
 	var next time.Time
 	for _, p := range e.pages {
@@ -89,7 +96,11 @@ func (e *Engine) startOpening(now time.Time, jobs *jobs) time.Time {
 		e.launch(jobs, &e.opener, func(ctx context.Context) func() {
 			res := readTasks(ctx, e.opener.session, []task{t}, reading{discover: true})
 			return func() {
-				e.settle(res)
+				e.settle(&e.opener, res)
+				if len(res.watched) > 0 && e.current(t) {
+					e.adopt(p, res.watched[0], true, nil)
+				}
+				p.discovered = time.Now()
 				p.dirty = true // it was read unarmed
 			}
 		})
@@ -98,6 +109,9 @@ func (e *Engine) startOpening(now time.Time, jobs *jobs) time.Time {
 	if e.book.wanted || !e.book.due.After(now) {
 		e.startCatalog(now, jobs)
 		return next
+	}
+	if due := e.startDiscovery(now, jobs); !due.IsZero() {
+		next = earliest(due, next)
 	}
 	return earliest(e.book.due, next)
 }
@@ -118,12 +132,16 @@ func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
 	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
 		c, err := e.opener.session.readCatalog(ctx, relations)
 		return func() {
-			if err != nil {
-				e.unreachable(&result{err: err})
+			switch {
+			case err == nil:
+				e.answered(&e.opener)
+				e.learn(c)
+			case broken(err):
+				e.unreachable(&e.opener, err)
 				e.book.wanted = true
-				return
+			default: // as before until it is due again; no reason to stop reading
+				e.log.Warn("cannot look at the tables' bells", "error", err)
 			}
-			e.learn(c)
 		}
 	})
 }
@@ -131,23 +149,26 @@ func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
 // learn takes a freshly read catalog: where it differs, every page is wired
 // anew and read again.
 func (e *Engine) learn(c *catalog) {
-	changed := c.print != e.book.print
+	before := e.book
 	c.due, c.wanted = time.Now().Add(catalogEvery), e.book.wanted
 	e.book = c
 	for _, p := range e.pages {
 		p.distrust = false
+		changed := false
 		for oid := range p.relations {
 			if c.gone(oid) {
 				delete(p.relations, oid)
 				p.resolved = false
 			}
+			changed = changed || c.differs(before, oid)
 		}
 		if !changed && p.resolved {
 			continue
 		}
+		p.unsure = p.unsure || changed // a view may read other tables now
 		bells := p.bells
 		c.wire(p)
-		if !slices.Equal(bells, p.bells) || p.gens == nil {
+		if changed || !slices.Equal(bells, p.bells) || p.gens == nil {
 			p.gens = nil
 			p.touch()
 		}
@@ -166,7 +187,8 @@ func (e *Engine) due(p *page) time.Time {
 	switch {
 	case p.dirty:
 		at = p.read.Add(e.cfg.Frame)
-	case !p.resolved:
+	case !p.resolved: // what rings for it is not known
+		at = earliest(at, p.read.Add(e.cfg.Timed))
 	case p.timed() || e.clockwork(p) != "":
 		at = earliest(at, p.read.Add(e.cfg.Timed))
 	case p.gens == nil && len(p.bells) > 0:
@@ -188,9 +210,51 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 	if e.main.busy {
 		return time.Time{}
 	}
-	var next time.Time
+	if now.Before(e.main.retryAt) {
+		return e.main.retryAt
+	}
+	pages, apart, next := e.choose(now)
+	if len(pages) == 0 {
+		return next
+	}
 	var tasks []task
-	bells, relations := map[int64]bool{}, map[uint32]bool{}
+	needed := map[int64]bool{}
+	for _, p := range pages {
+		t := taskFor(p, p.shared())
+		if flaw.On("only-rung-panels") && len(t.items) > 1 {
+			t.items = t.items[int(p.version)%len(t.items):][:1]
+		}
+		tasks = append(tasks, t)
+		// Cleared before the snapshot: what rings from here on rings again.
+		p.dirty, p.read = false, now
+		if !p.timed() && e.clockwork(p) == "" {
+			for _, b := range p.bells {
+				needed[b] = true
+			}
+		}
+	}
+	e.counters.cycles.Add(1)
+	bells := slices.Sorted(maps.Keys(needed))
+	r := e.reading(pages)
+	e.launch(jobs, &e.main, func(ctx context.Context) func() {
+		res := e.cycle(ctx, tasks, bells, r)
+		res.apart = apart
+		if flaw.On("unordered-publisher") && rand.N(8) == 0 {
+			time.AfterFunc(100*time.Millisecond, func() { e.do(func() { e.settle(&e.main, res) }) })
+			return func() {}
+		}
+		return func() {
+			e.settle(&e.main, res)
+			e.disarm(bells) // a page may have gone while they were armed
+		}
+	})
+	return next
+}
+
+// choose picks the pages of the next cycle out of those that are due: all
+// that stand, or some that read the same tables and of late tore or may have.
+func (e *Engine) choose(now time.Time) (pages []*page, apart bool, next time.Time) {
+	var torn []*page
 	for _, p := range e.pages {
 		if p.state == nil {
 			continue
@@ -199,42 +263,20 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 			next = earliest(due, next)
 			continue
 		}
-		t := taskFor(p, p.shared())
-		if flaw.On("only-rung-panels") && p.state != nil && len(t.items) > 1 {
-			t.items = t.items[int(p.version)%len(t.items):][:1]
-		}
-		tasks = append(tasks, t)
-		// Cleared before the snapshot: what rings from here on rings again.
-		p.dirty = false
-		p.read = now
-		if !p.timed() && e.clockwork(p) == "" {
-			for _, b := range p.bells {
-				bells[b] = true
-			}
-		}
-		for oid := range p.relations {
-			relations[oid] = true
+		if now.Before(p.apart) {
+			torn = append(torn, p)
+		} else {
+			pages = append(pages, p)
 		}
 	}
-	if len(tasks) == 0 {
-		return next
+	if len(torn) == 0 || len(pages) > 0 && !e.turn {
+		e.turn = true
+		return pages, len(pages) == 1, next
 	}
-	e.counters.cycles.Add(1)
-	list := make([]int64, 0, len(bells))
-	for b := range bells {
-		list = append(list, b)
-	}
-	slices.Sort(list)
-	locks := e.book.locks(relations)
-	e.launch(jobs, &e.main, func(ctx context.Context) func() {
-		res := e.cycle(ctx, tasks, list, locks)
-		if flaw.On("unordered-publisher") && rand.N(8) == 0 {
-			time.AfterFunc(100*time.Millisecond, func() { e.do(func() { e.settle(res) }) })
-			return func() {}
-		}
-		return func() { e.settle(res) }
-	})
-	return next
+	e.turn = false
+	first := slices.MinFunc(torn, func(a, b *page) int { return a.read.Compare(b.read) })
+	torn = slices.DeleteFunc(torn, func(p *page) bool { return !maps.Equal(p.relations, first.relations) })
+	return torn, true, next
 }
 
 // startLane reads one panel that is slow, or tries one that is broken, in a
@@ -242,6 +284,9 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 	if e.lane.busy {
 		return time.Time{}
+	}
+	if now.Before(e.lane.retryAt) {
+		return e.lane.retryAt
 	}
 	var at time.Time
 	var pick *panel
@@ -281,10 +326,12 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 		return at
 	}
 	t := taskFor(of, []*panel{pick})
+	r := e.reading([]*page{of})
+	r.discover = pick.fault != nil // nobody may have seen yet what it reads
 	pick.dirty, pick.read = false, now
 	e.launch(jobs, &e.lane, func(ctx context.Context) func() {
-		res := readTasks(ctx, e.lane.session, []task{t}, reading{})
-		return func() { e.settleLane(of, pick, t, res) }
+		res := readTasks(ctx, e.lane.session, []task{t}, r)
+		return func() { e.guard(of, func() { e.settleLane(of, pick, t, res) }) }
 	})
 	return time.Time{}
 }
@@ -295,20 +342,26 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 	n.took = res.ended.Sub(res.began)
 	if res.err != nil {
 		n.dirty = true
-		e.unreachable(res)
+		e.unreachable(&e.lane, res.err)
 		return
 	}
-	if e.pages[p.def.Address] != p || p.epoch != t.epoch || p.state == nil {
+	e.answered(&e.lane)
+	if !e.current(t) || p.state == nil {
 		return
 	}
-	if res.snap.torn() {
+	if e.lane.stale || res.identity != e.source.identity {
+		// A server that is not the one of the page; the session is closed first.
+		e.lane.stale, n.dirty = true, true
+		return
+	}
+	e.noteLocks(res.snap)
+	e.adopt(p, res.snap.relations, true, nil)
+	if len(res.watched) > 0 {
+		e.adopt(p, res.watched[0], true, nil)
+	}
+	if len(res.snap.torn()) > 0 {
 		n.dirty = true
 		return
-	}
-	for _, r := range res.snap.relations {
-		if relevant(r) && !p.relations[r.oid] {
-			p.relations[r.oid], p.resolved, e.book.wanted = true, false, true
-		}
 	}
 	o := res.outcomes[0][0]
 	changes, panels := map[string]*delta.Change{}, map[string]*delta.Panel{}
@@ -323,9 +376,9 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 	default:
 		n.fault, n.step = nil, o.step
 		o.panel.At = res.snap.at
-		o.panel.Every = (n.took * (laneShare + 1)).Round(100 * time.Millisecond)
+		o.panel.Every = n.pace()
 		panels[n.def.ID] = o.panel
-		if c := delta.Diff(t.items[0].prev, o.panel); c != nil {
+		if c := delta.Diff(o.before(), o.panel); c != nil {
 			changes[n.def.ID] = c
 		}
 	}

@@ -1,0 +1,211 @@
+package live_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/live"
+)
+
+func TestPagesOfOneCycleKeepTheirOwnTables(t *testing.T) {
+	b := start(t, accounts)
+	b.exec("CREATE TABLE quiet (v int); INSERT INTO quiet VALUES (1)")
+	timed := b.view(page("/d/timed", panel("q", "SELECT v FROM quiet"), panel("a", "SELECT v FROM a")))
+	v := b.view(page("/d/live", panel("a", "SELECT v FROM a")))
+	timed.until("timed", func() bool { return timed.is("timed") })
+	v.until("live", func() bool { return v.is("live") })
+	for i := range 10 {
+		time.Sleep(100 * time.Millisecond) // both are due at once, and read in one snapshot
+		b.exec(fmt.Sprintf("UPDATE a SET v = %d", i))
+		v.until("the change", func() bool { return v.cell("a", 0, 0) == fmt.Sprint(i) })
+		timed.until("the change", func() bool { return timed.cell("a", 0, 0) == fmt.Sprint(i) })
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Second)
+	defer cancel()
+	for v.next(ctx) == nil {
+		if !v.is("live") {
+			t.Fatalf("another page's table took live away: %+v", v.told())
+		}
+	}
+}
+
+func TestAStatementServesEveryValueOfAVariable(t *testing.T) {
+	b := start(t, accounts)
+	prepared := 0
+	for i := range 20 {
+		value := fmt.Sprint(i)
+		p := panel("a", "SELECT v + $1::int FROM a")
+		p.Args = []*string{&value}
+		v := b.view(page("/d/x?v="+value, p))
+		v.until("the rows", func() bool { return v.cell("a", 0, 0) == fmt.Sprint(100+i) })
+	}
+	p := panel("n", "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%v + $1::int%' AND statement NOT LIKE '%pg_prepared%'")
+	v := b.view(page("/d/n", p))
+	v.until("the count", func() bool {
+		_, err := fmt.Sscan(v.cell("n", 0, 0), &prepared)
+		return err == nil
+	})
+	if prepared != 1 {
+		t.Errorf("%d statements were prepared for one query", prepared)
+	}
+}
+
+func TestAPanelThatEndsItsSessionEndsNothingElse(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
+	v.until("live", func() bool { return v.is("live") })
+	w := b.view(page("/d/y", panel("b", "SELECT v FROM b"), panel("killer", "SELECT pg_terminate_backend(pg_backend_pid())")))
+	w.until("the other panel", func() bool { return w.cell("b", 0, 0) == "100" && w.fault("killer") != "" })
+	for i := range 5 {
+		b.exec(fmt.Sprintf("UPDATE a SET v = %d; UPDATE b SET v = %d", i, i))
+		v.until("the other page", func() bool { return v.cell("a", 0, 0) == fmt.Sprint(i) })
+		w.until("the other panel", func() bool { return w.cell("b", 0, 0) == fmt.Sprint(i) })
+	}
+}
+
+func TestAZoneOrAWatchThatPostgreSQLDoesNotKnowIsThePanelsOwnTrouble(t *testing.T) {
+	b := start(t, accounts)
+	odd := page("/d/zone", panel("a", "SELECT v FROM a"))
+	odd.TimeZone = "Not/AZone"
+	z := b.view(odd)
+	z.until("an error", func() bool { return z.fault("a") != "" })
+	p := panel("a", "SELECT v FROM a")
+	p.Watch = []string{"not a name", "too.many.dots.in.it", "b"}
+	w := b.view(page("/d/watch", p))
+	w.until("the rows", func() bool { return w.cell("a", 0, 0) == "100" })
+	w.until("live", func() bool { return w.is("live") })
+}
+
+func TestALockedTableHoldsUpItsOwnPanelsOnly(t *testing.T) {
+	b := start(t, accounts+"CREATE TABLE held (id int PRIMARY KEY, v int); INSERT INTO held VALUES (1, 1)")
+	panels := []string{}
+	for i := range 6 {
+		panels = append(panels, fmt.Sprintf("SELECT v + %d FROM held", i))
+	}
+	def := page("/d/held", panel("free", "SELECT v FROM b"))
+	for i, sql := range panels {
+		p := panel(fmt.Sprintf("h%d", i), sql)
+		p.Limit = 1000
+		def.Panels = append(def.Panels, p)
+	}
+	h := b.view(def)
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
+	h.until("live", func() bool { return h.is("live") })
+	v.until("live", func() bool { return v.is("live") })
+	blocker := b.connect()
+	if _, err := blocker.Exec(context.Background(), "BEGIN; LOCK TABLE held"); err != nil {
+		t.Fatal(err)
+	}
+	slow := 0
+	for i := range 30 {
+		began := time.Now()
+		b.exec(fmt.Sprintf("UPDATE a SET v = %d; UPDATE b SET v = %d", i, i))
+		v.until("the other page", func() bool { return v.cell("a", 0, 0) == fmt.Sprint(i) })
+		took := time.Since(began)
+		if took > 1500*time.Millisecond {
+			t.Errorf("round %d: the other page took %v", i, took)
+		}
+		if took > 400*time.Millisecond {
+			slow++
+		}
+		time.Sleep(time.Until(began.Add(200 * time.Millisecond)))
+	}
+	if slow > 2 {
+		t.Errorf("the other page was held up %d times", slow)
+	}
+	h.until("the locked panel says so", func() bool { return h.fault("h0") == "timeout" })
+	h.until("the free panel beside it", func() bool { return h.cell("free", 0, 0) == "29" && h.fault("free") == "" })
+	if _, err := blocker.Exec(context.Background(), "UPDATE held SET v = 7; COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the lock is gone", func() bool {
+		for i := range panels {
+			if id := fmt.Sprintf("h%d", i); h.fault(id) != "" || h.cell(id, 0, 0) != fmt.Sprint(7+i) {
+				return false
+			}
+		}
+		return true
+	})
+	b.exec("UPDATE held SET v = 8; UPDATE b SET v = 8")
+	h.until("one snapshot again", func() bool {
+		if p := h.state.Panels["h0"]; !p.At.IsZero() {
+			t.Fatal("a panel that once waited for a lock is apart for good")
+		}
+		return h.cell("h0", 0, 0) == "8"
+	})
+}
+
+func TestAPanelOutsideTheSnapshotSaysSoFromTheFirstFrame(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.Slow = 30 * time.Millisecond })
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a"), panel("slow", "SELECT v FROM b, pg_sleep(0.05 + 0.15 * (v % 2))")))
+	v.until("both", func() bool { return v.cell("a", 0, 0) == "100" && v.cell("slow", 0, 0) == "100" })
+	apart := false
+	for i := range 12 {
+		b.exec(fmt.Sprintf("BEGIN; UPDATE a SET v = %d; UPDATE b SET v = %d; COMMIT", 2*i+1, 2*i+1))
+		v.until("the fast panel", func() bool {
+			p := v.state.Panels["slow"]
+			apart = apart || !p.At.IsZero()
+			if p.At.IsZero() && v.cell("a", 0, 0) != v.cell("slow", 0, 0) {
+				t.Fatalf("a panel of another snapshot without a time of its own: %s", v.text())
+			}
+			return v.cell("a", 0, 0) == fmt.Sprint(2*i+1)
+		})
+	}
+	if !apart {
+		t.Error("the slow panel never went its own way")
+	}
+}
+
+func TestAPageOnATableThatIsSwappedAllTheTimeTearsAlone(t *testing.T) {
+	b := start(t, accounts+"CREATE TABLE s (v int); INSERT INTO s SELECT 1 FROM generate_series(1, 10)")
+	torn := b.view(page("/d/s", panel("n", "SELECT count(*), pg_sleep(0.05) FROM s")))
+	torn.until("the rows", func() bool { return torn.cell("n", 0, 0) == "10" })
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
+	v.until("live", func() bool { return v.is("live") })
+	stop, done := make(chan struct{}), make(chan struct{})
+	conn := b.connect()
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			sql := "BEGIN; CREATE TABLE n AS SELECT * FROM s; DROP TABLE s; ALTER TABLE n RENAME TO s; COMMIT"
+			if err := conn.PgConn().Exec(context.Background(), sql).Close(); err != nil {
+				t.Errorf("the application's own statement failed: %v", err)
+				return
+			}
+		}
+	}()
+	for i := range 40 {
+		began := time.Now()
+		b.exec(fmt.Sprintf("UPDATE a SET v = %d", i))
+		v.until("the other page", func() bool {
+			if f := v.fault("a"); f != "" {
+				t.Fatalf("another page's table is being rebuilt, and this one says %q", f)
+			}
+			return v.cell("a", 0, 0) == fmt.Sprint(i)
+		})
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("round %d took %v", i, took)
+		}
+	}
+	close(stop)
+	<-done
+	if !strings.Contains(v.text(), "39") {
+		t.Error(v.text())
+	}
+}
+
+func TestARedefinedViewIsReadAgainSoon(t *testing.T) {
+	b := start(t, accounts+"CREATE VIEW w AS SELECT v FROM a")
+	v := b.view(page("/d/x", panel("w", "SELECT v FROM w")))
+	v.until("live", func() bool { return v.is("live") })
+	b.exec("CREATE OR REPLACE VIEW w AS SELECT v + 1 AS v FROM a")
+	v.until("the view's new text", func() bool { return v.cell("w", 0, 0) == "101" })
+}

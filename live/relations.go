@@ -1,0 +1,156 @@
+package live
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	apartFor    = 10 * time.Second // how long a page that tore is read apart from others
+	blockedFor  = 5 * time.Second  // how long a table that was locked is not asked for
+	unsureEvery = time.Second      // least time between two looks at what one page reads
+)
+
+// relevant tells whether a relation says something about when a page changes:
+// tables, views, sequences; of what initdb made, what a panel may name.
+func relevant(r relation) bool {
+	return r.oid >= firstUserOID && strings.IndexByte("rpmfvS", r.kind) >= 0 || r.kind == 'r' || r.kind == 'v'
+}
+
+// adopt adds the relations that were read to those of the page. Where several
+// pages were read together, nobody knows whose a new relation is: the page is
+// then looked at by itself.
+func (e *Engine) adopt(p *page, read []relation, alone bool, known map[uint32]bool) {
+	grown, strange := false, false
+	for _, r := range read {
+		switch {
+		case !relevant(r) || p.relations[r.oid]:
+		case alone:
+			p.relations[r.oid], grown = true, true
+		case known[r.oid]:
+			strange = true // another page's; this one may have begun to read it too
+		default:
+			p.unsure, strange = true, true
+		}
+	}
+	if grown {
+		p.resolved, e.book.wanted = false, true
+	}
+	if !strange && !p.watches {
+		p.discovered = time.Now()
+	}
+}
+
+// discovery is when the page must be looked at by itself.
+func (e *Engine) discovery(p *page) time.Time {
+	if p.unsure {
+		return p.discovered.Add(unsureEvery)
+	}
+	return p.discovered.Add(e.cfg.Safety)
+}
+
+// startDiscovery reads one page by itself, only to see what it reads.
+func (e *Engine) startDiscovery(now time.Time, jobs *jobs) time.Time {
+	var pick *page
+	for _, p := range e.pages {
+		if p.state != nil && (pick == nil || e.discovery(p).Before(e.discovery(pick))) {
+			pick = p
+		}
+	}
+	if pick == nil {
+		return time.Time{}
+	}
+	if due := e.discovery(pick); due.After(now) {
+		return due
+	}
+	t := taskFor(pick, pick.shared())
+	r := e.reading([]*page{pick})
+	r.discover = true
+	pick.discovered, pick.unsure = now, false
+	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
+		res := readTasks(ctx, e.opener.session, []task{t}, r)
+		return func() { e.settleDiscovery(t, res) }
+	})
+	return time.Time{}
+}
+
+// settleDiscovery takes the relations only: rows are the cycle's, for two who
+// publish one page could take it back.
+func (e *Engine) settleDiscovery(t task, res *result) {
+	if res.err != nil {
+		t.page.unsure = true
+		e.unreachable(&e.opener, res.err)
+		return
+	}
+	e.answered(&e.opener)
+	if !e.current(t) || e.opener.stale || res.identity != e.source.identity {
+		return
+	}
+	e.noteLocks(res.snap)
+	e.adopt(t.page, res.snap.relations, true, nil)
+	if len(res.watched) > 0 {
+		e.adopt(t.page, res.watched[0], true, nil)
+	}
+	t.page.discovered = time.Now()
+}
+
+// reading says how to read these pages: which tables to lock beforehand.
+func (e *Engine) reading(pages []*page) reading {
+	relations := map[uint32]bool{}
+	for _, p := range pages {
+		maps.Copy(relations, p.relations)
+	}
+	var r reading
+	for _, l := range e.book.locks(relations) {
+		switch since, held := e.blocked[l.oid]; {
+		case !held:
+			r.locks = append(r.locks, l)
+		case time.Since(since) < blockedFor:
+			r.blocked = append(r.blocked, l)
+		default:
+			r.locks, r.hasty = append(r.locks, l), true
+		}
+	}
+	return r
+}
+
+// noteLocks remembers the tables that could not be locked beforehand, so that
+// not every cycle waits for them. One that was read all the same is free.
+func (e *Engine) noteLocks(snap *snapshot) {
+	for _, oid := range snap.taken {
+		delete(e.blocked, oid)
+	}
+	for _, oid := range snap.missed {
+		e.blocked[oid] = time.Now()
+	}
+	for _, oid := range snap.torn() {
+		delete(e.blocked, oid)
+	}
+}
+
+// watched finds the tables that the task's panels name with "watch". A name
+// that is no table's, or none that PostgreSQL can read, watches nothing.
+func (s *session) watched(ctx context.Context, t task) []relation {
+	var list []relation
+	for _, it := range t.items {
+		for _, name := range it.def.Watch {
+			if s.conn == nil || s.conn.IsClosed() {
+				return list
+			}
+			short, cancel := context.WithTimeout(ctx, grace)
+			res := s.conn.PgConn().ExecParams(short, named, [][]byte{[]byte(name)}, nil, nil, nil).Read()
+			cancel()
+			for _, row := range res.Rows {
+				if oid, err := strconv.ParseUint(string(row[0]), 10, 32); err == nil && res.Err == nil {
+					list = append(list, relation{oid: uint32(oid), kind: row[1][0], stands: true})
+				}
+			}
+		}
+	}
+	return list
+}
+
+const named = `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)`
