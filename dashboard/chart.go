@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -8,28 +9,48 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Chart is how the rows of a line, area or bar panel are drawn. Which columns a
-// query has is known only from its result, so names are checked against that.
+// Chart is how the rows of a panel are drawn that is neither a table nor a stat.
+// Which columns a query has is known only from its result, so names are checked
+// against that.
 type Chart struct {
-	X        string   // column along the axis; "": the first
+	X        string   // of a line, area or bar: column along the axis; "": the first
 	Y        []string // columns of numbers; empty: every other one of numbers
-	Series   string   // column whose values name the series; "": each of Y is one
+	Series   string   // column whose values name the series or parts; "": each of Y is one, or the first that is text
 	Stacked  bool
 	Min, Max *float64 // ends of the scale; nil: as the numbers need
+	MaxBy    string   // of a gauge or progress: column that holds Max
+	Target   *float64 // of a gauge or progress: a mark
+	// Thresholds are the colours from some number on, the least first.
+	Thresholds []Threshold
 	// Order are the values of Series that the file gives colours, in its order.
 	Order []string
 }
 
-// charts are the panel types that have a Chart.
-var charts = []string{"line", "area", "bar"}
+// Threshold is a number and the colour of what reaches it.
+type Threshold struct {
+	From  float64
+	Color string // one of [Colors]
+}
+
+// charts are the panel types with axes, parts those with one number a row or one
+// in all.
+var (
+	charts = []string{"line", "area", "bar"}
+	parts  = []string{"donut", "gauge", "progress"}
+)
+
+// HasAxes tells whether the panel is a line, an area or bars.
+func (p *Panel) HasAxes() bool { return slices.Contains(charts, p.Type) }
 
 // uses are the fields that only some panel types have.
 var uses = []struct {
 	name  string
 	types []string
 }{
-	{"x", charts}, {"y", charts}, {"series", charts}, {"stacked", []string{"area", "bar"}},
-	{"min", charts}, {"max", charts}, {"target", nil}, {"thresholds", nil}, {"content", nil},
+	{"x", charts}, {"y", slices.Concat(charts, parts)}, {"series", slices.Concat(charts, []string{"donut", "progress"})},
+	{"stacked", []string{"area", "bar"}}, {"min", slices.Concat(charts, []string{"gauge"})},
+	{"max", slices.Concat(charts, []string{"gauge", "progress"})}, {"target", []string{"gauge", "progress"}},
+	{"thresholds", []string{"gauge", "progress"}}, {"content", []string{"text"}},
 }
 
 // panelFigure reads the fields that belong to the panel's type and refuses the others.
@@ -48,8 +69,13 @@ func (d *document) panelFigure(p *Panel, at panelFields) {
 		}
 		d.fail(n, hint, "a panel of type %s has no field %q", p.Type, use.name)
 	}
-	if slices.Contains(charts, p.Type) {
+	switch {
+	case slices.Contains(charts, p.Type):
 		p.Chart = d.chart(p, at)
+	case slices.Contains(parts, p.Type):
+		p.Chart = d.parts(p, at)
+	case p.Type == "text" && at.figure["content"] != nil:
+		p.Content, _ = d.line(at.figure["content"], "content")
 	}
 }
 
@@ -95,6 +121,49 @@ func (d *document) chart(p *Panel, at panelFields) *Chart {
 		d.fail(at.figure["min"], "leave it out, or use type: line", "the length of a bar or an area says its number, so it begins at zero")
 	case p.Type != "line" && c.Max != nil && *c.Max < 0:
 		d.fail(at.figure["max"], "leave it out, or use type: line", "the length of a bar or an area says its number, so it begins at zero")
+	}
+	return c
+}
+
+func (d *document) parts(p *Panel, at panelFields) *Chart {
+	c := &Chart{}
+	y, most := at.figure["y"], at.figure["max"]
+	if y != nil {
+		if name, ok := d.line(y, "y"); ok {
+			c.Y = []string{name}
+		}
+		p.places["y"] = d.pos(y)
+	}
+	if n := at.figure["series"]; n != nil {
+		c.Series, _ = d.line(n, "series")
+		p.places["series"] = d.pos(n)
+		if len(c.Y) == 1 && c.Y[0] == c.Series {
+			d.fail(n, "name a column of its own", "the column %q cannot name the parts and be drawn too", c.Series)
+		}
+	}
+	if s, column := d.resolve(most).(*ast.StringNode); column {
+		c.MaxBy, p.places["max"] = s.Value, d.pos(most)
+	} else {
+		c.Max = d.number(most, "max")
+	}
+	c.Min, c.Target = d.number(at.figure["min"], "min"), d.number(at.figure["target"], "target")
+	low := 0.0
+	if c.Min != nil {
+		low = *c.Min
+	}
+	if c.Max != nil && *c.Max <= low {
+		d.fail(most, "", "max must be above %v", low)
+	}
+	if n := at.figure["thresholds"]; n != nil {
+		for _, e := range d.entries(n, "thresholds") {
+			from, err := strconv.ParseFloat(e.Key.GetToken().Value, 64)
+			if err != nil || math.IsInf(from, 0) || math.IsNaN(from) {
+				d.fail(e, "write {80: amber, 95: red}", "a threshold is a number, not %q", e.Key.GetToken().Value)
+				continue
+			}
+			c.Thresholds = append(c.Thresholds, Threshold{from, d.oneOf(e.Value, "a color", Colors()...)})
+		}
+		slices.SortStableFunc(c.Thresholds, func(a, b Threshold) int { return cmp.Compare(a.From, b.From) })
 	}
 	return c
 }

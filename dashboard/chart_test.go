@@ -50,6 +50,36 @@ func TestCharts(t *testing.T) {
 	}
 }
 
+func TestParts(t *testing.T) {
+	b, problems := onePanel(t, "type: progress", "query: SELECT disk, used, size FROM t", "y: used", "series: disk", "max: size", "target: 50", "thresholds: {90: red, 80.5: amber}")
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	page, err := b.Page(context.Background(), "/d/charts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := 50.0
+	want := &dashboard.Chart{Y: []string{"used"}, Series: "disk", MaxBy: "size", Target: &target, Thresholds: []dashboard.Threshold{{From: 80.5, Color: "amber"}, {From: 90, Color: "red"}}}
+	if d := cmp.Diff(want, page.Panels[0].Chart); d != "" || page.Panels[0].HasAxes() {
+		t.Error(d)
+	}
+}
+
+func TestText(t *testing.T) {
+	b, problems := onePanel(t, "type: text", "content: |", "  # Hi", "  there")
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	page, err := b.Page(context.Background(), "/d/charts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := page.Panels[0]; p.Content != "# Hi\nthere" || p.SQL != "" || p.Chart != nil {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestChartMistakes(t *testing.T) {
 	const query = "query: SELECT 1"
 	for _, c := range []struct {
@@ -69,6 +99,14 @@ func TestChartMistakes(t *testing.T) {
 		{[]string{"type: line", query, "min: 10", "max: 5"}, "charts.yaml:7:10", "max must be above min"},
 		{[]string{"type: bar", query, "min: 10"}, "charts.yaml:6:10", "so it begins at zero"},
 		{[]string{"type: bar", query, "x: [a, b]"}, "charts.yaml:6:8", "x is a text, not a list"},
+		{[]string{"type: donut", query, "x: hour"}, "charts.yaml:6:8", `a panel of type donut has no field "x"`},
+		{[]string{"type: gauge", query, "max: -1"}, "charts.yaml:6:10", "max must be above 0"},
+		{[]string{"type: gauge", query, "thresholds: {high: red}"}, "charts.yaml:6:18", `a threshold is a number, not "high"`},
+		{[]string{"type: gauge", query, "thresholds: {9: rde}"}, "charts.yaml:6:21", `did you mean "red"?`},
+		{[]string{"type: progress", query, "y: [a, b]"}, "charts.yaml:6:8", "y is a text, not a list"},
+		{[]string{"type: text"}, "charts.yaml:3:5", "the text has no content"},
+		{[]string{"type: text", "content: Hi", query}, "charts.yaml:6:12", "has content:, not a query"},
+		{[]string{"type: text", "content: Hi", "unit: EUR"}, "charts.yaml:6:11", `has no field "unit"`},
 		{[]string{"type: bars", query}, "charts.yaml:4:11", `did you mean "bar"?`},
 	} {
 		_, problems := onePanel(t, c.lines...)

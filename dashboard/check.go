@@ -72,7 +72,7 @@ func (c *checker) definition(ctx context.Context, def *definition) error {
 		if p.Clock {
 			c.add(p.Pos, true, "write every: to choose the pace", "the query names the clock, so it is read every %v", p.Every)
 		}
-		if c.db == nil {
+		if c.db == nil || p.SQL == "" {
 			continue
 		}
 		columns, err := c.prepare(ctx, p.SQL, p.Locate)
@@ -181,7 +181,7 @@ func (c *checker) columns(p *Panel, have []string) {
 		for _, named := range []struct {
 			field string
 			names []string
-		}{{"x", []string{p.Chart.X}}, {"y", p.Chart.Y}, {"series", []string{p.Chart.Series}}} {
+		}{{"x", []string{p.Chart.X}}, {"y", p.Chart.Y}, {"series", []string{p.Chart.Series}}, {"max", []string{p.Chart.MaxBy}}} {
 			for _, name := range named.names {
 				if name != "" && !slices.Contains(have, name) {
 					c.add(p.places[named.field], false, didYouMean(name, have), "%s: the query has no column %q", named.field, name)

@@ -83,7 +83,8 @@ type Panel struct {
 	Width   int    // of 12 columns
 	Height  int    // grid rows; 0: as the content needs
 	Unit    string // of a stat's or a chart's numbers
-	Chart   *Chart // of a line, area or bar
+	Chart   *Chart // nil: a table, stat or text
+	Content string // of a text: Markdown
 	Columns map[string]Format
 	Pos     Pos    // where the query stands
 	Source  string // the query as it is written in the file
@@ -120,12 +121,9 @@ func Colors() []string {
 	return []string{"amber", "blue", "brown", "gray", "green", "grey", "navy", "olive", "pink", "purple", "red", "teal"}
 }
 
-// Types are the panel types of this version.
-func Types() []string { return []string{"table", "stat", "line", "area", "bar"} }
-
-// later are the types of the file format that this version does not draw yet.
-func later() []string {
-	return []string{"donut", "gauge", "progress", "text"}
+// Types are the panel types.
+func Types() []string {
+	return []string{"table", "stat", "line", "area", "bar", "donut", "gauge", "progress", "text"}
 }
 
 // Table is what the catalog says about a table page's relation.

@@ -9,7 +9,7 @@ import (
 )
 
 // widths are how many of twelve columns a panel takes where it does not say.
-var widths = map[string]int{"table": 12, "stat": 3, "line": 6, "area": 6, "bar": 6}
+var widths = map[string]int{"table": 12, "stat": 3, "line": 6, "area": 6, "bar": 6, "donut": 4, "gauge": 3, "progress": 4, "text": 4}
 
 // panelFields are the nodes whose meaning depends on other fields.
 type panelFields struct {
@@ -52,6 +52,11 @@ func (d *document) panel(def *definition, n ast.Node, lim limits) {
 	}
 	d.panelID(def, &p, at.id, n, mistyped)
 	switch {
+	case p.Type == "text" && at.query != nil:
+		d.fail(at.query, "leave it out, or choose another type", "a panel of type text has content:, not a query")
+	case p.Type == "text" && at.figure["content"] == nil && !mistyped:
+		d.fail(n, "add content: | and Markdown below it", "the text has no content")
+	case p.Type == "text":
 	case at.query != nil:
 		d.panelQuery(def, &p, at.query)
 	case !mistyped && drawn:
@@ -78,20 +83,17 @@ func (d *document) panelType(p *Panel, at panelFields) bool {
 	case slices.Contains(Types(), name):
 		p.Type = name
 		return true
-	case slices.Contains(later(), name):
-		d.fail(at.typ, "use "+list(Types()), "the panel type %q is not supported by this version", name)
 	default:
-		hint := didYouMean(name, append(Types(), later()...))
-		if suggestion := didYouMean(name, Types()); len(suggestion) < len(hint) || hint == "" {
-			hint = suggestion
-		}
-		d.fail(at.typ, hint, "there is no panel type %q: this version has %s", name, list(Types()))
+		d.fail(at.typ, didYouMean(name, Types()), "there is no panel type %q", name)
 	}
 	return false
 }
 
 // panelUnit refuses a unit where each column has its own.
 func (d *document) panelUnit(p *Panel, at panelFields) {
+	if at.unit != nil && p.Type == "text" {
+		d.fail(at.unit, "leave it out", "a panel of type text has no field %q", "unit")
+	}
 	if at.unit != nil && p.Type == "table" {
 		d.fail(at.unit, fmt.Sprintf("write columns: {name: {unit: %s}}", p.Unit), "a table's unit belongs to one of its columns")
 	}

@@ -2,6 +2,7 @@ package views
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,8 @@ func panelState(p *Panel) string {
 	switch {
 	case p.State != "":
 		return p.State
+	case p.Type == "text":
+		return ""
 	case p.Columns == nil:
 		return "loading"
 	case p.Type != "stat" && len(p.Rows) == 0:
@@ -138,6 +141,51 @@ func chartJSON(p *Panel) string {
 		return ""
 	}
 	return marshal(p.Chart)
+}
+
+// isChart tells the types with axes.
+func isChart(p *Panel) bool { return p.Type == "line" || p.Type == "area" || p.Type == "bar" }
+
+// partsOf is never nil, so that there is a place for what comes.
+func partsOf(p *Panel) *Parts {
+	if p.Parts == nil {
+		return &Parts{}
+	}
+	return p.Parts
+}
+
+// first is the part that a gauge shows.
+func (p *Parts) first() Part {
+	if len(p.Parts) == 0 {
+		return Part{Hue: "ink", Size: "0"}
+	}
+	return p.Parts[0]
+}
+
+// rings are the arcs of a donut: one at least, for the browser to copy.
+func (p *Parts) rings() []Part {
+	if len(p.Parts) == 0 {
+		return []Part{{Hue: "ink", Size: "0", Start: "0"}}
+	}
+	return p.Parts
+}
+
+// seam is how long an arc is with a little paper after it.
+func seam(size string) string {
+	f, err := strconv.ParseFloat(size, 64)
+	if err != nil || f >= 100 {
+		return size
+	}
+	return strconv.FormatFloat(max(0, math.Floor((f-0.6)*100+0.5)/100), 'f', -1, 64)
+}
+
+// markOffset is where a gauge's mark begins: half its length before its place.
+func markOffset(mark string) string {
+	f, err := strconv.ParseFloat(mark, 64)
+	if err != nil {
+		return "0"
+	}
+	return strconv.FormatFloat(0.4-f, 'f', -1, 64)
 }
 
 func chartLabel(p *Panel) string {

@@ -131,7 +131,7 @@ type Panel struct {
 	ID, Title string
 	Note      string // dim, beside the title: "newest 50", "every 60 s"
 	AsOf      string // time of day of the panel's own snapshot, where it has one (slow or timed): "14:29:52"; see [Clock]
-	Type      string // "table", "stat", "line", "area" or "bar"
+	Type      string // "table", "stat", "line", "area", "bar", "donut", "gauge", "progress" or "text"
 	Width     int    // of 12 columns; 0: 12
 	Height    int    // grid rows it spans; 0: 1
 	Limit     int    // rows at most, for the line under a cut result
@@ -142,8 +142,10 @@ type Panel struct {
 	Rows      []Row
 	Truncated bool
 	Stat      *Stat             // for type "stat"; see [NewStat]
-	Chart     *Chart            // for types "line", "area" and "bar"
-	Figure    *Figure           // the same, drawn; see [Panel.Draw]
+	Chart     *Chart            // for all types but "table", "stat" and "text"
+	Figure    *Figure           // a line, area or bar, drawn; see [Panel.Draw]
+	Parts     *Parts            // the same of a donut, gauge or progress
+	Text      string            // of a text: HTML that is safe, see [Markdown]
 	Unit      string            // of a stat
 	Formats   map[string]Format // by column name, for the browser
 	CSV       string            // URL of the rows; "" where there is none

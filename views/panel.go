@@ -52,10 +52,15 @@ func (p *Panel) SetError(code, message string) {
 
 // Draw makes the figure of a panel with a Chart from its rows, or says why it cannot be drawn.
 func (p *Panel) Draw() {
-	f, problem := NewFigure(p.Columns, p.Rows, *p.Chart)
-	p.Figure = f
+	var problem string
+	switch p.Chart.Type {
+	case "line", "area", "bar":
+		p.Figure, problem = NewFigure(p.Columns, p.Rows, *p.Chart)
+	default:
+		p.Parts, problem = NewParts(p.Columns, p.Rows, *p.Chart)
+	}
 	if problem != "" {
-		p.State, p.Message = "error", &Message{Head: "This chart cannot be drawn", Text: problem}
+		p.State, p.Message = "error", &Message{Head: "This cannot be drawn", Text: problem}
 	}
 }
 

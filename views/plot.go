@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Chart says how the rows of a line, area or bar panel are drawn; the browser reads it as it is written here.
+// Chart says how the rows of a panel are drawn that is no table, stat or text; the browser reads it as it is written here.
 type Chart struct {
-	Type    string   `json:"type"`             // "line", "area" or "bar"
+	Type    string   `json:"type"`             // "line", "area", "bar", "donut", "gauge" or "progress"
 	X       string   `json:"x,omitempty"`      // column along the axis; "": the first
 	Y       []string `json:"y,omitempty"`      // columns of numbers; empty: all others of numbers
 	Series  string   `json:"series,omitempty"` // column whose values name the series
@@ -21,6 +21,10 @@ type Chart struct {
 	Unit    string   `json:"unit,omitempty"`
 	Min     *float64 `json:"min,omitempty"` // ends of the scale
 	Max     *float64 `json:"max,omitempty"`
+
+	MaxBy      string      `json:"maxBy,omitempty"` // column that holds Max
+	Target     *float64    `json:"target,omitempty"`
+	Thresholds []Threshold `json:"thresholds,omitempty"` // the least first
 }
 
 // Plot is a result as a chart's numbers: the same as static/js/series.js makes, both are held to testdata/chart.json.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -30,6 +31,17 @@ type goldenChart struct {
 			Label, Hue string
 			Values     []any
 		}
+		Problem string
+	}
+	Parts []struct {
+		Parts
+		Note   string
+		Fields []struct {
+			Name, Type string
+			Format     Format
+		}
+		Chart   Chart
+		Rows    [][]*string
 		Problem string
 	}
 	Ranges []struct {
@@ -112,6 +124,50 @@ func TestPlots(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+func TestParts(t *testing.T) {
+	for _, c := range readCharts(t).Parts {
+		var fields []Field
+		for _, f := range c.Fields {
+			fields = append(fields, Field{f.Name, f.Type, f.Format})
+		}
+		columns := Describe(fields, false)
+		var rows []Row
+		for k, values := range c.Rows {
+			r := Row{Key: strconv.Itoa(k)}
+			for i, v := range values {
+				cell := Cell{Text: "null", Null: true}
+				if v != nil {
+					cell = columns[i].Cell(*v, false, time.Time{})
+				}
+				r.Cells = append(r.Cells, cell)
+			}
+			rows = append(rows, r)
+		}
+		got, problem := NewParts(columns, rows, c.Chart)
+		if d := cmp.Diff(c.Parts, *got); d != "" || problem != c.Problem {
+			t.Error(c.Note, problem, d)
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	for text, want := range map[string]string{
+		"# On call\n\n**Payments** wait, see [payments](/t/public.payments).": `<h3>On call</h3>
+<p><strong>Payments</strong> wait, see <a href="/t/public.payments">payments</a>.</p>
+`,
+		"a <b onclick=x()>b</b> <script>alert(1)</script>":                "<p>a b alert(1)</p>\n",
+		"<div style=\"x\">\nhey\n</div>":                                  "",
+		"[x](javascript:alert(1)) [y](data:text/html,x) ![z](vbscript:x)": "<p><a href=\"\">x</a> <a href=\"\">y</a> z</p>\n",
+		"![plan](https://example.com/a.png?b=\"c)":                        "<p><a href=\"https://example.com/a.png?b=%22c\">plan</a></p>\n",
+		"- a\n- ~~b~~": "<ul>\n<li>a</li>\n<li><del>b</del></li>\n</ul>\n",
+		"###### deep":  "<h6>deep</h6>\n",
+	} {
+		if got := Markdown(text); got != want {
+			t.Errorf("%q:\n%q, want\n%q", text, got, want)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func (p *paint) dashboard() views.Dashboard {
 	}
 	for i := range p.page.Panels {
 		m.Panels = append(m.Panels, p.panel(&p.page.Panels[i]))
-		if p.page.Panels[i].Chart != nil && m.Assets.Charts == nil {
+		if p.page.Panels[i].HasAxes() && m.Assets.Charts == nil {
 			m.Assets.Charts = p.server.urls(static.ChartModules())
 			m.Assets.Styles = append(m.Assets.Styles, p.server.urls(static.ChartStyles())...)
 		}
@@ -121,10 +121,17 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		m.Formats[name] = views.Format(f)
 	}
 	if c := def.Chart; c != nil {
-		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max}
+		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max, MaxBy: c.MaxBy, Target: c.Target}
+		for _, t := range c.Thresholds {
+			m.Chart.Thresholds = append(m.Chart.Thresholds, views.Threshold(t))
+		}
 		if m.Chart.Unit == "" && len(c.Y) == 1 {
 			m.Chart.Unit = def.Columns[c.Y[0]].Unit
 		}
+	}
+	if def.Type == "text" {
+		m.Text = views.Markdown(def.Content)
+		return m
 	}
 	var have *delta.Panel
 	if p.state != nil {

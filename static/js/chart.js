@@ -117,7 +117,7 @@ export class Chart {
     if (!problem || !node) return;
     this.node.dataset.state = "error";
     node.hidden = false;
-    write(one("[data-head]", node), "This chart cannot be drawn");
+    write(one("[data-head]", node), "This cannot be drawn");
     write(one("[data-text]", node), problem);
     const none = one("[data-empty]", this.node);
     if (none) none.hidden = true;

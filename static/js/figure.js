@@ -1,5 +1,7 @@
 // What a panel shows that is neither rows nor one number. Charts come with a module of their own, loaded where there is one.
 
+import { PartsView } from "./partview.js";
+
 /**
  * @typedef {import("./delta.js").Panel} Panel
  * @typedef {import("./format.js").Column} Column
@@ -15,6 +17,7 @@
 export function figure(node, rows) {
   switch (node.dataset.type) {
     case "line": case "area": case "bar": return new Waiting(node, rows);
+    case "donut": case "gauge": case "progress": return new PartsView(node);
     default: return undefined;
   }
 }

@@ -13,7 +13,7 @@ const FRAME = 16, LATE = 100, RELOADS = 10, RELOAD_PAUSE = 120_000;
 const NOTHING = { added: 0, changed: 0, removed: 0 };
 
 export class LivePage {
-  #views = all("[data-panel]").map((n) => new PanelView(n));
+  #views = all("[data-panel]:not([data-type=text])").map((n) => new PanelView(n));
   #control = new LiveControl();
   /** @type {Map<string, Panel>} what is on the screen */ #shown = new Map();
   #paused = false;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describe } from "../js/format.js";
+import { parts, seam } from "../js/parts.js";
 import { moment, plot, range, rhythm, say, short, span, stack, ticks, times } from "../js/series.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/chart.json", import.meta.url), "utf8"));
@@ -54,4 +55,13 @@ test("spans and numbers read as people say them", () => {
   assert.equal(span(Date.UTC(2026, 10, 1) / 1000, 28 * 86400, true), "Nov 2026");
   assert.equal(say(-1234.5, 2), "−1,234.50");
   assert.equal(say(-0.001, 2), "0.00");
+});
+for (const c of golden.parts) {
+  test(`parts: ${c.note}`, () => {
+    const rows = c.rows.map((cells, i) => ({ key: String(i), cells }));
+    assert.deepEqual(parts(describe(c.fields, formats(c.fields), false), rows, c.chart), { parts: c.parts ?? [], total: c.total ?? "", low: c.low ?? "", high: c.high ?? "", mark: c.mark ?? "", problem: c.problem ?? "" });
+  });
+}
+test("an arc leaves a seam, unless it is the whole ring", () => {
+  assert.deepEqual(["100", "50.25", "0.3"].map(seam), ["100", "49.65", "0"]);
 });

@@ -1,0 +1,90 @@
+// Numbers beside each other, of a progress or donut, or the single one of a gauge. Pure.
+import { format } from "./format.js";
+
+/**
+ * @typedef {import("./format.js").Column} Column
+ * @typedef {import("./delta.js").Panel} Panel
+ * @typedef {{type: string, y?: string[], series?: string, unit?: string, min?: number, max?: number, maxBy?: string, target?: number, thresholds?: {from: number, color: string}[]}} Options
+ * @typedef {{key: string, label: string, hue: string, text: string, percent: string, size: string, start: string}} Part
+ * @typedef {{parts: Part[], total: string, low: string, high: string, mark: string, problem: string}} Parts
+ */
+
+/** @param {Column} c */
+const numeric = (c) => c.kind === "integer" || c.kind === "decimal";
+/** @param {string|null} s */
+const number = (s) => (s !== null && Number.isFinite(Number(s)) ? Number(s) : null);
+/** @param {number} share */
+const percent = (share) => `${(Math.floor(share * 1000 + 0.5) / 10).toFixed(1)}%`;
+/** @param {number} share */
+const size = (share) => String(Math.floor(Math.max(0, Math.min(1, share)) * 10000 + 0.5) / 100);
+
+/**
+ * The same rules as views/parts.go, held to the same examples.
+ * @param {Column[]} columns @param {{key: string, cells: (string|null)[]}[]} rows @param {Options} o @returns {Parts}
+ */
+export function parts(columns, rows, o) {
+  /** @type {Parts} */ const p = { parts: [], total: "", low: "", high: "", mark: "", problem: "" };
+  const at = find(columns, o);
+  if (typeof at === "string") return { ...p, problem: at };
+  const values = rows.map((r) => number(r.cells[at.y])), whole = values.reduce((/** @type {number} */ n, v) => n + Math.max(0, v ?? 0), 0);
+  const ends = rows.map((r) => (at.most >= 0 ? number(r.cells[at.most]) : o.max ?? (o.type === "gauge" || o.unit === "%" ? 100 : null)));
+  p.parts = rows.map((r, i) => {
+    const v = r.cells[at.y], label = at.name < 0 ? columns[at.y].head : r.cells[at.name] ?? "null";
+    return { key: r.key, label, hue: hue(at.name < 0 ? undefined : columns[at.name].colors, label, values[i], i, o), text: values[i] === null ? "–" : format(columns[at.y], v, 0).text, percent: "", size: "", start: "" };
+  });
+  if (o.type === "gauge") gauge(p, o, values, ends);
+  else if (o.type === "donut") {
+    let start = 0;
+    p.parts.forEach((part, i) => {
+      const share = whole > 0 ? Math.max(0, values[i] ?? 0) / whole : 0;
+      Object.assign(part, { percent: percent(share), size: size(share), start: size(start) });
+      start += share;
+    });
+    const tail = rows.reduce((n, r) => { const d = /\.(\d+)$/.exec(r.cells[at.y] ?? "")?.[1].length ?? 0; return Math.max(n, d > 4 ? 2 : d); }, 0);
+    p.total = format({ ...columns[at.y], kind: "decimal", bare: false, decimals: tail, colors: undefined }, whole.toFixed(tail), 0).text;
+  } else {
+    const largest = Math.max(0, ...values.map((v) => v ?? 0));
+    p.parts.forEach((part, i) => {
+      const v = Math.max(0, values[i] ?? 0), end = ends[i] ?? largest, of = ends[i] ?? whole;
+      Object.assign(part, end > 0 ? { size: size(v / end), percent: percent(v / of) } : { size: "0", percent: percent(0) });
+    });
+  }
+  return p;
+}
+
+/** @param {Column[]} columns @param {Options} o */
+function find(columns, o) {
+  const at = /** @param {string|undefined} name */ (name) => columns.findIndex((c) => c.name === name), has = and(columns.map((c) => c.name));
+  const most = o.maxBy ? at(o.maxBy) : -1;
+  if (o.maxBy && (most < 0 || !numeric(columns[most]))) return `The query has no column of numbers “${o.maxBy}”, which the file names as max.`;
+  const wanted = o.y?.[0];
+  if (o.series && at(o.series) < 0) return `The query has no column “${o.series}”, which the file names as series. It has ${has}.`;
+  if (wanted && at(wanted) < 0) return `The query has no column “${wanted}”, which the file names as y. It has ${has}.`;
+  if (wanted && !numeric(columns[at(wanted)])) return `The column “${wanted}” holds no numbers (its type is ${columns[at(wanted)].type}), so it cannot be drawn as y.`;
+  const name = o.series ? at(o.series) : columns.findIndex((c) => !numeric(c));
+  const y = wanted ? at(wanted) : columns.findIndex((c, i) => numeric(c) && i !== most && i !== name);
+  return y < 0 ? `The query has no column of numbers to draw. It has ${has}.` : { most, name, y };
+}
+
+/** @param {string[]} names */
+const and = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join(""));
+
+/** @param {Record<string, string>|undefined} colors @param {string} label @param {number|null} value @param {number} dealt @param {Options} o */
+function hue(colors, label, value, dealt, o) {
+  let h = colors && Object.hasOwn(colors, label) ? colors[label] : "";
+  for (const t of o.thresholds ?? []) if (value !== null && value >= t.from) h = t.color;
+  if (h) return h === "gray" ? "grey" : h;
+  return o.type !== "donut" ? "ink" : dealt >= 8 ? "grey" : `c${dealt + 1}`;
+}
+
+/** @param {Parts} p @param {Options} o @param {(number|null)[]} values @param {(number|null)[]} ends */
+function gauge(p, o, values, ends) {
+  const low = o.min ?? 0, high = ends[0] ?? 100, number = /** @type {Column} */ ({ kind: "decimal" });
+  [p.low, p.high] = [format(number, String(low), 0).text, format(number, String(high), 0).text];
+  if (o.target !== undefined && high > low) p.mark = size((o.target - low) / (high - low));
+  p.parts = p.parts.slice(0, 1);
+  if (p.parts[0] && high > low) p.parts[0].size = size(((values[0] ?? 0) - low) / (high - low));
+}
+
+/** An arc with a little paper after it. @param {string} size */
+export const seam = (size) => String(Number(size) >= 100 ? 100 : Math.max(0, Math.round((Number(size) - 0.6) * 100) / 100));

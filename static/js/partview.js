@@ -1,0 +1,101 @@
+// Parts as rows of a list and arcs of a ring, patched in place.
+import { attribute, one, write } from "./dom.js";
+import { parts, seam } from "./parts.js";
+
+/**
+ * @typedef {import("./format.js").Column} Column
+ * @typedef {import("./delta.js").Panel} Panel
+ * @typedef {import("./parts.js").Options} Options
+ * @typedef {import("./parts.js").Parts} Parts
+ */
+
+/** Shows parts where the server drew the first ones. */
+export class PartsView {
+  /** @param {HTMLElement} node the panel */
+  constructor(node) {
+    this.node = node;
+    /** @type {Options} */ this.options = JSON.parse(node.dataset.chart || "{}");
+  }
+
+  tick() {}
+  theme() {}
+
+  /** @param {Panel} panel @param {Column[]} columns */
+  show(panel, columns) {
+    const p = parts(columns, panel.rows, this.options), body = one("[data-parts]", this.node), problem = one("[data-problem]", this.node);
+    if (body) body.hidden = !p.parts.length;
+    if (p.problem && problem) {
+      this.node.dataset.state = "error";
+      problem.hidden = false;
+      write(one("[data-head]", problem), "This cannot be drawn");
+      write(one("[data-text]", problem), p.problem);
+      const none = one("[data-empty]", this.node);
+      if (none) none.hidden = true;
+      return;
+    }
+    if (this.options.type === "gauge") this.#gauge(p);
+    else this.#list(p);
+    if (this.options.type === "donut") this.#ring(p);
+  }
+
+  /** @param {Parts} p */
+  #gauge(p) {
+    const [part] = p.parts, arc = this.node.querySelector("[data-arc]"), mark = this.node.querySelector("[data-mark]");
+    if (!part) return;
+    write(one("[data-value]", this.node), part.text);
+    write(one("[data-low]", this.node), p.low);
+    write(one("[data-high]", this.node), p.high);
+    if (arc) {
+      attribute(arc, "data-hue", part.hue);
+      attribute(arc, "stroke-dasharray", `${part.size} 200`);
+    }
+    if (mark) attribute(mark, "stroke-dashoffset", String(0.4 - Number(p.mark)));
+  }
+
+  /** @param {Parts} p */
+  #list(p) {
+    const list = /** @type {HTMLElement} */ (one("[data-list]", this.node)), template = this.node.querySelector("template[data-part]");
+    const have = new Map([...list.children].map((li) => [/** @type {HTMLElement} */ (li).dataset.key, /** @type {HTMLElement} */ (li)]));
+    let cursor = list.firstElementChild;
+    for (const part of p.parts) {
+      const li = have.get(part.key) ?? /** @type {HTMLElement} */ (document.importNode(/** @type {Element} */ (/** @type {HTMLTemplateElement} */ (template).content.firstElementChild), true));
+      have.delete(part.key);
+      li.dataset.key = part.key;
+      const [fill, number] = [li.querySelector("[data-fill]"), one("[data-text]", li)];
+      for (const n of li.querySelectorAll("[data-hue]")) attribute(n, "data-hue", part.hue);
+      if (fill) attribute(fill, "width", `${part.size}%`);
+      write(one("[data-label]", li), part.label);
+      write(one("[data-percent]", li), part.percent);
+      if (number && number.textContent !== part.text) {
+        const had = number.textContent !== "";
+        write(number, part.text);
+        if (had) flash(number);
+      }
+      if (li === cursor) cursor = li.nextElementSibling;
+      else list.insertBefore(li, cursor);
+    }
+    for (const li of have.values()) li.remove();
+  }
+
+  /** @param {Parts} p */
+  #ring(p) {
+    const ring = this.node.querySelector("[data-ring]"), [first] = ring?.children ?? [];
+    if (!ring || !first) return;
+    while (ring.children.length < p.parts.length) ring.append(first.cloneNode());
+    while (ring.children.length > Math.max(1, p.parts.length)) ring.lastElementChild?.remove();
+    p.parts.forEach((part, i) => {
+      attribute(ring.children[i], "data-hue", part.hue);
+      attribute(ring.children[i], "stroke-dasharray", `${seam(part.size)} 200`);
+      attribute(ring.children[i], "stroke-dashoffset", String(-Number(part.start)));
+    });
+    write(one("[data-total]", this.node), p.total);
+  }
+}
+
+/** @param {HTMLElement} node */
+function flash(node) {
+  node.classList.remove("flash");
+  void node.offsetWidth;
+  node.classList.add("flash");
+  setTimeout(() => node.classList.remove("flash"), 1500);
+}

@@ -1,0 +1,222 @@
+package views
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Threshold is a number and the colour of what reaches it.
+type Threshold struct {
+	From  float64 `json:"from"`
+	Color string  `json:"color"`
+}
+
+// Parts are numbers beside each other, of a progress or donut, or the single one of a gauge. The browser makes the same from a
+// result in static/js/parts.js; both are held to testdata/chart.json.
+type Parts struct {
+	Parts []Part `json:"parts"`
+	Total string `json:"total"` // of a donut
+	Low   string `json:"low"`   // ends of a gauge
+	High  string `json:"high"`
+	Mark  string `json:"mark"` // where a target stands, 0 to 100; "" for none
+}
+
+// Part is one number. Hue is "ink", "c1" to "c8", or one of [Colors].
+type Part struct {
+	Key     string `json:"key"`
+	Label   string `json:"label"`
+	Hue     string `json:"hue"`
+	Text    string `json:"text"`    // the number
+	Percent string `json:"percent"` // of the whole: "72.8%"; "" where there is none
+	Size    string `json:"size"`    // 0 to 100: how far a bar reaches, or an arc goes round
+	Start   string `json:"start"`   // of an arc: what those before it take
+}
+
+// NewParts reads the parts from a result. The problem is a sentence that says why it cannot be drawn, or "".
+func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem string) {
+	most, name, y, problem := c.findParts(columns)
+	if problem != "" {
+		return &Parts{}, problem
+	}
+	values, whole, ends := make([]float64, len(rows)), 0.0, make([]float64, len(rows))
+	for i := range rows {
+		values[i] = float(&rows[i].Cells[y])
+		whole += max(0, orZero(values[i]))
+		ends[i] = gap
+		if most >= 0 {
+			ends[i] = float(&rows[i].Cells[most])
+		} else if c.Max != nil {
+			ends[i] = *c.Max
+		} else if c.Type == "gauge" || c.Unit == "%" {
+			ends[i] = 100
+		}
+	}
+	p := &Parts{}
+	for i := range rows {
+		part := Part{Key: rows[i].Key, Label: columns[y].Head, Text: rows[i].Cells[y].Text, Hue: c.hue(columns, name, &rows[i], values[i], len(p.Parts))}
+		if name >= 0 {
+			part.Label = label(&rows[i].Cells[name])
+		}
+		if math.IsNaN(values[i]) {
+			part.Text = "–"
+		}
+		p.Parts = append(p.Parts, part)
+	}
+	switch c.Type {
+	case "donut":
+		p.donut(values, whole)
+		sum := 0
+		for i := range rows {
+			sum = max(sum, decimalsOf(&rows[i].Cells[y]))
+		}
+		p.Total = decimalText(whole, sum)
+	case "gauge":
+		p.gauge(&c, values, ends)
+	default:
+		p.bars(values, ends, whole)
+	}
+	return p, ""
+}
+
+// findParts gives the places of the columns of the maximum and the name (-1 for none) and of the number.
+func (c *Chart) findParts(columns []Column) (most, name, y int, problem string) {
+	at := func(name string) int { return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name }) }
+	numeric := func(i int) bool { return columns[i].kind == integer || columns[i].kind == decimal }
+	names := make([]string, len(columns))
+	for i, col := range columns {
+		names[i] = col.Name
+	}
+	most, name, y = -1, at(c.Series), -1
+	if c.MaxBy != "" {
+		if most = at(c.MaxBy); most < 0 || !numeric(most) {
+			return 0, 0, 0, fmt.Sprintf("The query has no column of numbers “%s”, which the file names as max.", c.MaxBy)
+		}
+	}
+	if c.Series != "" && name < 0 {
+		return 0, 0, 0, fmt.Sprintf("The query has no column “%s”, which the file names as series. It has %s.", c.Series, and(names))
+	}
+	if len(c.Y) > 0 {
+		switch y = at(c.Y[0]); {
+		case y < 0:
+			return 0, 0, 0, fmt.Sprintf("The query has no column “%s”, which the file names as y. It has %s.", c.Y[0], and(names))
+		case !numeric(y):
+			return 0, 0, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.", c.Y[0], columns[y].Type)
+		}
+	}
+	for i := range columns {
+		if name < 0 && !numeric(i) {
+			name = i
+		}
+	}
+	for i := range columns {
+		if y < 0 && numeric(i) && i != most && i != name {
+			y = i
+		}
+	}
+	if y < 0 {
+		return 0, 0, 0, "The query has no column of numbers to draw. It has " + and(names) + "."
+	}
+	return most, name, y, ""
+}
+
+func orZero(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return v
+}
+
+func (c *Chart) hue(columns []Column, name int, r *Row, value float64, dealt int) string {
+	hue := ""
+	if name >= 0 {
+		hue = columns[name].colors[label(&r.Cells[name])]
+	}
+	for _, t := range c.Thresholds {
+		if value >= t.From {
+			hue = t.Color
+		}
+	}
+	switch {
+	case hue == "gray":
+		return "grey"
+	case hue != "":
+		return hue
+	case c.Type != "donut":
+		return "ink"
+	case dealt >= hues:
+		return "grey"
+	default:
+		return "c" + strconv.Itoa(dealt+1)
+	}
+}
+
+// donut gives each part its share of the ring.
+func (p *Parts) donut(values []float64, whole float64) {
+	start := 0.0
+	for i := range p.Parts {
+		share := 0.0
+		if whole > 0 {
+			share = max(0, orZero(values[i])) / whole
+		}
+		p.Parts[i].Percent, p.Parts[i].Size, p.Parts[i].Start = percentText(share), sizeText(share), sizeText(start)
+		start += share
+	}
+}
+
+// gauge keeps the first row and says how far it is between its ends.
+func (p *Parts) gauge(c *Chart, values, ends []float64) {
+	low, high := 0.0, 100.0
+	if len(ends) > 0 && !math.IsNaN(ends[0]) {
+		high = ends[0]
+	}
+	if c.Min != nil {
+		low = *c.Min
+	}
+	p.Low, p.High = plainText(low), plainText(high)
+	if c.Target != nil && high > low {
+		p.Mark = sizeText((*c.Target - low) / (high - low))
+	}
+	if len(p.Parts) > 0 {
+		p.Parts = p.Parts[:1]
+		if high > low {
+			p.Parts[0].Size = sizeText((orZero(values[0]) - low) / (high - low))
+		}
+	}
+}
+
+// bars are scaled to their ends, or to the largest and labelled with their share of all.
+func (p *Parts) bars(values, ends []float64, whole float64) {
+	largest := 0.0
+	for _, v := range values {
+		largest = max(largest, orZero(v))
+	}
+	for i := range p.Parts {
+		v, end, of := max(0, orZero(values[i])), ends[i], ends[i]
+		if math.IsNaN(end) {
+			end, of = largest, whole
+		}
+		if end > 0 {
+			p.Parts[i].Size, p.Parts[i].Percent = sizeText(v/end), percentText(v/of)
+		} else {
+			p.Parts[i].Size, p.Parts[i].Percent = "0", percentText(0)
+		}
+	}
+}
+
+// percentText is a share as people read it, halves up.
+func percentText(share float64) string {
+	return strconv.FormatFloat(math.Floor(share*1000+0.5)/10, 'f', 1, 64) + "%"
+}
+
+// sizeText is a share between 0 and 100.
+func sizeText(share float64) string {
+	return strconv.FormatFloat(math.Floor(max(0, min(1, share))*10000+0.5)/100, 'f', -1, 64)
+}
+
+// plainText is a number of the file, with the decimals that it needs.
+func plainText(f float64) string {
+	s := strconv.FormatFloat(f, 'f', -1, 64)
+	return number(s, nil).Text
+}
