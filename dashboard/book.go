@@ -61,7 +61,7 @@ func Open(_ context.Context, cfg Config) (*Book, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Book{cfg: cfg, entries: map[string]*entry{}}
-	if _, err := b.load(); err != nil {
+	if _, _, err := b.load(false); err != nil {
 		return nil, fmt.Errorf("open dashboards in %q: %w", cfg.Dir, err)
 	}
 	return b, nil
@@ -70,14 +70,16 @@ func Open(_ context.Context, cfg Config) (*Book, error) {
 func (b *Book) limits() limits { return limits{rows: b.cfg.MaxRows, timeZone: b.cfg.TimeZone} }
 
 // load reads the files again and tells which dashboards are not what they were.
-// Where the folder cannot be read everything stays.
-func (b *Book) load() (changed []string, err error) {
+// Where the folder cannot be read everything stays. With patience, a file that
+// was written a moment ago may be half a file: it is left for later, and again
+// is true.
+func (b *Book) load(patience bool) (changed []string, again bool, err error) {
 	files, trouble, err := b.files()
 	if err != nil {
 		b.mu.Lock()
 		b.trouble = []Problem{{File: b.cfg.Dir, What: "the folder of dashboards cannot be read", Hint: "the last versions stay"}}
 		b.mu.Unlock()
-		return nil, err
+		return nil, false, err
 	}
 	b.mu.RLock()
 	before := b.entries
@@ -87,6 +89,13 @@ func (b *Book) load() (changed []string, err error) {
 		old := before[f.slug]
 		if old != nil && old.file == f.name && old.source == f.source && f.problem == nil {
 			after[f.slug] = old
+			continue
+		}
+		if patience && f.fresh {
+			again = true
+			if old != nil {
+				after[f.slug] = old
+			}
 			continue
 		}
 		e := f.entry(b.limits())
@@ -107,13 +116,14 @@ func (b *Book) load() (changed []string, err error) {
 	b.mu.Lock()
 	b.entries, b.trouble = after, trouble
 	b.mu.Unlock()
-	return changed, nil
+	return changed, again, nil
 }
 
 // file is one dashboard's file as it was read.
 type file struct {
 	name, slug, source string
 	problem            *Problem // it could not be read
+	fresh              bool     // it was written a moment ago
 }
 
 func (f file) entry(lim limits) *entry {
@@ -181,6 +191,10 @@ func (f *file) read(fsys fs.FS) {
 	case info.Size() > largestFile:
 		f.problem = &Problem{File: f.name, What: fmt.Sprintf("the file is larger than %d KiB", largestFile>>10), Hint: "split it"}
 		return
+	}
+	if err == nil {
+		age := time.Since(info.ModTime())
+		f.fresh = 0 <= age && age < settle/2
 	}
 	text, err := fs.ReadFile(fsys, f.name)
 	if err != nil {

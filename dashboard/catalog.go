@@ -56,7 +56,17 @@ type index struct {
 // relations lists all that there is to look at, by schema and name; partitions
 // are part of their roots.
 func relations(ctx context.Context, db DB) ([]relation, error) {
-	rows, err := db.Query(ctx, relationsSQL+" AND NOT c.relispartition ORDER BY n.nspname, c.relname")
+	tx, err := db.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, fmt.Errorf("list tables: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	// With thousands of tables the planner would compile the query and start
+	// workers, which takes longer than running it.
+	if _, err := tx.Exec(ctx, plainPlan); err != nil {
+		return nil, fmt.Errorf("list tables: %w", err)
+	}
+	rows, err := tx.Query(ctx, relationsSQL+" AND NOT c.relispartition ORDER BY n.nspname, c.relname")
 	if err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
@@ -66,6 +76,8 @@ func relations(ctx context.Context, db DB) ([]relation, error) {
 	}
 	return all, nil
 }
+
+const plainPlan = `SELECT pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`
 
 // lookUp finds one relation; nil where there is none.
 func lookUp(ctx context.Context, db DB, schema, name string) (*relation, error) {

@@ -33,15 +33,11 @@ func (b *Book) Run(ctx context.Context, changed func(slugs []string)) error {
 			_ = f.watcher.Close()
 		}
 	}()
-	f.reload() // what changed since Open
 	tick := time.NewTicker(rescan)
 	defer tick.Stop()
-	quiet := time.NewTimer(0)
-	if !quiet.Stop() {
-		<-quiet.C
-	}
+	quiet := time.NewTimer(settle) // to find what changed since Open
 	defer quiet.Stop()
-	var since time.Time // of the first event that is not read yet
+	since := time.Now() // of the first event that is not read yet
 	for {
 		select {
 		case <-ctx.Done():
@@ -60,11 +56,17 @@ func (b *Book) Run(ctx context.Context, changed func(slugs []string)) error {
 				b.cfg.Log.Warn("the folder of dashboards is followed by the clock", "error", err)
 			}
 		case <-quiet.C:
-			since = time.Time{}
-			f.reload()
+			if f.reload(time.Since(since) < longest) {
+				quiet.Reset(settle)
+			} else {
+				since = time.Time{}
+			}
 		case <-tick.C:
 			f.watch() // a folder that was made anew is not the one watched
-			f.reload()
+			if since.IsZero() {
+				since = time.Now()
+				quiet.Reset(0)
+			}
 		}
 	}
 }
@@ -93,18 +95,20 @@ func (f *follower) watch() {
 	f.failed = err != nil
 }
 
-func (f *follower) reload() {
-	slugs, err := f.book.load()
+// reload reads the folder, and tells whether to read it again soon.
+func (f *follower) reload(patience bool) (again bool) {
+	slugs, again, err := f.book.load(patience)
 	if err != nil {
 		if !f.failed {
 			f.book.cfg.Log.Warn("the folder of dashboards cannot be read", "error", err)
 			f.failed = true
 		}
-		return
+		return false
 	}
 	if len(slugs) > 0 {
 		f.changed(slugs)
 	}
+	return again
 }
 
 // A nil channel never delivers.
