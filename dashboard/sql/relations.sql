@@ -23,7 +23,8 @@ SELECT c.oid, n.nspname, c.relname,
       AND f.proname = 'ring' AND fn.nspname = 'rowcast') AS live,
   (SELECT coalesce(pg_catalog.array_agg(a.attname::text ORDER BY a.attnum), '{}')
    FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid = c.oid AND a.attnum BETWEEN 1 AND 16 AND NOT a.attisdropped) AS columns
+   WHERE a.attrelid = c.oid AND a.attnum BETWEEN 1 AND 16 AND NOT a.attisdropped
+     AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) AS columns
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
