@@ -3,10 +3,10 @@ module github.com/rowcast/rowcast
 go 1.26.0
 
 require (
-	// nhooyr.io/websocket under its maintained home; the old path is frozen.
 	github.com/a-h/templ v0.3.977
 	github.com/alecthomas/kong v1.17.0
 	github.com/chromedp/chromedp v0.22.1
+	// nhooyr.io/websocket under its maintained home; the old path is frozen.
 	github.com/coder/websocket v1.8.15
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/goccy/go-yaml v1.19.2
