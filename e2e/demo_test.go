@@ -90,7 +90,7 @@ func openShop(t *testing.T, data string, args ...string) *shop {
 // dataDir is a folder with a short name: a socket's path has little room.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "shop")
+	dir, err := os.MkdirTemp("", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func dataDir(t *testing.T) string {
 	if err := os.Chmod(dir, 0o755); err != nil { // root runs PostgreSQL as another user
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "demo")
+	return filepath.Join(dir, "d")
 }
 
 // postmaster is the process id of the demo's PostgreSQL.

@@ -120,6 +120,11 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	for name, f := range def.Columns {
 		m.Formats[name] = views.Format(f)
 	}
+	if len(def.Key) == 1 { // a number that names a row is no quantity
+		f := m.Formats[def.Key[0]]
+		f.Key = true
+		m.Formats[def.Key[0]] = f
+	}
 	if c := def.Chart; c != nil {
 		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max, MaxBy: c.MaxBy, Target: c.Target}
 		for _, t := range c.Thresholds {
@@ -226,7 +231,7 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 			n.Head = "Not from here"
 		}
 	case codeUnavailable:
-		n.Code, n.Icon, n.Head, n.Retry = "", "unplug", "Not available now", 3
+		n.Code, n.Icon, n.Head, n.Hint, n.Retry = "", "unplug", "Not available now", "This page tries again by itself.", 3
 	case codeInternal:
 		n.Head, n.Text = "Something went wrong here", "The server's log says more."
 	case codeBadRequest:

@@ -11,6 +11,28 @@ if (asked.has("kiosk")) {
   navigator.wakeLock?.request("screen").catch(() => {}); // a wall that may not stay awake still shows what it can
 }
 
+// On a wall nobody scrolls: tables end with a whole row, and a panel of which next to nothing fits is left out.
+const grid = one("html.wall .grid");
+if (grid) {
+  const fit = () => {
+    const end = grid.getBoundingClientRect().bottom + 1;
+    for (const panel of all(".panel", grid)) {
+      const scroll = one(".scroll", panel), row = scroll?.querySelector("tbody tr");
+      const { bottom, top } = (scroll ?? panel).getBoundingClientRect();
+      if (!scroll || !row) {
+        panel.classList.toggle("beyond", bottom > end);
+        continue;
+      }
+      const tall = row.getBoundingClientRect().height, head = one("thead", scroll)?.getBoundingClientRect().height ?? 0;
+      const rows = Math.floor((end - top - head) / tall);
+      panel.classList.toggle("beyond", rows < 2);
+      scroll.style.setProperty("--fits", `${Math.max(0, head + rows * tall)}px`);
+    }
+  };
+  fit();
+  setInterval(fit, 1000);
+}
+
 const live = body.dataset.live ? new LivePage(body.dataset) : null;
 const colors = theme(() => live?.theme());
 

@@ -63,7 +63,7 @@ export function receive(s, m, now) {
     case "status": {
       const at = Date.parse(m.at ?? ""), known = !Number.isNaN(at) && m.age_ms !== undefined;
       const proven = m.state === "live" && m.age_ms !== undefined ? now - m.age_ms : m.state === "stale" && m.age_ms !== undefined ? now - m.age_ms : now;
-      return { ...s, status: m, heard: now, proven, ahead: known ? at + /** @type {number} */ (m.age_ms) - now : s.ahead };
+      return { ...s, status: m, heard: now, proven, ahead: known ? ahead(s, at + /** @type {number} */ (m.age_ms) - now) : s.ahead };
     }
     case "error":
       return { ...s, refused: { code: m.code, message: m.message } };
@@ -72,10 +72,16 @@ export function receive(s, m, now) {
   }
 }
 
+/**
+ * How far the database's clock is ahead. A message that took longer makes it look slower, so the quickest one counts, unless a
+ * clock was set. @param {Store} s @param {number} seen
+ */
+const ahead = (s, seen) => (s.heard && Math.abs(seen - s.ahead) < 1000 ? Math.max(seen, s.ahead) : seen);
+
 /** @param {Store} s @param {string} at @param {number} now @returns {Store} */
 function framed(s, at, now) {
   const t = Date.parse(at) || s.at;
-  return { ...s, at: t, lag: s.heard ? Math.round(now + s.ahead - t) : -1 };
+  return { ...s, at: t, lag: s.heard ? Math.max(0, Math.round(now + s.ahead - t)) : -1 };
 }
 
 /**
