@@ -159,13 +159,13 @@ func New(cfg Config) *Engine {
 		at   *worker
 		role string
 	}{{&e.main, "panels"}, {&e.opener, "open"}, {&e.lane, "slow"}} {
-		c := cfg
+		statement := cfg.StatementTimeout
 		if w.at == &e.main {
 			// Who needs longer than this belongs into a lane of its own; nobody
 			// else shall wait for it as long as it may take there.
-			c.StatementTimeout = min(c.StatementTimeout, verySlow*c.Slow)
+			statement = min(statement, verySlow*cfg.Slow)
 		}
-		w.at.session = newSession(c, w.role)
+		w.at.session = newSession(cfg, w.role, statement)
 	}
 	return e
 }

@@ -67,6 +67,8 @@ type panel struct {
 	dirty bool      // the lane has something to look at
 	read  time.Time // when the lane last read it
 	took  time.Duration
+	// relations are what its own lane saw it read.
+	relations map[uint32]bool
 }
 
 // suspicion is a change that a safety read found, with the generations that
@@ -87,7 +89,7 @@ func newPage(def *dashboard.Page) *page {
 			continue
 		}
 		p.watches = p.watches || len(d.Watch) > 0
-		p.panels = append(p.panels, &panel{def: d, query: newQuery(def, d), dirty: true})
+		p.panels = append(p.panels, &panel{def: d, query: newQuery(def, d), dirty: true, relations: map[uint32]bool{}})
 	}
 	return p
 }

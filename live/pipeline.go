@@ -60,7 +60,7 @@ func (s *session) transact(ctx context.Context, a attempt, queries []query) (*sn
 	defer cancel()
 	// Each step may take what the server allows it; a connection that is silent
 	// for longer is dead.
-	patience := s.cfg.StatementTimeout + grace
+	patience := s.statement + s.cfg.LockTimeout + grace
 	watchdog := time.AfterFunc(patience, cancel)
 	defer watchdog.Stop()
 	started := time.Now()

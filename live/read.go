@@ -229,7 +229,9 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []query, f *failu
 	switch {
 	case errors.As(f.err, &bug):
 		s.cfg.Log.Error("panic while reading a panel", "panic", bug.value, "stack", string(bug.stack))
-	case isTooLarge(f.err) || codeOf(f.err) == "25P04":
+	case isTooLarge(f.err):
+	case codeOf(f.err) == "25P04": // transaction_timeout: all of them took too long
+		f.took = max(f.took, verySlow*s.cfg.Slow)
 	case broken(f.err):
 		// Whoever ended the session may have meant the session, not the query.
 		if a.killed[q.id]++; a.killed[q.id] < kills {

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -67,7 +66,7 @@ func (e *Engine) startDiscovery(now time.Time, jobs *jobs) time.Time {
 		return due
 	}
 	t := taskFor(pick, pick.shared())
-	r := e.reading([]*page{pick})
+	r := e.reading(pick.relations)
 	r.discover = true
 	pick.discovered, pick.unsure = now, false
 	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
@@ -97,12 +96,9 @@ func (e *Engine) settleDiscovery(t task, res *result) {
 	t.page.discovered = time.Now()
 }
 
-// reading says how to read these pages: which tables to lock beforehand.
-func (e *Engine) reading(pages []*page) reading {
-	relations := map[uint32]bool{}
-	for _, p := range pages {
-		maps.Copy(relations, p.relations)
-	}
+// reading says how to read where these relations are known to be read: which
+// tables to lock beforehand.
+func (e *Engine) reading(relations map[uint32]bool) reading {
 	var r reading
 	for _, l := range e.book.locks(relations) {
 		switch since, held := e.blocked[l.oid]; {

@@ -17,6 +17,7 @@ import (
 type session struct {
 	cfg        Config
 	role       string
+	statement  time.Duration // what one panel may take
 	conn       *pgx.Conn
 	statements map[string]*statement
 	named      int // statements so far
@@ -26,8 +27,8 @@ type session struct {
 	identity   string
 }
 
-func newSession(cfg Config, role string) *session {
-	return &session{cfg: cfg, role: role}
+func newSession(cfg Config, role string, statement time.Duration) *session {
+	return &session{cfg: cfg, role: role, statement: statement}
 }
 
 // settings fix what shapes the text of a cell, so that the same value reads
@@ -68,7 +69,7 @@ func (s *session) ensure(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	set := conn.PgConn().ExecParams(ctx, settings,
-		[][]byte{[]byte(milliseconds(s.cfg.StatementTimeout)), []byte(milliseconds(s.cfg.LockTimeout))}, nil, nil, nil).Read()
+		[][]byte{[]byte(milliseconds(s.statement)), []byte(milliseconds(s.cfg.LockTimeout))}, nil, nil, nil).Read()
 	// A page that opens may have many slow panels in one transaction yet.
 	lim := conn.PgConn().ExecParams(ctx, limits, [][]byte{[]byte(milliseconds(s.cfg.StatementTimeout + 3*time.Second)),
 		strconv.AppendBool(nil, s.role != "open")}, nil, nil, nil).Read()

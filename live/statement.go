@@ -244,18 +244,20 @@ func (s *session) explain(err error) *delta.Error {
 	if !errors.As(err, &pg) {
 		return &delta.Error{Code: "internal", Message: "internal error"}
 	}
-	if broken(err) {
-		return &delta.Error{Code: "internal", Message: "the query ends its database session"}
-	}
 	switch pg.Code {
 	case "57014":
-		return &delta.Error{Code: "timeout", Message: "the query took longer than " + s.cfg.StatementTimeout.String()}
+		return &delta.Error{Code: "timeout", Message: "the query took longer than " + s.statement.String()}
+	case "25P04":
+		return &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}
 	case lockNotAvailable:
 		return &delta.Error{Code: "timeout", Message: "a table of this panel is locked by another transaction"}
 	case "42P01":
 		return &delta.Error{Code: "table_gone", Message: pg.Message}
 	case "42501":
 		return &delta.Error{Code: "forbidden", Message: pg.Message}
+	}
+	if broken(err) {
+		return &delta.Error{Code: "internal", Message: "the query ends its database session"}
 	}
 	return &delta.Error{Code: "query_failed", Message: pg.Message}
 }

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 const (
 	catalogEvery = 5 * time.Second        // how often the watched relations' bells are looked at
+	catalogLate  = 500 * time.Millisecond // how long it may wait for pages that open
+	catalogLeast = 20 * time.Millisecond  // least time between two looks at it
 	unarmedEvery = 250 * time.Millisecond // pace of a page that could not be armed for a second
 	statusEvery  = 250 * time.Millisecond // how often the pages' statuses are assessed
 	faultEvery   = 2 * time.Second        // how often a broken panel is tried again unasked
@@ -71,109 +72,6 @@ func (e *Engine) launch(jobs *jobs, w *worker, work func(ctx context.Context) fu
 			settle()
 		})
 	})
-}
-
-// startOpening reads the pages that show nothing yet, one at a time, so that
-// what each of them reads is known; and the catalog, when that is due.
-func (e *Engine) startOpening(now time.Time, jobs *jobs) time.Time {
-	if e.opener.busy {
-		return time.Time{}
-	}
-	if now.Before(e.opener.retryAt) {
-		return e.opener.retryAt
-	}
-	var next time.Time
-	for _, p := range e.pages {
-		if p.state != nil {
-			continue
-		}
-		if due := p.read.Add(e.cfg.Frame); due.After(now) {
-			next = earliest(due, next)
-			continue
-		}
-		t := taskFor(p, p.shared())
-		p.dirty, p.read = false, now
-		e.launch(jobs, &e.opener, func(ctx context.Context) func() {
-			res := readTasks(ctx, e.opener.session, []task{t}, reading{discover: true})
-			return func() {
-				e.settle(&e.opener, res)
-				if len(res.watched) > 0 && e.current(t) {
-					e.adopt(p, res.watched[0], true, nil)
-				}
-				p.discovered = time.Now()
-				p.dirty = true // it was read unarmed
-			}
-		})
-		return next
-	}
-	if e.book.wanted || !e.book.due.After(now) {
-		e.startCatalog(now, jobs)
-		return next
-	}
-	if due := e.startDiscovery(now, jobs); !due.IsZero() {
-		next = earliest(due, next)
-	}
-	return earliest(e.book.due, next)
-}
-
-// startCatalog looks at the bells of all relations that the pages read.
-func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
-	relations := map[uint32]bool{}
-	for _, p := range e.pages {
-		for oid := range p.relations {
-			relations[oid] = true
-		}
-	}
-	e.book.wanted, e.book.due = false, now.Add(catalogEvery)
-	if len(relations) == 0 {
-		e.learn(newCatalog())
-		return
-	}
-	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
-		c, err := e.opener.session.readCatalog(ctx, relations)
-		return func() {
-			switch {
-			case err == nil:
-				e.answered(&e.opener)
-				e.learn(c)
-			case broken(err):
-				e.unreachable(&e.opener, err)
-				e.book.wanted = true
-			default: // as before until it is due again; no reason to stop reading
-				e.log.Warn("cannot look at the tables' bells", "error", err)
-			}
-		}
-	})
-}
-
-// learn takes a freshly read catalog: where it differs, every page is wired
-// anew and read again.
-func (e *Engine) learn(c *catalog) {
-	before := e.book
-	c.due, c.wanted = time.Now().Add(catalogEvery), e.book.wanted
-	e.book = c
-	for _, p := range e.pages {
-		p.distrust = false
-		changed := false
-		for oid := range p.relations {
-			if c.gone(oid) {
-				delete(p.relations, oid)
-				p.resolved = false
-			}
-			changed = changed || c.differs(before, oid)
-		}
-		if !changed && p.resolved {
-			continue
-		}
-		p.unsure = p.unsure || changed // a view may read other tables now
-		bells := p.bells
-		c.wire(p)
-		if changed || !slices.Equal(bells, p.bells) || p.gens == nil {
-			p.gens = nil
-			p.touch()
-		}
-	}
-	e.rewire()
 }
 
 // due says when a page must be read next.
@@ -235,7 +133,11 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 	}
 	e.counters.cycles.Add(1)
 	bells := slices.Sorted(maps.Keys(needed))
-	r := e.reading(pages)
+	relations := map[uint32]bool{}
+	for _, p := range pages {
+		maps.Copy(relations, p.relations)
+	}
+	r := e.reading(relations)
 	e.launch(jobs, &e.main, func(ctx context.Context) func() {
 		res := e.cycle(ctx, tasks, bells, r)
 		res.apart = apart
@@ -271,6 +173,7 @@ func (e *Engine) choose(now time.Time) (pages []*page, apart bool, next time.Tim
 	}
 	if len(torn) == 0 || len(pages) > 0 && !e.turn {
 		e.turn = true
+		pages = e.affordable(pages)
 		return pages, len(pages) == 1, next
 	}
 	e.turn = false
@@ -279,110 +182,29 @@ func (e *Engine) choose(now time.Time) (pages []*page, apart bool, next time.Tim
 	return torn, true, next
 }
 
-// startLane reads one panel that is slow, or tries one that is broken, in a
-// snapshot of its own. Each may use at most a tenth of the time.
-func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
-	if e.lane.busy {
-		return time.Time{}
-	}
-	if now.Before(e.lane.retryAt) {
-		return e.lane.retryAt
-	}
-	var at time.Time
-	var pick *panel
-	var of *page
-	for _, p := range e.pages {
-		if p.state == nil {
-			continue
+// affordable leaves pages for the next cycle where all together would make
+// one that holds up whatever rings meanwhile. Who waited longest comes first.
+func (e *Engine) affordable(pages []*page) []*page {
+	cost := func(p *page) (sum time.Duration) {
+		for _, n := range p.shared() {
+			sum += n.took
 		}
-		for _, n := range p.panels {
-			if !n.own && n.fault == nil {
-				continue
-			}
-			due := n.read.Add(e.cfg.Safety)
-			if n.def.Every > 0 {
-				due = earliest(due, n.read.Add(n.def.Every))
-			}
-			if p.timed() {
-				due = earliest(due, n.read.Add(e.cfg.Timed))
-			}
-			if n.fault != nil {
-				due = earliest(due, n.read.Add(faultEvery))
-			} else if n.dirty {
-				due = n.read.Add(e.cfg.Frame)
-			}
-			if rested := n.read.Add(n.took * (laneShare + 1)); due.Before(rested) {
-				due = rested
-			}
-			if pick == nil || due.Before(at) {
-				at, pick, of = due, n, p
-			}
+		return sum
+	}
+	var all time.Duration
+	for _, p := range pages {
+		all += cost(p)
+	}
+	limit := verySlow * e.cfg.Slow
+	if all <= limit {
+		return pages
+	}
+	slices.SortFunc(pages, func(a, b *page) int { return a.read.Compare(b.read) })
+	all = 0
+	for i, p := range pages {
+		if all += cost(p); all > limit && i > 0 {
+			return pages[:i]
 		}
 	}
-	if pick == nil {
-		return at
-	}
-	if at.After(now) {
-		return at
-	}
-	t := taskFor(of, []*panel{pick})
-	r := e.reading([]*page{of})
-	r.discover = pick.fault != nil // nobody may have seen yet what it reads
-	pick.dirty, pick.read = false, now
-	e.launch(jobs, &e.lane, func(ctx context.Context) func() {
-		res := readTasks(ctx, e.lane.session, []task{t}, r)
-		return func() { e.guard(of, func() { e.settleLane(of, pick, t, res) }) }
-	})
-	return time.Time{}
-}
-
-// settleLane applies what the lane read: a slow panel's rows go out with
-// their own time; a broken one that works again goes back to its page.
-func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
-	n.took = res.ended.Sub(res.began)
-	if res.err != nil {
-		n.dirty = true
-		e.unreachable(&e.lane, res.err)
-		return
-	}
-	e.answered(&e.lane)
-	if !e.current(t) || p.state == nil {
-		return
-	}
-	if e.lane.stale || res.identity != e.source.identity {
-		// A server that is not the one of the page; the session is closed first.
-		e.lane.stale, n.dirty = true, true
-		return
-	}
-	e.noteLocks(res.snap)
-	e.adopt(p, res.snap.relations, true, nil)
-	if len(res.watched) > 0 {
-		e.adopt(p, res.watched[0], true, nil)
-	}
-	if len(res.snap.torn()) > 0 {
-		n.dirty = true
-		return
-	}
-	o := res.outcomes[0][0]
-	changes, panels := map[string]*delta.Change{}, map[string]*delta.Panel{}
-	switch {
-	case o.err != nil:
-		n.fault = o.err
-		e.show(p, n, o.err, changes, panels)
-	case !n.own:
-		n.fault = nil // the next cycle shows its rows, in the common snapshot
-		p.touch()
-		return
-	default:
-		n.fault, n.step = nil, o.step
-		o.panel.At = res.snap.at
-		o.panel.Every = n.pace()
-		panels[n.def.ID] = o.panel
-		if c := delta.Diff(o.before(), o.panel); c != nil {
-			changes[n.def.ID] = c
-		}
-	}
-	if len(changes) > 0 {
-		e.publish(p, p.state.At, changes, panels)
-	}
+	return pages
 }

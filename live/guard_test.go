@@ -1,0 +1,96 @@
+package live
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+)
+
+// quietBell is a doorbell that arms everything and never rings.
+type quietBell struct{}
+
+func (quietBell) Arm(context.Context, []int64) map[int64]uint64 { return nil }
+func (quietBell) Disarm([]int64)                                {}
+func (quietBell) Generation(int64) uint64                       { return 1 }
+func (quietBell) Watched(bool)                                  {}
+func (quietBell) Unarmable() string                             { return "" }
+
+func shown(t *testing.T) (*Engine, *page) {
+	t.Helper()
+	e := New(Config{Hub: broadcast.New[*delta.State](broadcast.Config{}), Bell: quietBell{}, Log: slog.New(slog.DiscardHandler)})
+	p := e.open(&dashboard.Page{Address: "/d/x", Panels: []dashboard.Panel{{ID: "a", SQL: "SELECT 1", Limit: 1}}})
+	p.resolved, p.gens = true, map[int64]uint64{1: 1}
+	p.state = &delta.State{Panels: map[string]*delta.Panel{}}
+	e.source.listening, e.source.reason = true, ""
+	return e, p
+}
+
+func TestAPanicOverAnAnswerIsItsPanelsError(t *testing.T) {
+	s := newSession(Config{}.withDefaults(), "panels", time.Second)
+	o := item{def: &dashboard.Panel{ID: "a"}}.outcome(s, nil)
+	if o.err == nil || o.err.Code != "internal" {
+		t.Errorf("got %+v", o.err)
+	}
+}
+
+func TestAPanicOverAPageLeavesTheOthers(t *testing.T) {
+	e, p := shown(t)
+	epoch := p.epoch
+	e.guard(p, func() { panic("a bug") })
+	if p.epoch == epoch || p.state != nil || e.pages["/d/x"] != p {
+		t.Error("the page does not start anew")
+	}
+	if pick, next := e.unopened(time.Now()); pick != nil || next.Before(time.Now().Add(time.Second)) {
+		t.Error("it does so at once, and forever")
+	}
+}
+
+func TestAClockThatIsSetBackEndsTheProof(t *testing.T) {
+	e, p := shown(t)
+	now := time.Now()
+	p.prove(now.Add(time.Hour))
+	if s := e.assess(p, now); s.State == "live" {
+		t.Error("a proof from the future says live")
+	}
+	p.dirty = false
+	e.proved(now.Add(-time.Minute)) // the database's clock is a minute behind ours
+	if !p.dirty {
+		t.Error("nobody looks by how much the clock was set")
+	}
+	e.source.skew = -time.Minute
+	if s := e.assess(p, now); s.State != "live" {
+		t.Errorf("%s by the new clock", s.State)
+	}
+	p.prove(now.Add(-time.Minute - time.Second))
+	if !p.proof.Equal(now.Add(-time.Minute)) {
+		t.Error("an older proof of the same clock takes the page back")
+	}
+}
+
+func TestABellThatEndsUnheardIsNoticed(t *testing.T) {
+	e, p := shown(t)
+	p.dirty, p.gens = false, map[int64]uint64{1: 7}
+	e.proved(time.Now())
+	if !p.dirty || !p.proof.IsZero() {
+		t.Error("a page whose bell stands with another generation is taken for proven")
+	}
+}
+
+func TestACycleStaysShort(t *testing.T) {
+	e, p := shown(t)
+	p.panels[0].took = 900 * time.Millisecond
+	other := newPage(p.def)
+	other.panels[0].took, other.read = 900*time.Millisecond, time.Now()
+	if got := e.affordable([]*page{other, p}); len(got) != 1 || got[0] != p {
+		t.Errorf("%d pages in one cycle of two seconds", len(got))
+	}
+	p.panels[0].took = time.Millisecond
+	if got := e.affordable([]*page{other, p}); len(got) != 2 {
+		t.Errorf("%d pages in a cycle of one second", len(got))
+	}
+}

@@ -1,0 +1,125 @@
+package live
+
+import (
+	"context"
+	"time"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+// startLane reads one panel that is slow, or tries one that is broken, in a
+// snapshot of its own. Each may use at most a tenth of the time.
+func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
+	if e.lane.busy {
+		return time.Time{}
+	}
+	if now.Before(e.lane.retryAt) {
+		return e.lane.retryAt
+	}
+	var at time.Time
+	var pick *panel
+	var of *page
+	for _, p := range e.pages {
+		if p.state == nil {
+			continue
+		}
+		for _, n := range p.panels {
+			if !n.own && n.fault == nil {
+				continue
+			}
+			due := n.read.Add(e.cfg.Safety)
+			if n.def.Every > 0 {
+				due = earliest(due, n.read.Add(n.def.Every))
+			}
+			if p.timed() {
+				due = earliest(due, n.read.Add(e.cfg.Timed))
+			}
+			if n.fault != nil {
+				due = earliest(due, n.read.Add(faultEvery))
+			} else if n.dirty {
+				due = n.read.Add(e.cfg.Frame)
+			}
+			if rested := n.read.Add(n.took * (laneShare + 1)); due.Before(rested) {
+				due = rested
+			}
+			if pick == nil || due.Before(at) {
+				at, pick, of = due, n, p
+			}
+		}
+	}
+	if pick == nil {
+		return at
+	}
+	if at.After(now) {
+		return at
+	}
+	t := taskFor(of, []*panel{pick})
+	r := e.reading(pick.relations)
+	r.discover = pick.fault != nil // nobody may have seen yet what it reads
+	for oid := range of.relations {
+		_, held := e.blocked[oid]
+		r.hasty = r.hasty || held
+	}
+	pick.dirty, pick.read = false, now
+	e.launch(jobs, &e.lane, func(ctx context.Context) func() {
+		res := readTasks(ctx, e.lane.session, []task{t}, r)
+		return func() { e.guard(of, func() { e.settleLane(of, pick, t, res) }) }
+	})
+	return time.Time{}
+}
+
+// settleLane applies what the lane read: a slow panel's rows go out with
+// their own time; a broken one that works again goes back to its page.
+func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
+	n.took = res.ended.Sub(res.began)
+	if res.err != nil {
+		n.dirty = true
+		e.unreachable(&e.lane, res.err)
+		return
+	}
+	e.answered(&e.lane)
+	if !e.current(t) || p.state == nil {
+		return
+	}
+	if e.lane.stale || res.identity != e.source.identity {
+		// A server that is not the one of the page; the session is closed first.
+		e.lane.stale, n.dirty = true, true
+		return
+	}
+	e.noteLocks(res.snap)
+	e.adopt(p, res.snap.relations, true, nil)
+	for _, r := range res.snap.relations {
+		if relevant(r) {
+			n.relations[r.oid] = true
+		}
+	}
+	if len(res.watched) > 0 {
+		e.adopt(p, res.watched[0], true, nil)
+	}
+	if len(res.snap.torn()) > 0 {
+		n.dirty = true
+		return
+	}
+	o := res.outcomes[0][0]
+	changes, panels := map[string]*delta.Change{}, map[string]*delta.Panel{}
+	switch {
+	case o.err != nil:
+		n.fault = o.err
+		e.show(p, n, o.err, changes, panels)
+	case !n.own:
+		n.fault = nil // the next cycle shows its rows, in the common snapshot
+		p.touch()
+		return
+	default:
+		n.fault, n.step = nil, o.step
+		o.panel.At = res.snap.at
+		o.panel.Every = n.pace()
+		panels[n.def.ID] = o.panel
+		if c := delta.Diff(o.before(), o.panel); c != nil {
+			changes[n.def.ID] = c
+		}
+	}
+	if len(changes) > 0 {
+		e.publish(p, p.state.At, changes, panels)
+	}
+}

@@ -1,0 +1,133 @@
+package live
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// startOpening reads the pages that show nothing yet, one at a time, so that
+// what each of them reads is known; and the catalog, when that is due. A page
+// that could not be read before waits for that.
+func (e *Engine) startOpening(now time.Time, jobs *jobs) time.Time {
+	if e.opener.busy {
+		return time.Time{}
+	}
+	if now.Before(e.opener.retryAt) {
+		return e.opener.retryAt
+	}
+	next := e.book.due
+	if e.book.wanted {
+		next = e.book.read.Add(catalogLeast)
+	}
+	page, due := e.unopened(now)
+	switch {
+	case page != nil && page.read.IsZero() && (next.After(now) || now.Sub(next) < catalogLate || e.book.read.IsZero()):
+		e.startFirst(page, now, jobs)
+	case !next.After(now):
+		e.startCatalog(now, jobs)
+	case page != nil:
+		e.startFirst(page, now, jobs)
+	default:
+		if look := e.startDiscovery(now, jobs); !look.IsZero() {
+			next = earliest(next, look)
+		}
+	}
+	return earliest(next, due)
+}
+
+// unopened is the page that shows nothing and has waited longest, if one is
+// due, else when the next one will be.
+func (e *Engine) unopened(now time.Time) (pick *page, next time.Time) {
+	for _, p := range e.pages {
+		if p.state != nil {
+			continue
+		}
+		if due := p.read.Add(e.cfg.Frame << min(p.tries, 4)); due.After(now) {
+			if next.IsZero() || due.Before(next) {
+				next = due
+			}
+		} else if pick == nil || p.read.Before(pick.read) {
+			pick = p
+		}
+	}
+	return pick, next
+}
+
+// startFirst reads a page that shows nothing yet.
+func (e *Engine) startFirst(p *page, now time.Time, jobs *jobs) {
+	t := taskFor(p, p.shared())
+	p.dirty, p.read = false, now
+	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
+		res := readTasks(ctx, e.opener.session, []task{t}, reading{discover: true})
+		res.apart = true
+		return func() {
+			e.settle(&e.opener, res)
+			if len(res.watched) > 0 && e.current(t) {
+				e.adopt(p, res.watched[0], true, nil)
+			}
+			p.discovered = time.Now()
+			p.dirty = true // it was read unarmed
+		}
+	})
+}
+
+// startCatalog looks at the bells of all relations that the pages read.
+func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
+	relations := map[uint32]bool{}
+	for _, p := range e.pages {
+		for oid := range p.relations {
+			relations[oid] = true
+		}
+	}
+	e.book.wanted, e.book.due, e.book.read = false, now.Add(catalogEvery), now
+	if len(relations) == 0 {
+		e.learn(newCatalog())
+		return
+	}
+	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
+		c, err := e.opener.session.readCatalog(ctx, relations)
+		return func() {
+			switch {
+			case err == nil:
+				e.answered(&e.opener)
+				e.learn(c)
+			case broken(err):
+				e.unreachable(&e.opener, err)
+				e.book.wanted = true
+			default: // as before until it is due again; no reason to stop reading
+				e.log.Warn("cannot look at the tables' bells", "error", err)
+			}
+		}
+	})
+}
+
+// learn takes a freshly read catalog: where it differs, every page is wired
+// anew and read again.
+func (e *Engine) learn(c *catalog) {
+	before := e.book
+	c.due, c.read, c.wanted = time.Now().Add(catalogEvery), before.read, before.wanted
+	e.book = c
+	for _, p := range e.pages {
+		p.distrust = false
+		changed := false
+		for oid := range p.relations {
+			if c.gone(oid) {
+				delete(p.relations, oid)
+				p.resolved = false
+			}
+			changed = changed || c.differs(before, oid)
+		}
+		if !changed && p.resolved {
+			continue
+		}
+		p.unsure = p.unsure || changed // a view may read other tables now
+		bells := p.bells
+		c.wire(p)
+		if changed || !slices.Equal(bells, p.bells) || p.gens == nil {
+			p.gens = nil
+			p.touch()
+		}
+	}
+	e.rewire()
+}
