@@ -19,7 +19,7 @@ type Chart struct {
 	Stacked  bool
 	Min, Max *float64 // ends of the scale; nil: as the numbers need
 	MaxBy    string   // of a gauge or progress: column that holds Max
-	Target   *float64 // of a gauge or progress: a mark
+	Target   *float64 // of a gauge: a mark
 	// Thresholds are the colours from some number on, the least first.
 	Thresholds []Threshold
 	// Order are the values of Series that the file gives colours, in its order.
@@ -49,7 +49,7 @@ var uses = []struct {
 }{
 	{"x", charts}, {"y", slices.Concat(charts, parts)}, {"series", slices.Concat(charts, []string{"donut", "progress"})},
 	{"stacked", []string{"area", "bar"}}, {"min", slices.Concat(charts, []string{"gauge"})},
-	{"max", slices.Concat(charts, []string{"gauge", "progress"})}, {"target", []string{"gauge", "progress"}},
+	{"max", slices.Concat(charts, []string{"gauge", "progress"})}, {"target", []string{"gauge"}},
 	{"thresholds", []string{"gauge", "progress"}}, {"content", []string{"text"}},
 }
 
@@ -65,7 +65,7 @@ func (d *document) panelFigure(p *Panel, at panelFields) {
 		if use.name == "stacked" && p.Type == "line" {
 			hint = "lines are not stacked: use type: area"
 		} else if len(use.types) > 0 {
-			hint = "leave it out, or choose another type: " + list(use.types) + " have it"
+			hint = "leave it out, or choose a type that has it: " + list(use.types)
 		}
 		d.fail(n, hint, "a panel of type %s has no field %q", p.Type, use.name)
 	}

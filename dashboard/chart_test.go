@@ -51,7 +51,7 @@ func TestCharts(t *testing.T) {
 }
 
 func TestParts(t *testing.T) {
-	b, problems := onePanel(t, "type: progress", "query: SELECT disk, used, size FROM t", "y: used", "series: disk", "max: size", "target: 50", "thresholds: {90: red, 80.5: amber}")
+	b, problems := onePanel(t, "type: progress", "query: SELECT disk, used, size FROM t", "y: used", "series: disk", "max: size", "thresholds: {90: red, 80.5: amber}")
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -59,8 +59,7 @@ func TestParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := 50.0
-	want := &dashboard.Chart{Y: []string{"used"}, Series: "disk", MaxBy: "size", Target: &target, Thresholds: []dashboard.Threshold{{From: 80.5, Color: "amber"}, {From: 90, Color: "red"}}}
+	want := &dashboard.Chart{Y: []string{"used"}, Series: "disk", MaxBy: "size", Thresholds: []dashboard.Threshold{{From: 80.5, Color: "amber"}, {From: 90, Color: "red"}}}
 	if d := cmp.Diff(want, page.Panels[0].Chart); d != "" || page.Panels[0].HasAxes() {
 		t.Error(d)
 	}

@@ -30,6 +30,8 @@ function repaint(scheme) {
   for (const c of charts) c.theme(true);
 }
 
+/** What is written on a chart is larger on a wall. */
+const LARGER = document.documentElement.classList.contains("wall") ? 1.36 : 1;
 const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
 export class Chart {
@@ -158,9 +160,9 @@ export class Chart {
       },
       scales: { x: { time: false, range: () => this.#zoom ?? this.#full() }, y: { range: (_, lo, hi) => range(lo, hi, this.options) } },
       axes: [{
-        font: this.#font(), stroke: this.#colors["--ink-3"], grid: { show: false }, ticks: { show: false }, gap: 6 * px, size: AXIS * rem(),
+        font: this.#font(), stroke: this.#colors["--ink-3"], grid: { show: false }, ticks: { show: false }, gap: 6 * px, size: AXIS * LARGER * rem(),
         splits: (u) => this.#places(u).map((t) => t.at), values: (u) => this.#places(u).map((t) => t.text),
-      }, { side: 1, size: GUTTER * rem(), stroke: "transparent", grid: { show: false }, ticks: { show: false }, splits: (u) => this.#marks(u) }],
+      }, { side: 1, size: GUTTER * LARGER * rem(), stroke: "transparent", grid: { show: false }, ticks: { show: false }, splits: (u) => this.#marks(u) }],
       series: [{}, ...this.#order.map((i) => this.#look(i, bar, px))],
       hooks: {
         drawAxes: [(u) => this.#scale(u)],
@@ -174,7 +176,7 @@ export class Chart {
     this.#read();
   }
 
-  #font() { return `400 ${Math.round(rem() * LABEL * 10) / 10}px "Inter Variable", sans-serif`; }
+  #font() { return `400 ${Math.round(rem() * LABEL * LARGER * 10) / 10}px "Inter Variable", sans-serif`; }
 
   /** @param {number} i @param {boolean} bar @param {number} px @returns {uPlot.Series} */
   #look(i, bar, px) {
@@ -185,7 +187,7 @@ export class Chart {
       show, label: s.label, width: (stacked ? 1 : 1.5) * px, stroke: stacked ? this.#colors["--paper"] : c, spanGaps: false,
       fill: type === "area" || series.length === 1 ? (u) => ((u.scales.y.min ?? 0) > 0 && !stacked ? "transparent" : wash) : undefined, // a wash says how much, from zero
       fillTo: 0,
-      points: { show: !stacked, filter: () => lonely(this.#plot?.series[i].values ?? []), size: 4 * px, fill: c, width: 0 },
+      points: { show: !stacked, filter: () => (stacked ? null : lonely(this.#plot?.series[i].values ?? [])), size: 4 * px, fill: c, width: 0 },
     };
   }
 
@@ -213,14 +215,14 @@ export class Chart {
 
   /** Where the axis is named, and how. @param {uPlot} u @returns {{at: number, text: string}[]} */
   #places(u) {
-    const p = /** @type {Plot} */ (this.#plot), { min = 0, max = 1 } = u.scales.x, wide = u.width - GUTTER * rem(), most = Math.max(2, Math.floor(wide / (4.5 * rem())));
+    const p = /** @type {Plot} */ (this.#plot), { min = 0, max = 1 } = u.scales.x, wide = u.width - GUTTER * LARGER * rem(), most = Math.max(2, Math.floor(wide / (4.5 * LARGER * rem())));
     const inside = /** @param {number} at */ (at) => u.valToPos(at, "x") >= rem() && u.valToPos(at, "x") <= wide - rem() * 0.5;
     if (p.axis === "time") {
       const off = p.offsets.at(-1) ?? 0;
       return times(min + off, max + off, most).map((t) => ({ at: t.at - off, text: t.text })).filter((t) => inside(t.at));
     }
     if (p.axis === "number") return ticks(min, max, Math.min(8, most)).map((v, _, all) => ({ at: v, text: short(v, all.length > 1 ? all[1] - all[0] : v || 1) })).filter((t) => inside(t.at));
-    const longest = Math.min(16, Math.max(1, ...p.labels.map((l) => l.length))), fit = Math.max(1, Math.floor(wide / ((longest * 0.42 + 1) * rem()))), first = Math.max(0, Math.ceil(min)), last = Math.min(p.labels.length - 1, Math.floor(max));
+    const longest = Math.min(16, Math.max(1, ...p.labels.map((l) => l.length))), fit = Math.max(1, Math.floor(wide / ((longest * 0.42 + 1) * LARGER * rem()))), first = Math.max(0, Math.ceil(min)), last = Math.min(p.labels.length - 1, Math.floor(max));
     const every = Math.max(1, Math.ceil((last - first + 1) / fit));
     return p.labels.map((text, at) => ({ at, text: text.length > 16 ? `${text.slice(0, 15)}…` : text })).filter(({ at }) => at >= first && at <= last && (at - first) % every === 0);
   }
