@@ -190,6 +190,9 @@ func TestDashboardsRun(t *testing.T) {
 			t.Errorf("%s: %q with %d panels", name, f.Title, len(f.Panels))
 		}
 		for _, p := range f.Panels {
+			if p.Type == "text" {
+				continue
+			}
 			sql := strings.NewReplacer("@status", "'all'::text", "@channel", "'all'::text").Replace(p.Query)
 			if n := number(t, conn, "SELECT count(*) FROM ("+sql+") q"); n == 0 || p.Type == "stat" && n != 1 {
 				t.Errorf("%s: panel %s has %d rows", name, p.ID, n)
