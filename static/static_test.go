@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,12 +93,18 @@ func TestOtherHashesAreNotServed(t *testing.T) {
 
 // Every module that another imports is there, and all of them are preloaded.
 func TestModules(t *testing.T) {
-	imports := regexp.MustCompile(`from "\./([a-z]+\.js)"`)
+	imports := regexp.MustCompile(`(?:from |import\()"\./([a-z]+\.js)"`)
 	all := static.Modules()
 	if len(all) < 8 {
 		t.Fatal(all)
 	}
-	for _, path := range append(all, static.Path(static.Entry)) {
+	charts := static.ChartModules()
+	for _, path := range charts {
+		if slices.Contains(all, path) {
+			t.Errorf("%s is loaded by pages without charts", path)
+		}
+	}
+	for _, path := range slices.Concat(all, charts, []string{static.Path(static.Entry)}) {
 		src := body(t, get(t, path))
 		for _, m := range imports.FindAllSubmatch(src, -1) {
 			static.Path("js/" + string(m[1])) // panics where it is not embedded
@@ -114,7 +121,7 @@ func TestModules(t *testing.T) {
 func TestStylesPointAtWhatIsThere(t *testing.T) {
 	urls := regexp.MustCompile(`url\("\.\./([^"]+)"\)`)
 	n := 0
-	for _, path := range static.Styles() {
+	for _, path := range append(static.Styles(), static.ChartStyles()...) {
 		src := body(t, get(t, path))
 		for _, m := range urls.FindAllSubmatch(src, -1) {
 			static.Path(string(m[1]))
@@ -127,4 +134,16 @@ func TestStylesPointAtWhatIsThere(t *testing.T) {
 	if n < 2 {
 		t.Errorf("%d fonts", n)
 	}
+}
+
+// What a page with charts loads of code stays small.
+func TestPagesAreLight(t *testing.T) {
+	n := 0
+	for _, path := range slices.Concat(static.Modules(), static.ChartModules(), []string{static.Path(static.Entry)}) {
+		n += len(body(t, get(t, path, "Accept-Encoding", "gzip")))
+	}
+	if n > 90_000 {
+		t.Errorf("%d bytes of code, packed", n)
+	}
+	t.Logf("%d bytes of code, packed", n)
 }

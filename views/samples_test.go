@@ -29,6 +29,7 @@ func samples() map[string]templ.Component {
 		"broken":      views.DashboardPage(broken),
 		"wall":        views.DashboardPage(wall),
 		"states":      views.DashboardPage(statesPage()),
+		"charts":      views.DashboardPage(chartsPage()),
 		"table":       views.TableView(tablePage(40)),
 		"table-empty": views.TableView(tablePage(0)),
 		"lost":        views.NoticePage(views.Notice{Chrome: chrome("Not found", views.Crumb{Text: "shpo", Href: "/d/shpo"}), Code: "404", Head: "There is no page at /d/shpo", Text: "It may have been renamed: the file's name is the address."}),
@@ -140,6 +141,47 @@ func statesPage() views.Dashboard {
 	denied.Message.Command = "GRANT SELECT ON hr.salaries TO rowcast_reader;"
 	none := panel("none", "Refunded", "stat", 6, []views.Field{{Name: "sum", Type: "numeric", Format: views.Format{Unit: "EUR"}}}, []string{"NULL"})
 	d.Panels = []views.Panel{loading, empty, failed, slow, denied, none}
+	return d
+}
+
+// figured is a panel of a type that draws its rows.
+func figured(id, title string, c views.Chart, width int, fields []views.Field, values ...[]string) views.Panel {
+	p := panel(id, title, c.Type, width, fields, values...)
+	p.Chart, p.Unit = &c, c.Unit
+	p.Draw()
+	return p
+}
+
+func chartsPage() views.Dashboard {
+	d := views.Dashboard{Chrome: chrome("Charts", views.Crumb{Text: "Charts", Href: "/d/charts"}), Live: liveOf("/d/charts"), Title: "Charts"}
+	var hours, minutes [][]string
+	for i := range 24 {
+		at := now.Add(time.Duration(i-23) * time.Hour).Truncate(time.Hour).Format("2006-01-02 15:04:05-07")
+		hours = append(hours, []string{at, "shipped", fmt.Sprint(5 + i*7%19)}, []string{at, "paid", fmt.Sprint(i % 5)})
+		value := fmt.Sprint(40 + i*13%11)
+		if i == 9 {
+			value = "NULL"
+		}
+		minutes = append(minutes, []string{now.Add(time.Duration(i-23) * time.Minute).Truncate(time.Minute).Format("2006-01-02 15:04:05"), value})
+	}
+	status := views.Field{Name: "status", Type: "text", Format: views.Format{Colors: statusColors}}
+	byHour := []views.Field{{Name: "hour", Type: "timestamptz"}, status, {Name: "orders", Type: "int8"}}
+	counts := []views.Field{status, {Name: "orders", Type: "int8"}}
+	target := 60.0
+	text := views.Panel{ID: "note", Title: "On call", Type: "text", Width: 4, Text: views.Markdown("**Payments** wait: see [the table](/table.html).\n\n| a | b |\n|---|--:|\n| <b onclick=x>1</b> | 2 |")}
+	d.Panels = []views.Panel{
+		figured("bars", "Orders by hour", views.Chart{Type: "bar", X: "hour", Series: "status", Stacked: true, Order: []string{"shipped", "paid"}}, 8, byHour, hours...),
+		figured("line", "Load", views.Chart{Type: "line", Unit: "%"}, 4, []views.Field{{Name: "minute", Type: "timestamp"}, {Name: "load", Type: "float8"}}, minutes...),
+		figured("area", "Orders by hour", views.Chart{Type: "area", Series: "status", Stacked: true}, 6, byHour, hours...),
+		figured("side", "Side by side", views.Chart{Type: "bar", Series: "status"}, 6, byHour, hours...),
+		figured("wrong", "No such column", views.Chart{Type: "bar", X: "hours"}, 6, byHour, hours...),
+		figured("none", "No rows", views.Chart{Type: "line"}, 6, byHour),
+		{ID: "loading", Title: "Not there yet", Type: "area", Width: 6, Chart: &views.Chart{Type: "area"}},
+		figured("donut", "Share", views.Chart{Type: "donut", Unit: "orders"}, 4, counts, []string{"shipped", "267"}, []string{"paid", "68"}, []string{"pending", "19"}),
+		figured("progress", "Share", views.Chart{Type: "progress"}, 4, counts, []string{"shipped", "267"}, []string{"paid", "68"}),
+		figured("gauge", "Open", views.Chart{Type: "gauge", Target: &target, Unit: "orders", Thresholds: []views.Threshold{{From: 40, Color: "amber"}}}, 3, counts[1:], []string{"44"}),
+		text,
+	}
 	return d
 }
 
