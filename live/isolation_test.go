@@ -209,3 +209,20 @@ func TestARedefinedViewIsReadAgainSoon(t *testing.T) {
 	b.exec("CREATE OR REPLACE VIEW w AS SELECT v + 1 AS v FROM a")
 	v.until("the view's new text", func() bool { return v.cell("w", 0, 0) == "101" })
 }
+
+func TestAPageOfSlowPanelsLetsOthersOpen(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.StatementTimeout = 500 * time.Millisecond })
+	def := page("/d/slow", panel("a", "SELECT v FROM a"))
+	for i := range 12 {
+		def.Panels = append(def.Panels, panel(fmt.Sprint(i), fmt.Sprintf("SELECT v, pg_sleep(10 + %d) FROM a", i)))
+		def.Panels[i+1].Limit = 10
+	}
+	b.view(def)
+	time.Sleep(50 * time.Millisecond) // let it be the first
+	began := time.Now()
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
+	v.until("the rows", func() bool { return v.cell("a", 0, 0) == "100" })
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the next page opened after %v", took)
+	}
+}

@@ -40,10 +40,11 @@ const none = -1
 
 // failure is why a transaction was given up, and whose step it was.
 type failure struct {
-	err   error
-	query int
-	lock  int
-	took  time.Duration
+	err     error
+	query   int
+	lock    int
+	took    time.Duration
+	answers map[string]*answer // of the queries before
 }
 
 // step is one expected result of the pipeline.
@@ -69,7 +70,7 @@ func (s *session) transact(ctx context.Context, a attempt, queries []query) (*sn
 	if err := pipe.Sync(); err != nil {
 		_ = pipe.Close()
 		s.close()
-		return nil, &failure{fmt.Errorf("send cycle: %w", err), none, none, 0}
+		return nil, &failure{fmt.Errorf("send cycle: %w", err), none, none, 0, nil}
 	}
 	snap := &snapshot{answers: map[string]*answer{}}
 	before := started
@@ -77,7 +78,7 @@ func (s *session) transact(ctx context.Context, a attempt, queries []query) (*sn
 		err := step.run(pipe, snap)
 		now := time.Now()
 		if err != nil {
-			return nil, &failure{s.abandon(pipe, err), step.query, step.lock, now.Sub(before)}
+			return nil, &failure{s.abandon(pipe, err), step.query, step.lock, now.Sub(before), snap.answers}
 		}
 		if step.answer {
 			q := queries[step.query]
@@ -89,7 +90,7 @@ func (s *session) transact(ctx context.Context, a attempt, queries []query) (*sn
 	}
 	if err := pipe.Close(); err != nil {
 		s.close()
-		return nil, &failure{fmt.Errorf("end cycle: %w", err), none, none, 0}
+		return nil, &failure{fmt.Errorf("end cycle: %w", err), none, none, 0, nil}
 	}
 	snap.skew = snap.at.Sub(started)
 	return snap, nil

@@ -136,7 +136,7 @@ const (
 // without an error always share one snapshot.
 func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 	a := attempt{
-		reading: r, failed: map[string]*answer{}, killed: map[string]int{},
+		reading: r, began: time.Now(), failed: map[string]*answer{}, killed: map[string]int{},
 		missed: slices.Clone(r.blocked),
 	}
 	a.hasty = r.hasty || len(r.blocked) > 0
@@ -172,6 +172,7 @@ func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 // attempt is what the tries of one reading have taught.
 type attempt struct {
 	reading
+	began    time.Time
 	failed   map[string]*answer
 	killed   map[string]int // how often the session ended while the query ran
 	missed   []lock         // tables that could not be locked before the snapshot
@@ -240,9 +241,22 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []query, f *failu
 	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0:
 		return s.forget(ctx) // its columns changed since it was prepared
 	}
+	if codeOf(f.err) == "57014" && s.role == "open" && time.Since(a.began) > 2*s.statement {
+		a.hurry(ready, f.answers)
+	}
 	a.hasty = a.hasty || codeOf(f.err) == lockNotAvailable
 	a.failed[q.id] = &answer{err: s.explain(f.err), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
 	return nil
+}
+
+// hurry leaves out the queries that have not been answered yet: a page of many
+// that are too slow would keep all others from opening. Its lane reads them.
+func (a *attempt) hurry(ready []query, answered map[string]*answer) {
+	for _, q := range ready {
+		if answered[q.id] == nil {
+			a.failed[q.id] = &answer{err: &delta.Error{Code: "timeout", Message: "the page's other queries took too long"}}
+		}
+	}
 }
 
 // panicked is a panic that was caught while a panel was read.
