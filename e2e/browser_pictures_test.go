@@ -39,7 +39,7 @@ func testScreenshots(t *testing.T, b *browser) {
 		}
 	}
 	for _, p := range pictures {
-		p.until("fonts and a few orders", `document.fonts.status === "loaded" && [...document.querySelector("tbody").rows].findIndex((tr) => tr.dataset.key === first) > 8`)
+		p.until("fonts and a few orders", `document.fonts.status === "loaded" && [...document.querySelector("tbody").rows].findIndex((tr) => tr.dataset.key === first) > 5`)
 		p.until("a moment of rest", `document.querySelector("tr.fresh") && !document.querySelector("tr.leaving") && [...document.querySelectorAll("tbody tr")].every((tr) => tr.getAnimations().every((a) => a instanceof CSSAnimation))`)
 		shot, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 		if err != nil {

@@ -19,6 +19,15 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/rowcast/rowcast/internal/pgtest"
+
+	// The program is built by the tests. Were its parts not imported, go test
+	// would take an old result for a changed program.
+	_ "github.com/rowcast/rowcast/dashboard"
+	_ "github.com/rowcast/rowcast/internal/shop"
+	_ "github.com/rowcast/rowcast/listener"
+	_ "github.com/rowcast/rowcast/live"
+	_ "github.com/rowcast/rowcast/migrations"
+	_ "github.com/rowcast/rowcast/web"
 )
 
 // In a browser: the real program, as a process, seen as people see it. All

@@ -13,6 +13,7 @@ import { ago, clock, describe, format, panelError, sentence, stat } from "./form
  */
 
 const SLIDES = 8; // rows that may move in one frame; beyond that, only washes
+const TALL = 300; // rows beyond which nothing glides: every frame of a motion would paint the whole table
 const GLIDE = { duration: 220, easing: "cubic-bezier(0.2, 0, 0, 1)" };
 const WASH = 1500, FRESH = 2500;
 
@@ -103,7 +104,7 @@ export class PanelView {
     /** @type {HTMLTableRowElement[]} */ const fresh = [];
     const gone = [...this.#rows.values()].filter((s) => !keys.has(s.row.key));
     const added = panel.rows.reduce((n, r) => n + (this.#rows.has(r.key) ? 0 : 1), 0);
-    const glide = !first && !calm.matches && !document.hidden && added + gone.length <= SLIDES;
+    const glide = !first && !calm.matches && !document.hidden && added + gone.length <= SLIDES && panel.rows.length <= TALL;
     const sight = this.#sight(), before = glide ? this.#tops(sight) : null;
     for (const s of gone) {
       this.#rows.delete(s.row.key);
@@ -149,9 +150,10 @@ export class PanelView {
   /** Which rows a reader sees, about: only these are worth an animation. @returns {{from: number, to: number}} */
   #sight() {
     const tbody = /** @type {HTMLTableSectionElement} */ (this.tbody), scroll = tbody.closest(".scroll"), tall = tbody.rows[0]?.offsetHeight || 32;
-    if (!scroll || scroll.scrollHeight <= scroll.clientHeight) return { from: 0, to: 60 };
-    const from = Math.max(0, Math.floor(scroll.scrollTop / tall) - 1);
-    return { from, to: from + Math.ceil(scroll.clientHeight / tall) + 2 };
+    const inner = scroll && scroll.scrollHeight > scroll.clientHeight ? scroll.getBoundingClientRect() : { top: 0, bottom: innerHeight };
+    const top = tbody.getBoundingClientRect().top, end = Math.min(inner.bottom, innerHeight);
+    const from = Math.max(0, Math.floor((Math.max(inner.top, 0) - top) / tall) - 1);
+    return { from, to: Math.max(from, Math.ceil((end - top) / tall) + 1) };
   }
 
   /** Where the rows in sight stand. @param {{from: number, to: number}} sight @returns {Map<HTMLTableRowElement, number>} */
