@@ -193,10 +193,10 @@ func (v *viewer) next(ctx context.Context) error {
 	return nil
 }
 
-// until applies what comes until the condition holds, for ten seconds.
+// until applies what comes until the condition holds, for half a minute.
 func (v *viewer) until(what string, holds func() bool) {
 	v.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for v.state == nil || !holds() {
 		if err := v.next(ctx); err != nil {
