@@ -112,6 +112,19 @@ func columnsOf(ctx context.Context, db DB, oid uint32) ([]column, error) {
 	return all, nil
 }
 
+// viewOrdered tells whether a view's author gave its rows an order.
+func viewOrdered(ctx context.Context, db DB, oid uint32) (bool, error) {
+	rows, err := db.Query(ctx, `SELECT pg_catalog.pg_get_viewdef($1::oid)`, oid)
+	if err != nil {
+		return false, fmt.Errorf("read view: %w", err)
+	}
+	definition, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[*string])
+	if err != nil {
+		return false, fmt.Errorf("read view: %w", err)
+	}
+	return definition != nil && ordered(lex(*definition)), nil // nil: it was dropped meanwhile
+}
+
 func indexesOf(ctx context.Context, db DB, oid uint32) ([]index, error) {
 	rows, err := db.Query(ctx, indexesSQL, oid)
 	if err != nil {

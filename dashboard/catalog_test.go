@@ -199,3 +199,22 @@ func TestPrivileges(t *testing.T) {
 		t.Errorf("sorted by what may not be read: %v", got)
 	}
 }
+
+func TestAViewKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	b := open(t, database(t, `
+		CREATE TABLE t (id int PRIMARY KEY, at timestamptz NOT NULL);
+		CREATE VIEW ranked AS SELECT id, at FROM t ORDER BY at DESC LIMIT 10;
+		CREATE VIEW heap AS SELECT id, row_number() OVER (ORDER BY at) AS n FROM t`), nil)
+	for address, want := range map[string]bool{
+		"/t/public.ranked": true, "/t/public.heap": false, "/t/public.heap?sort=-id": true, "/t/public.t": true,
+	} {
+		p := page(t, b, address)
+		if p.Panels[0].Ordered != want {
+			t.Errorf("%s is ordered: %t, want %t", address, p.Panels[0].Ordered, want)
+		}
+		if sorted := strings.Contains(p.Panels[0].SQL, "ORDER BY"); sorted != (len(p.Table.Sort) > 0) {
+			t.Errorf("%s reads %s", address, p.Panels[0].SQL)
+		}
+	}
+}

@@ -202,8 +202,13 @@ func namesClock(tokens []lexeme) bool {
 	return false
 }
 
-// ordered tells whether the query has an ORDER BY outside all parentheses.
+// ordered tells whether the query has an ORDER BY outside all parentheses but
+// those around the whole of it.
 func ordered(tokens []lexeme) bool {
+	tokens = slices.DeleteFunc(slices.Clone(tokens), func(t lexeme) bool { return t.text == ";" })
+	for wrapped(tokens) {
+		tokens = tokens[1 : len(tokens)-1]
+	}
 	depth := 0
 	for i, t := range tokens {
 		switch {
@@ -213,6 +218,23 @@ func ordered(tokens []lexeme) bool {
 			depth--
 		case depth == 0 && word(t) == "order" && i+1 < len(tokens) && word(tokens[i+1]) == "by":
 			return true
+		}
+	}
+	return false
+}
+
+// wrapped tells whether one pair of parentheses holds all.
+func wrapped(tokens []lexeme) bool {
+	depth := 0
+	for i, t := range tokens {
+		switch t.text {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		}
+		if depth == 0 {
+			return i > 0 && i == len(tokens)-1 && t.text == ")"
 		}
 	}
 	return false

@@ -85,6 +85,13 @@ func TestClockAndOrder(t *testing.T) {
 		{"SELECT row_number() OVER (ORDER BY a) FROM (SELECT a FROM t ORDER BY a) t", false, false},
 		{"WITH t AS (SELECT 1) SELECT * FROM t ORDER\nBY 1", false, true},
 		{"SELECT 'order by'", false, false},
+		{"(SELECT 1 ORDER BY 1)", false, true},
+		{"((SELECT 1 ORDER BY 1));", false, true},
+		{"(SELECT 1 ORDER BY 1) UNION ALL (SELECT 2 ORDER BY 1)", false, false},
+		{"(SELECT 1) UNION ALL (SELECT 2) ORDER BY 1", false, true},
+		{"SELECT \"order\" AS by, array_agg(a ORDER BY a), x[1] FROM t WINDOW w AS (ORDER BY a)", false, false},
+		{"SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY a), a.now, t.\"current_date\" FROM t", false, false},
+		{"SELECT order_by FROM by -- ORDER BY x", false, false},
 	} {
 		q, faults := bind(c.sql, nil)
 		if len(faults) > 0 || q.clock != c.clock || q.ordered != c.ordered {

@@ -39,7 +39,13 @@ func (b *Book) tablePage(ctx context.Context, a address) (*Page, error) {
 	if err := t.sort(&cat, rel, a.values["sort"]); err != nil {
 		return nil, err
 	}
-	return b.page(t, &cat), nil
+	p := b.page(t, &cat)
+	if rel.Kind == "v" && len(t.Sort) == 0 {
+		if p.Panels[0].Ordered, err = viewOrdered(ctx, b.cfg.DB, rel.OID); err != nil {
+			return nil, unavailable(err)
+		}
+	}
+	return p, nil
 }
 
 // sort takes the address's order, checked against the catalog, or chooses one.
