@@ -202,6 +202,24 @@ func TestAPageOnATableThatIsSwappedAllTheTimeTearsAlone(t *testing.T) {
 	}
 }
 
+func TestPartitionsThatComeAndGoAreSeenSoon(t *testing.T) {
+	b := start(t, accounts+`CREATE TABLE p (k int, v int) PARTITION BY LIST (k);
+CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); INSERT INTO p VALUES (1, 1);
+CREATE TABLE p2 (k int, v int); INSERT INTO p2 VALUES (2, 2);
+CREATE TABLE base (v int); CREATE TABLE other (w int); CREATE TABLE child () INHERITS (base, other); INSERT INTO child VALUES (1, 1);`)
+	v := b.view(page("/d/x", panel("p", "SELECT count(*) FROM p"), panel("base", "SELECT count(*) FROM base")))
+	v.until("live", func() bool { return v.is("live") })
+	b.exec("INSERT INTO child VALUES (2, 2)")
+	v.until("a row of a child of two parents", func() bool { return v.cell("base", 0, 0) == "2" })
+	b.exec("ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (2)")
+	v.until("the partition that came", func() bool { return v.cell("p", 0, 0) == "2" })
+	b.watch()
+	v.until("live with it", func() bool { return v.is("live") })
+	b.exec("ALTER TABLE p DETACH PARTITION p1")
+	v.until("the partition that went", func() bool { return v.cell("p", 0, 0) == "1" })
+	v.until("live without it", func() bool { return v.is("live") })
+}
+
 func TestARedefinedViewIsReadAgainSoon(t *testing.T) {
 	b := start(t, accounts+"CREATE VIEW w AS SELECT v FROM a")
 	v := b.view(page("/d/x", panel("w", "SELECT v FROM w")))

@@ -108,6 +108,11 @@ func (e *Engine) learn(c *catalog) {
 	before := e.book
 	c.due, c.read, c.wanted = time.Now().Add(catalogEvery), before.read, before.wanted
 	e.book = c
+	for oid := range e.blocked {
+		if c.tables[oid] == nil {
+			delete(e.blocked, oid)
+		}
+	}
 	for _, p := range e.pages {
 		p.distrust = false
 		changed := false

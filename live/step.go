@@ -85,8 +85,8 @@ func (e *Engine) due(p *page) time.Time {
 	switch {
 	case p.dirty:
 		at = p.read.Add(e.cfg.Frame)
-	case !p.resolved: // what rings for it is not known
-		at = earliest(at, p.read.Add(e.cfg.Timed))
+	case !p.resolved || p.unsure: // what rings for it is not known
+		at = earliest(at, p.read.Add(unsureEvery))
 	case p.timed() || e.clockwork(p) != "":
 		at = earliest(at, p.read.Add(e.cfg.Timed))
 	case p.gens == nil && len(p.bells) > 0:
