@@ -2,7 +2,7 @@
 // Loaded only by pages that have charts.
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { announce, color, el, one, write } from "./dom.js";
-import { plot, range, say, short, span, stack, ticks, times } from "./series.js";
+import { lonely, plot, range, rest, say, short, span, stack, sums, ticks, times } from "./series.js";
 
 /**
  * @typedef {import("./series.js").Plot} Plot
@@ -49,6 +49,7 @@ export class Chart {
   #seen = true;
   #dirty = false;
   #rest = "";
+  /** @type {import("./series.js").Moments} */ #moments = new Map();
 
   /** @param {HTMLElement} node the panel */
   constructor(node) {
@@ -97,7 +98,8 @@ export class Chart {
     const panel = this.#panel;
     if (!panel) return;
     this.#dirty = false;
-    const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options);
+    const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#moments);
+    if (this.#moments.size > 4 * p.xs.length + 1000) this.#moments.clear();
     this.#wrong(p.problem);
     this.#plot = p;
     this.host.hidden = !!p.problem || !p.xs.length;
@@ -116,7 +118,7 @@ export class Chart {
   /** @param {string} problem */
   #wrong(problem) {
     const node = one("[data-problem]", this.node);
-    if (!problem || !node) return;
+    if (!problem || !node || this.#panel?.error) return;
     this.node.dataset.state = "error";
     node.hidden = false;
     write(one("[data-head]", node), "This cannot be drawn");
@@ -405,18 +407,3 @@ export class Chart {
 
 /** Only pointing goes from chart to chart, not dragging. @param {string} type */
 const follows = (type) => type === "mousemove" || type === "mouseleave";
-
-/** @param {Options} o */
-const sums = (o) => o.type === "bar" || !!o.stacked;
-
-/** What a series says while nobody points: all of it, or its newest. @param {(number|null|undefined)[]} values @param {Options} o */
-function rest(values, o) {
-  const all = values.filter((v) => v != null);
-  return sums(o) ? all.reduce((a, b) => /** @type {number} */ (a) + /** @type {number} */ (b), 0) : all.at(-1);
-}
-
-/** Points between two gaps: they have no line, so they need a dot. @param {(number|null|undefined)[]} values */
-function lonely(values) {
-  const have = values.map((_, i) => i).filter((i) => values[i] !== undefined), at = /** @param {number|undefined} i */ (i) => (i === undefined ? null : values[i]);
-  return have.filter((i, n) => values[i] != null && at(have[n - 1]) == null && at(have[n + 1]) == null);
-}

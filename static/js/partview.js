@@ -25,6 +25,7 @@ export class PartsView {
     const p = parts(columns, panel.rows, this.options), body = one("[data-parts]", this.node), problem = one("[data-problem]", this.node);
     if (body) body.hidden = !p.parts.length;
     if (p.problem && problem) {
+      if (panel.error) return;
       this.node.dataset.state = "error";
       problem.hidden = false;
       write(one("[data-head]", problem), "This cannot be drawn");

@@ -56,7 +56,7 @@ export class PanelView {
     if (this.tbody) this.#table(panel, now, !before);
     else if (!this.figure) this.#stat(panel, before, now);
     this.#state(panel);
-    this.figure?.show(panel, this.#columns, now);
+    if (panel.columns.length) this.figure?.show(panel, this.#columns, now);
     return true;
   }
 

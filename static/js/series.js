@@ -16,15 +16,15 @@ const HUES = 8;
 const NULL = "null";
 
 /**
- * @param {Column[]} columns @param {(string|null)[][]} rows @param {Options} options @returns {Plot}
+ * @param {Column[]} columns @param {(string|null)[][]} rows @param {Options} options @param {Moments} [moments] @returns {Plot}
  */
-export function plot(columns, rows, options) {
+export function plot(columns, rows, options, moments = new Map()) {
   /** @type {Plot} */ const p = { axis: "category", xs: [], labels: [], offsets: [], step: 0, regular: false, series: [], decimals: 0, problem: "" };
   const at = find(columns, options);
   if (typeof at === "string") return { ...p, problem: at };
   const x = columns[at.x];
   p.axis = x.kind === "moment" || x.kind === "datetime" || x.type === "date" ? "time" : x.kind === "integer" || x.kind === "decimal" ? "number" : "category";
-  const place = places(p, rows, at.x, options.type);
+  const place = places(p, rows, at.x, options.type, moments);
   const names = at.series < 0 ? at.y.map((c) => columns[c].head) : labels(rows, at.series, options.order ?? []);
   const index = new Map(names.map((n, i) => [n, i])), dense = p.regular || p.axis === "category";
   p.series = names.map((label) => ({ label, hue: "", values: new Array(p.xs.length).fill(dense ? null : undefined) }));
@@ -66,26 +66,28 @@ function number(s) {
 }
 /** How many decimals to show of a number: what is written, or two of a long tail. @param {string|null} s */
 function decimals(s) {
-  const n = /\.(\d+)$/.exec(s ?? "")?.[1].length ?? 0;
+  const dot = s === null ? -1 : s.indexOf(".");
+  if (s === null || dot < 0 || s.includes("e")) return 0;
+  const n = s.length - dot - 1;
   return n > 4 ? 2 : n;
 }
 
+/** @typedef {Map<string, {at: number, offset: number}|undefined>} Moments what was read already: frames mostly repeat it */
 const MOMENT = /^(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d(?:\.\d+)?)(?:([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?)?)?$/;
 
 /** A date or timestamp in seconds since 1970, and its zone's offset: what has no zone is in UTC. @param {string} s */
 export function moment(s) {
   const m = MOMENT.exec(s);
   if (!m) return undefined;
-  const [y, mo, d, h, mi, sec, , oh, om, os] = m.slice(1).map((v) => Number(v ?? 0));
-  const offset = (m[7] === "-" ? -1 : 1) * (oh * 3600 + om * 60 + os);
-  return { at: Date.UTC(y, mo - 1, d, h, mi) / 1000 + Math.floor(sec * 1000) / 1000 - offset, offset };
+  const offset = (m[7] === "-" ? -1 : 1) * (+(m[8] ?? 0) * 3600 + +(m[9] ?? 0) * 60 + +(m[10] ?? 0));
+  return { at: Date.UTC(+m[1], +m[2] - 1, +m[3], +(m[4] ?? 0), +(m[5] ?? 0)) / 1000 + Math.floor(+(m[6] ?? 0) * 1000) / 1000 - offset, offset };
 }
 
 /**
  * Fills the axis and tells each row its place on it.
- * @param {Plot} p @param {(string|null)[][]} rows @param {number} x @param {string} type @returns {(number|undefined)[]}
+ * @param {Plot} p @param {(string|null)[][]} rows @param {number} x @param {string} type @param {Moments} moments @returns {(number|undefined)[]}
  */
-function places(p, rows, x, type) {
+function places(p, rows, x, type, moments) {
   if (p.axis === "category") {
     const index = new Map();
     for (const r of rows) if (!index.has(r[x] ?? NULL)) index.set(r[x] ?? NULL, index.size);
@@ -97,7 +99,8 @@ function places(p, rows, x, type) {
   const values = rows.map((r) => {
     const s = r[x];
     if (s === null) return undefined;
-    const t = p.axis === "time" ? moment(s) : { at: Number(s), offset: 0 };
+    let t = p.axis === "time" ? moments.get(s) : { at: Number(s), offset: 0 };
+    if (!t && p.axis === "time") moments.set(s, (t = moment(s)));
     if (!t || !Number.isFinite(t.at)) return undefined;
     seen.set(t.at, t.offset);
     return t.at;
@@ -242,4 +245,19 @@ export function short(n, by) {
     }
   }
   return say(n, Math.max(0, Math.min(6, -Math.floor(Math.log10(by) + 1e-9))));
+}
+
+/** Does a chart's readout add its numbers up while nobody points? @param {Options} o */
+export const sums = (o) => o.type === "bar" || !!o.stacked;
+
+/** What a series says while nobody points: all of it, or its newest. @param {(number|null|undefined)[]} values @param {Options} o */
+export function rest(values, o) {
+  const all = values.filter((v) => v != null);
+  return sums(o) ? all.reduce((a, b) => /** @type {number} */ (a) + /** @type {number} */ (b), 0) : all.at(-1);
+}
+
+/** Points between two gaps: they have no line, so they need a dot. @param {(number|null|undefined)[]} values */
+export function lonely(values) {
+  const have = values.map((_, i) => i).filter((i) => values[i] !== undefined), at = /** @param {number|undefined} i */ (i) => (i === undefined ? null : values[i]);
+  return have.filter((i, n) => values[i] != null && at(have[n - 1]) == null && at(have[n + 1]) == null);
 }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describe } from "../js/format.js";
 import { parts, seam } from "../js/parts.js";
-import { moment, plot, range, rhythm, say, short, span, stack, ticks, times } from "../js/series.js";
+import { lonely, moment, plot, range, rest, rhythm, say, short, span, stack, ticks, times } from "../js/series.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/chart.json", import.meta.url), "utf8"));
 const formats = (fields) => Object.fromEntries(fields.filter((f) => f.format).map((f) => [f.name, f.format]));
@@ -64,4 +64,19 @@ for (const c of golden.parts) {
 }
 test("an arc leaves a seam, unless it is the whole ring", () => {
   assert.deepEqual(["100", "50.25", "0.3"].map(seam), ["100", "49.65", "0"]);
+});
+test("a point between two gaps stands alone, one beside a point of others does not", () => {
+  assert.deepEqual(lonely([1, null, 2, null, 3, undefined, 4, null]), [0, 2]);
+  assert.deepEqual(lonely([5]), [0]);
+});
+test("a readout adds bars up and tells a line's newest", () => {
+  assert.equal(rest([1, null, 2, undefined], { type: "bar" }), 3);
+  assert.equal(rest([1, 2, null], { type: "line" }), 2);
+  assert.equal(rest([null], { type: "line" }), undefined);
+});
+test("what was read once is not read again", () => {
+  const seen = new Map(), columns = describe([{ name: "at", type: "date" }, { name: "n", type: "int4" }], {}, false), rows = [["2026-11-20", "1"], ["2026-11-21", "2"]];
+  const first = plot(columns, rows, { type: "line" }, seen);
+  assert.equal(seen.size, 2);
+  assert.deepEqual(plot(columns, rows, { type: "line" }, seen), first);
 });
