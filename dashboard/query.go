@@ -74,6 +74,7 @@ func bind(sql string, known []string) (query, []fault) {
 		return q, faults
 	}
 	faults = append(faults, writes(tokens)...)
+	faults = append(faults, frozen(tokens)...)
 	if len(faults) > 0 {
 		return q, faults
 	}
@@ -200,6 +201,30 @@ func namesClock(tokens []lexeme) bool {
 		}
 	}
 	return false
+}
+
+// frozen finds constants such as 'today'::date: PostgreSQL reads them once, when
+// the query is prepared, and they would never move again.
+func frozen(tokens []lexeme) (faults []fault) {
+	at := func(i int) string {
+		if i < 0 || i >= len(tokens) {
+			return ""
+		}
+		return strings.ToLower(tokens[i].text)
+	}
+	moment := func(i int) bool {
+		return slices.Contains([]string{"date", "time", "timetz", "timestamp", "timestamptz"}, at(i))
+	}
+	for i, t := range tokens {
+		if t.kind != tokenString || !slices.Contains([]string{"'now'", "'today'", "'tomorrow'", "'yesterday'"}, at(i)) {
+			continue
+		}
+		if moment(i-1) || at(i-1) == "zone" || at(i+1) == ":" && at(i+2) == ":" && moment(i+3) ||
+			at(i-2) == "cast" && at(i+1) == "as" && moment(i+2) {
+			faults = append(faults, fault{t.start, t.text + " would stay what it is when the query is first read", "write now() or current_date"})
+		}
+	}
+	return faults
 }
 
 // ordered tells whether the query has an ORDER BY outside all parentheses but

@@ -20,6 +20,7 @@ func TestBind(t *testing.T) {
 		{"no space before it", "SELECT 1 WHERE x=@a AND y>=@a AND z||@a", "SELECT 1 WHERE x=$1 AND y>=$1 AND z||$1"},
 		{"right after a word", "SELECT x@a", "SELECT x $1"},
 		{"a semicolon at the end", "SELECT 1; -- done", "SELECT 1"},
+		{"a text that is a day's name", "SELECT 'today', 'now'::text, 'x' || 'today' FROM t WHERE due = @a", "SELECT 'today', 'now'::text, 'x' || 'today' FROM t WHERE due = $1"},
 		{"a comment at the end", "SELECT 1 -- done", "SELECT 1 -- done"},
 		{"words that look like writes", "SELECT update, substring(s for delete) FROM insert", "SELECT update, substring(s for delete) FROM insert"},
 		{"in parentheses", "(SELECT 1) UNION (SELECT 2)", "(SELECT 1) UNION (SELECT 2)"},
@@ -54,6 +55,11 @@ func TestBindRefuses(t *testing.T) {
 		{"WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x", "DELETE in WITH writes", "never writes", 11},
 		{"WITH x AS MATERIALIZED (UPDATE t SET a = 1 RETURNING *) SELECT 1", "UPDATE in WITH writes", "", 24},
 		{"SELECT * FROM t FOR UPDATE", "FOR UPDATE locks rows", "leave it out", 16},
+		{"SELECT 'today'::date", "'today' would stay what it is", "current_date", 7},
+		{"SELECT 'Now' :: timestamp with time zone", "'Now' would stay", "now()", 7},
+		{"SELECT date 'yesterday'", "would stay", "", 12},
+		{"SELECT timestamp with time zone 'now'", "would stay", "", 32},
+		{"SELECT CAST('tomorrow' AS date)", "would stay", "", 12},
 		{"SELECT x<@status", "can be read in two ways", "space", 8},
 	} {
 		t.Run(c.sql, func(t *testing.T) {
