@@ -12,6 +12,7 @@ import (
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 // proofLasts is how old a page's proof may be for it to be called live.
@@ -260,7 +261,7 @@ func (e *Engine) proved(at time.Time) {
 		}
 		if e.quiet(p.gens) {
 			p.prove(at)
-		} else {
+		} else if !flaw.On("no-resync") {
 			// Rung, and then it is dirty already; or a bell ended otherwise.
 			p.gens, p.dirty = nil, true
 		}
