@@ -15,14 +15,15 @@
 //	     ─▶ BEGIN, LOCK … ACCESS SHARE, snapshot ─▶ read all panels
 //	     ─▶ check the relations ─▶ ROLLBACK ─▶ diff ─▶ publish
 //
-// One cycle runs at a time. It reads every page that is due, each distinct
-// query once. A page is due when one of its bells rang, when a bell could not
+// One cycle runs at a time. It reads the pages that are due, each distinct
+// query once; pages that tore of late apart from the others, and no more of
+// them than it can read in a second. A page is due when one of its bells rang, when a bell could not
 // be armed, when its clock came round, or when the safety interval passed.
 //
 // # Sessions
 //
-// Three at the most: one opens pages and looks after the catalog, one runs
-// the cycles, one runs what is too slow or too broken to share a cycle. They
+// Three at the most: one opens pages and looks after the catalog and after what
+// each page reads, one runs the cycles, one runs what is too slow or too broken to share a cycle. They
 // are opened when needed and closed when nobody watches.
 //
 // # How "live" is proven
