@@ -109,7 +109,7 @@ func percent(v float64) string { return strconv.FormatFloat(v*100/side, 'f', 2, 
 
 func (d *drawing) axes() {
 	f, p := d.figure, d.plot
-	at, by := ticks(d.y0, d.y1, 4, p.Decimals == 0)
+	at, by := ticks(d.y0, d.y1, 5, p.Decimals == 0)
 	for _, v := range at {
 		if v == 0 {
 			f.Zero = percent(d.y(0))

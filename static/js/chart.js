@@ -156,7 +156,7 @@ export class Chart {
       cursor: {
         y: false, drag: { x: true, y: false, setScale: false },
         move: (u, left, top) => { const i = u.posToIdx(left), v = u.data[0][i]; return [left < 0 || v === undefined ? left : u.valToPos(v, "x"), top]; },
-        points: bar ? { show: false } : { size: 7 * px, width: 0, fill: (_, i) => this.#colors[p.series[this.#order[i - 1]]?.hue] },
+        points: bar || this.options.stacked ? { show: false } : { size: 7 * px, width: 0, fill: (_, i) => this.#colors[p.series[this.#order[i - 1]]?.hue] },
         bind: { dblclick: () => () => { this.#zoomTo(null); return null; } },
         sync: p.axis === "category" ? undefined : { key: `rowcast-${p.axis}`, setSeries: false, scales: ["x", null], filters: { pub: follows, sub: follows } },
       },
@@ -232,7 +232,7 @@ export class Chart {
   /** Where the scale is named. @param {uPlot} u */
   #marks(u) {
     const { min, max } = u.scales.y;
-    return ticks(min ?? 0, max ?? 1, Math.max(2, Math.round(u.height / (3.4 * rem()))), !this.#plot?.decimals);
+    return ticks(min ?? 0, max ?? 1, Math.max(2, Math.round(u.height / (2.6 * LARGER * rem()))), !this.#plot?.decimals);
   }
 
   /** Rules across the whole panel, their labels standing on them at the right: the plot begins where the title begins. @param {uPlot} u */
