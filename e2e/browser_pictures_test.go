@@ -23,32 +23,24 @@ func testScreenshots(t *testing.T, b *browser) {
 	}
 	s := openShop(t, dataDir(t), "--rate", "2")
 	site := s.URL[:len(s.URL)-len("d/shop")]
-	type picture struct {
-		*tab
-		name  string
-		theme string
-	}
-	var pictures []picture
 	for name, at := range map[string]string{"shop": "d/shop", "table": "t/shop.orders"} {
 		for _, theme := range []string{"light", "dark"} {
 			w := b.tab(t)
 			w.media("prefers-color-scheme", theme)
 			w.watch(site + at)
-			w.run(`window.first = document.querySelector("tbody tr").dataset.key`)
-			pictures = append(pictures, picture{w, name, theme})
-		}
-	}
-	for _, p := range pictures {
-		p.until("fonts and a few orders", `document.fonts.status === "loaded" && [...document.querySelector("tbody").rows].findIndex((tr) => tr.dataset.key === first) > 5`)
-		p.until("a moment of rest", `document.querySelector("tr.fresh") && !document.querySelector("tr.leaving") && [...document.querySelectorAll("tbody tr")].every((tr) => tr.getAnimations().every((a) => a instanceof CSSAnimation))`)
-		shot, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
-		if err != nil {
-			t.Fatalf("take a picture: %v", err)
-		}
-		file := p.name + "-" + p.theme + ".png"
-		small := compress(t, file, shot, p.theme == "dark")
-		if err := os.WriteFile(filepath.Join(dir, file), small, 0o644); err != nil {
-			t.Fatal(err)
+			w.run(`window.rows = document.querySelector('[data-panel="latest"] tbody, [data-panel="rows"] tbody').rows; window.first = rows[0].dataset.key`)
+			w.until("fonts and a few orders", `document.fonts.status === "loaded" && [...rows].findIndex((tr) => tr.dataset.key === first) > 4`)
+			w.until("a moment of rest", `document.querySelector("tr.fresh") && document.getAnimations().every((a) => a instanceof CSSAnimation)`)
+			shot, err := chromedp.Run(w.ctx, chromedp.CaptureScreenshot())
+			if err != nil {
+				t.Fatalf("take a picture: %v", err)
+			}
+			w.close()
+			file := name + "-" + theme + ".png"
+			small := compress(t, file, shot, theme == "dark")
+			if err := os.WriteFile(filepath.Join(dir, file), small, 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

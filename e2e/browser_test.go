@@ -107,7 +107,8 @@ func findBrowser(t *testing.T) string {
 // tab is one page of the browser, with a storage of its own.
 type tab struct {
 	*testing.T
-	ctx context.Context
+	ctx   context.Context
+	close func() // judges what went wrong; comes by itself when the test ends
 
 	mu      sync.Mutex
 	faults  []string
@@ -124,11 +125,12 @@ func (b *browser) tab(t *testing.T) *tab {
 	ctx, done := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
 	ctx, cancel := context.WithTimeout(ctx, 80*time.Second)
 	w := &tab{T: t, ctx: ctx}
-	t.Cleanup(func() {
+	w.close = sync.OnceFunc(func() {
 		defer done()
 		defer cancel()
 		w.judge()
 	})
+	t.Cleanup(w.close)
 	if err := chromedp.Listen(ctx, w.hear); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
@@ -295,7 +297,7 @@ func (w *tab) within(d time.Duration, what, js string) time.Duration {
 			return time.Since(began)
 		}
 		select {
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(30 * time.Millisecond):
 		case <-ctx.Done():
 			text := w.text()
 			w.Fatalf("waited %s for %s (last error: %v); the page says:\n%.1000s", d, what, err, text)

@@ -48,19 +48,20 @@ func openShop(t *testing.T, data string, args ...string) *shop {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	printed := make(chan struct{})
+	type printed struct{ url, psql string }
+	opened := make(chan printed, 1)
 	go func() {
-		said := ""
+		var p printed
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			said += lines.Text() + "\n"
-			if m := openAt.FindStringSubmatch(said); m != nil {
-				s.URL = m[1]
+			line := strings.TrimSpace(lines.Text())
+			if m := openAt.FindStringSubmatch(line); m != nil {
+				p.url = m[1]
 			}
-			if line := strings.TrimSpace(lines.Text()); strings.Contains(line, "INSERT INTO") {
-				s.psql = line
+			if strings.Contains(line, "INSERT INTO") {
+				p.psql = line
 			}
-			if strings.Contains(lines.Text(), "Ctrl-C") {
-				close(printed)
+			if strings.Contains(line, "Ctrl-C") {
+				opened <- p
 			}
 		}
 		s.ended <- s.cmd.Wait()
@@ -74,8 +75,8 @@ func openShop(t *testing.T, data string, args ...string) *shop {
 		}
 	})
 	select {
-	case <-printed:
-		s.took = time.Since(began)
+	case p := <-opened:
+		s.URL, s.psql, s.took = p.url, p.psql, time.Since(began)
 	case err := <-s.ended:
 		t.Fatalf("the demo ended: %v\n%s", err, log)
 	case <-time.After(2 * time.Minute):
