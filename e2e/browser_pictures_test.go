@@ -21,7 +21,7 @@ func testScreenshots(t *testing.T, b *browser) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	s := openShop(t, dataDir(t), "--rate", "2")
+	s := openShop(t, dataDir(t), "--rate", "1")
 	site := s.URL[:len(s.URL)-len("d/shop")]
 	for name, at := range map[string]string{"shop": "d/shop", "table": "t/shop.orders"} {
 		for _, theme := range []string{"light", "dark"} {
@@ -29,7 +29,7 @@ func testScreenshots(t *testing.T, b *browser) {
 			w.media("prefers-color-scheme", theme)
 			w.watch(site + at)
 			w.run(`window.rows = document.querySelector('[data-panel="latest"] tbody, [data-panel="rows"] tbody').rows; window.first = rows[0].dataset.key`)
-			w.until("fonts and a few orders", `document.fonts.status === "loaded" && [...rows].findIndex((tr) => tr.dataset.key === first) > 4`)
+			w.until("fonts and a few orders", `document.fonts.status === "loaded" && [...rows].findIndex((tr) => tr.dataset.key === first) > 2`)
 			w.until("a moment of rest", `document.querySelector("tr.fresh") && document.getAnimations().every((a) => a instanceof CSSAnimation)`)
 			shot, err := chromedp.Run(w.ctx, chromedp.CaptureScreenshot())
 			if err != nil {

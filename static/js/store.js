@@ -114,7 +114,7 @@ export function verdict(s, now, online) {
   if (link.kind !== "open" || !status) return unconnected(s, now, age);
   if (now - s.heard > (status.next_ms ?? 5000) + GRACE) return stale(age, s.proven, "The server is silent", "The page connects again by itself.");
   switch (status.state) {
-    case "live": return { state: "live", word: "Live", note: s.lag >= 0 && s.lag < 10_000 ? `${s.lag} ms` : ago(age).words, banner: null };
+    case "live": return { state: "live", word: "Live", note: s.lag >= 0 && s.lag < 10_000 ? `${Math.max(1, s.lag)} ms` : ago(age).words, banner: null };
     case "timed": return { state: "timed", word: `Every ${seconds(status.every_ms ?? 5000)}`, note: "", banner: null };
     case "stale": {
       const since = Date.parse(status.since ?? "");
