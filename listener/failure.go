@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -64,6 +65,10 @@ func describe(err error) failure {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return failure{reason: "database_unreachable", message: "the database does not answer in time"}
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		err = network.Err // without the address, which is not for viewers
 	}
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner // the innermost cause names neither user nor host

@@ -53,7 +53,10 @@ func TestAPageWithoutABellGoesByTheClock(t *testing.T) {
 	b := start(t, accounts, func(c *live.Config) { c.Timed = 300 * time.Millisecond })
 	b.exec("CREATE TABLE quiet (v int); INSERT INTO quiet VALUES (1)")
 	v := b.view(page("/d/x", panel("q", "SELECT v FROM quiet")))
-	v.until("timed", func() bool { return v.is("timed") })
+	v.until("a status", func() bool { return v.told().State != "" })
+	if got := v.told().State; got != "timed" {
+		t.Errorf("its first status is %q", got)
+	}
 	if got := v.told().Tables; len(got) != 1 || got[0] != "public.quiet" {
 		t.Errorf("timed because of %v", got)
 	}

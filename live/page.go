@@ -325,6 +325,9 @@ func (e *Engine) publish(p *page, at time.Time, changes map[string]*delta.Change
 // when it is news: who applies the frame knows its age.
 func (e *Engine) withStatus(p *page, u broadcast.Update[*delta.State]) broadcast.Update[*delta.State] {
 	now := time.Now()
+	if e.early(p, now) {
+		return u
+	}
 	s := e.assess(p, now)
 	u.Quiet = s.State == p.status.State && s.Reason == p.status.Reason && now.Sub(p.statusSent) < e.cfg.Next
 	if !u.Quiet {

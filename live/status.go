@@ -11,8 +11,8 @@ import (
 // be read goes by the clock.
 const deafness = 3 * time.Second
 
-// patience is how long a page that opens may be silent before it says that
-// there are no rows yet.
+// patience is how long a page that opens may be silent before it says how it
+// stands.
 const patience = time.Second
 
 // assess says what may be claimed of a page now. It never says "live" of a
@@ -87,8 +87,8 @@ func (e *Engine) reason(p *page) (code, message string) {
 // tell publishes the page's status: to everybody when it changed in kind or
 // when it is time for the next one, else only for newcomers.
 func (e *Engine) tell(p *page, now time.Time) {
-	if p.state == nil && now.Sub(p.opened) < patience {
-		return // the first rows are on their way; they come before any status
+	if e.early(p, now) {
+		return
 	}
 	s := e.assess(p, now)
 	news := s.State != p.status.State || s.Reason != p.status.Reason || p.statusSent.IsZero()
@@ -103,6 +103,12 @@ func (e *Engine) tell(p *page, now time.Time) {
 	e.cfg.Hub.Publish(p.def.Address, broadcast.Update[*delta.State]{
 		Status: e.encoder(s), Quiet: !news && !due,
 	})
+}
+
+// early tells whether a page has only just opened: its first rows come before
+// any status, and what it may claim depends on tables still being looked up.
+func (e *Engine) early(p *page, now time.Time) bool {
+	return (p.state == nil || !p.resolved && p.statusSent.IsZero()) && now.Sub(p.opened) < patience
 }
 
 // encoder writes the status when it is delivered: its age is then that of
