@@ -35,12 +35,12 @@ type address struct {
 	slug   string // of a dashboard
 	schema string
 	table  string
-	values map[string]string // the first value of every parameter
+	values map[string][]string // of every parameter, as often as it is given
 }
 
 // parseAddress reads "/d/slug?name=value" and "/t/schema.table?sort=…".
 func parseAddress(s string) (address, error) {
-	a := address{values: map[string]string{}}
+	a := address{values: map[string][]string{}}
 	if len(s) > longestAddress {
 		return a, refuse("bad_request", "the address is longer than %d bytes", longestAddress)
 	}
@@ -81,11 +81,19 @@ func (a address) parameters(query string) error {
 		if err1 != nil || err2 != nil || !storable(name) || !storable(value) {
 			return refuse("bad_request", "the address is not percent-encoded UTF-8")
 		}
-		if _, twice := a.values[name]; !twice && part != "" {
-			a.values[name] = value
+		if part != "" {
+			a.values[name] = append(a.values[name], value)
 		}
 	}
 	return nil
+}
+
+// first is the first value of a parameter, "" where there is none.
+func (a address) first(name string) string {
+	if all := a.values[name]; len(all) > 0 {
+		return all[0]
+	}
+	return ""
 }
 
 // storable tells whether PostgreSQL could hold the text.

@@ -279,7 +279,8 @@ func (def *definition) page(a address) (*Page, error) {
 	args := map[string]*string{}
 	for i := range p.Variables {
 		v := &p.Variables[i]
-		if value, ok := a.values[v.Name]; ok {
+		if _, ok := a.values[v.Name]; ok {
+			value := a.first(v.Name)
 			if v.Fixed && !slices.Contains(v.Options, value) {
 				return nil, refuse("bad_request", "%s cannot be %q; it is one of %s", v.Name, clip(value), list(v.Options))
 			}

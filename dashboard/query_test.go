@@ -220,7 +220,7 @@ func FuzzAddress(f *testing.F) {
 			}
 			return
 		}
-		terms, err := parseSort(a.values["sort"])
+		terms, err := parseSort(a.first("sort"))
 		if err != nil {
 			return
 		}
@@ -232,7 +232,7 @@ func FuzzAddress(f *testing.F) {
 		if err != nil || b.schema != a.schema || b.table != a.table {
 			t.Fatalf("%q from %q: %+v %v", canonical, s, b, err)
 		}
-		if again, err := parseSort(b.values["sort"]); err != nil || !slices.Equal(again, terms) {
+		if again, err := parseSort(b.first("sort")); err != nil || !slices.Equal(again, terms) {
 			t.Fatalf("%q from %q sorts by %v, not %v: %v", canonical, s, again, terms, err)
 		}
 	})

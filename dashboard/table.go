@@ -36,7 +36,7 @@ func (b *Book) tablePage(ctx context.Context, a address) (*Page, error) {
 		Schema: rel.Schema, Name: rel.Name, RelKind: rel.Kind, quoted: rel.Quoted,
 		RowsEstimate: rel.RowsEstimate, Live: rel.Live,
 	}
-	if err := t.sort(&cat, rel, a.values["sort"]); err != nil {
+	if err := t.sort(&cat, rel, a.first("sort")); err != nil {
 		return nil, err
 	}
 	p := b.page(t, &cat)

@@ -32,6 +32,7 @@ func (s *Server) routes() *http.ServeMux {
 	m.Handle("GET /t/{table}/{file}", pack(s.serveRows))
 	m.HandleFunc("GET /live", s.serveSocket)
 	m.Handle("GET /api/v1/pages", pack(s.servePages))
+	m.Handle("GET /api/v1/page", pack(s.servePageDescription))
 	m.Handle("GET /api/v1/snapshot", pack(s.serveSnapshot))
 	m.HandleFunc("GET /api/v1/events", s.serveEvents)
 	m.HandleFunc("GET /healthz", s.serveHealth)

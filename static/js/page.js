@@ -5,12 +5,16 @@ import { clock } from "./format.js";
 import { LiveControl } from "./live.js";
 import { PanelView } from "./render.js";
 import { Socket } from "./socket.js";
-import { linked, receive, start, verdict } from "./store.js";
+import { linked, moved, receive, start, verdict } from "./store.js";
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
 const FRAME = 16, LATE = 100, RELOADS = 10, RELOAD_PAUSE = 120_000;
 const NOTHING = { added: 0, changed: 0, removed: 0 };
+/** Parameters of the browser's own, which stay while a reader goes from page to page. */
+const OWN = ["kiosk", "theme", "widths"];
+
+/** What /api/v1/page says of a page. @typedef {{address: string, kind: string, title: string}} Description */
 
 export class LivePage {
   #views = all("[data-panel]:not([data-type=text])").map((n) => new PanelView(n));
@@ -20,9 +24,13 @@ export class LivePage {
   #drawn = 0;
   #waiting = false;
   #held = NOTHING;
+  #base = "";
+  #quiet = false; // what comes next is another page, not a change of this one
+  /** @type {((d: Description) => void)[]} */ #listeners = [];
 
   /** @param {DOMStringMap} data of the body */
   constructor(data) {
+    this.#base = (data.live ?? "/live").replace(/\/live$/, "");
     for (const v of this.#views) {
       const panel = v.hydrate();
       if (panel) this.#shown.set(v.id, panel);
@@ -42,8 +50,48 @@ export class LivePage {
     this.#tick();
     setInterval(() => this.#tick(), 1000);
     setInterval(() => { if (!document.hidden) this.#say(); }, 250);
+    addEventListener("popstate", () => this.#move(location.pathname.slice(this.#base.length) + location.search));
     for (const type of ["online", "offline", "pageshow", "focus"]) addEventListener(type, () => this.#wake());
     document.addEventListener("visibilitychange", () => this.#wake());
+  }
+
+  /**
+   * Shows another page of the same kind in this one's place, without a reload: the same dashboard with other values, the same table
+   * in another order. What is shown stays until the new rows come. @param {string} address without the base path
+   */
+  go(address) {
+    history.pushState(null, "", this.#url(address));
+    this.#move(address);
+  }
+
+  /** Calls back with what the server says of a page whenever one was gone to. @param {(d: Description) => void} listener */
+  onmove(listener) { this.#listeners.push(listener); }
+
+  /** The URL of an address, with the browser's own parameters. @param {string} address */
+  #url(address) {
+    const url = new URL(this.#base + address, location.href), now = new URLSearchParams(location.search);
+    for (const name of OWN) if (now.has(name) && !url.searchParams.has(name)) url.searchParams.set(name, now.get(name) ?? "");
+    return url;
+  }
+
+  /** @param {string} address */
+  #move(address) {
+    this.#paused = false;
+    this.#quiet = true;
+    this.store = moved(this.store, address);
+    this.socket.go(address);
+    document.body.ariaBusy = "true";
+    this.#describe(address);
+    this.#say();
+  }
+
+  /** @param {string} address */
+  async #describe(address) {
+    const at = `${this.#base}/api/v1/page?page=${encodeURIComponent(address)}`;
+    const d = await fetch(at).then((r) => (r.ok ? r.json() : null)).catch(() => null);
+    if (!d || this.store.page !== address) return; // the reader went on
+    history.replaceState(null, "", this.#url(d.address));
+    for (const listener of this.#listeners) listener(d);
   }
 
   /** Stops what is shown, or lets it run again; where the connection is broken, tries it now. */
@@ -111,10 +159,14 @@ export class LivePage {
       this.#say();
       return;
     }
-    const live = this.#shown.size > 0;
+    const live = this.#shown.size > 0 && !this.#quiet;
     for (const v of this.#views) {
       const panel = panels.get(v.id);
-      if (panel && v.update(panel, Date.now() + this.store.ahead) && live) v.beat();
+      if (panel && v.update(panel, Date.now() + this.store.ahead, this.#quiet) && live) v.beat();
+    }
+    if (this.store.cursor) {
+      this.#quiet = false;
+      document.body.ariaBusy = null;
     }
     this.#shown = panels;
     this.#held = NOTHING;

@@ -58,6 +58,13 @@ export class Socket {
     this.#ws?.send(watch(this.#o.page, cursor));
   }
 
+  /** Watches another page from now on. @param {string} page */
+  go(page) {
+    this.#o.page = page;
+    if (this.#ws?.readyState === 1) this.watch("");
+    else if (this.#ws === null) this.connect();
+  }
+
   /** Something happened that makes a try worthwhile: the tab came back, or the network. */
   wake() {
     if (this.#ws === null && this.#timer !== undefined) this.connect();

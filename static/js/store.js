@@ -40,6 +40,9 @@ export const start = (first, now) => ({
 /** @param {Store} s @param {Link} link @returns {Store} */
 export const linked = (s, link) => ({ ...s, link, status: link.kind === "open" ? null : s.status, refused: link.kind === "open" ? null : s.refused });
 
+/** Another page is to be shown: nothing is known of it yet, and what is shown stays until its snapshot comes. @param {Store} s @param {string} page @returns {Store} */
+export const moved = (s, page) => ({ ...s, page, cursor: "", status: null, refused: null });
+
 /**
  * Takes one message of the page that is watched. Throws {@link Lost} where it does not fit what is held.
  * @param {Store} s @param {Message} m @param {number} now @returns {Store}

@@ -52,6 +52,19 @@ test("what does not fit is asked for whole, on the same socket, and the rest unt
   wire().say(status);
   assert.equal(seen.messages.at(-1).type, "status");
 });
+test("another page is watched on the same socket, whole, and nothing of the one before is heard", () => {
+  const { socket, seen, wire } = setup();
+  wire().readyState = 1;
+  wire().say(watching);
+  socket.go("/d/shop?b=2");
+  assert.deepEqual(wire().sent.at(-1), { type: "watch", page: "/d/shop?b=2" });
+  wire().say(status);
+  wire().say({ ...watching, watch: "/d/shop?b=2", page: "/d/shop?b=2" });
+  wire().say(status);
+  wire().say({ ...status, page: "/d/shop?b=2" });
+  assert.deepEqual(seen.messages.map((m) => m.page), ["/d/shop", "/d/shop?b=2", "/d/shop?b=2"]);
+  assert.equal(seen.wires.length, 1);
+});
 test("15 s of silence replace the connection", () => {
   const { seen, wire, kinds } = setup();
   wire().say(watching);

@@ -1,0 +1,29 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/rowcast/rowcast/dashboard"
+)
+
+// pageJSON is what a browser that goes from one page to another without a reload
+// needs to know of it besides its rows.
+type pageJSON struct {
+	Address string `json:"address"` // canonical
+	Kind    string `json:"kind"`
+	Title   string `json:"title"`
+}
+
+// servePageDescription answers GET /api/v1/page?page=….
+func (s *Server) servePageDescription(w http.ResponseWriter, r *http.Request) {
+	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.writeJSON(w, r, http.StatusOK, describe(page))
+}
+
+func describe(page *dashboard.Page) pageJSON {
+	return pageJSON{Address: page.Address, Kind: string(page.Kind), Title: page.Title}
+}
