@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -62,6 +63,9 @@ func Open(_ context.Context, cfg Config) (*Book, error) {
 	}
 	b := &Book{cfg: cfg, entries: map[string]*entry{}}
 	if _, _, err := b.load(false); err != nil {
+		if at := (*fs.PathError)(nil); errors.As(err, &at) {
+			err = at.Err // its path is a "." below the folder
+		}
 		return nil, fmt.Errorf("open dashboards in %q: %w", cfg.Dir, err)
 	}
 	return b, nil

@@ -17,6 +17,7 @@ type doctorCommand struct{ databaseFlags }
 // finding is one thing that the doctor looked at.
 type finding struct {
 	good bool
+	note bool // it is good here, and would not be everywhere
 	what string
 	mend string // SQL or a command; "" where nothing needs mending
 }
@@ -47,8 +48,11 @@ func (c *doctorCommand) Run(ctx context.Context, s *streams) error {
 
 func (f finding) print(w io.Writer) error {
 	mark := "ok  "
-	if !f.good {
+	switch {
+	case !f.good:
 		mark = "  ! "
+	case f.note:
+		mark = "  - "
 	}
 	text := mark + f.what + "\n"
 	if f.mend != "" {
@@ -92,8 +96,8 @@ func lookRole(ctx context.Context, db *database, conn *pgx.Conn) (finding, error
 	var super, bypass, owner bool
 	err := conn.QueryRow(ctx, powers).Scan(&super, &bypass, &owner)
 	if super || bypass || owner {
-		return finding{good: true, what: fmt.Sprintf("role %s can do more than read: fine on loopback, refused beyond it", db.config.User),
-			mend: readerSQL(db.config.Database)}, err
+		return finding{good: true, note: true, what: fmt.Sprintf("role %s can do more than read: fine on loopback, refused beyond it; a role that only reads:", db.config.User),
+			mend: readerSQL(db.config.Database, schemasOf(ctx, conn))}, err
 	}
 	return finding{good: true, what: fmt.Sprintf("role %s only reads", db.config.User)}, err
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // guardAddress refuses to show a database to a network without a sign-in.
@@ -76,15 +78,29 @@ func (f *serveFlags) guardRole(ctx context.Context, s *streams, db *database) er
 		return nil
 	}
 	return fmt.Errorf("role %q %s, which is too much beyond loopback; make a role that only reads:\n\n%s\nor say --allow-powerful-role",
-		db.config.User, what, readerSQL(db.config.Database))
+		db.config.User, what, readerSQL(db.config.Database, schemasOf(ctx, conn)))
+}
+
+// schemasOf lists the schemas that hold tables, quoted; public where that cannot
+// be known.
+func schemasOf(ctx context.Context, conn *pgx.Conn) string {
+	var names string
+	err := conn.QueryRow(ctx, `SELECT coalesce(pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' ORDER BY n.nspname), 'public')
+		FROM pg_catalog.pg_namespace n
+		WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast') AND n.nspname !~ '^pg_'
+		  AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))`).Scan(&names)
+	if err != nil {
+		return "public"
+	}
+	return names
 }
 
 // readerSQL makes a role that reads and nothing else.
-func readerSQL(database string) string {
+func readerSQL(database, schemas string) string {
 	return fmt.Sprintf(`  CREATE ROLE rowcast_reader LOGIN PASSWORD '…';
-  GRANT CONNECT ON DATABASE %q TO rowcast_reader;
-  GRANT USAGE ON SCHEMA public, rowcast TO rowcast_reader;
-  GRANT SELECT ON ALL TABLES IN SCHEMA public TO rowcast_reader;
-  ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO rowcast_reader;
-`, database)
+  GRANT CONNECT ON DATABASE %[1]q TO rowcast_reader;
+  GRANT USAGE ON SCHEMA %[2]s, rowcast TO rowcast_reader;
+  GRANT SELECT ON ALL TABLES IN SCHEMA %[2]s TO rowcast_reader;
+  ALTER DEFAULT PRIVILEGES IN SCHEMA %[2]s GRANT SELECT ON TABLES TO rowcast_reader;
+`, database, schemas)
 }

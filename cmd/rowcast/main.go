@@ -34,6 +34,8 @@ type commands struct {
 	Uninstall uninstallCommand `cmd:"" help:"Remove every trigger and the schema rowcast."`
 	Health    healthCommand    `cmd:"" hidden:"" help:"Ask a running server whether it is alive; for container health checks."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
+
+	ShowVersion versionFlag `name:"version" short:"V" env:"-" help:"Print the version."`
 }
 
 // streams is where a command reads its surroundings and writes.
@@ -98,14 +100,26 @@ func newLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
+// versionFlag is what people type first.
+type versionFlag bool
+
+// BeforeReset prints the version before anything else is looked at.
+func (versionFlag) BeforeReset(app *kong.Kong) error {
+	err := printVersion(app.Stdout)
+	app.Exit(0)
+	return err
+}
+
 type versionCommand struct{}
 
 // Run prints the version that the build knows.
-func (versionCommand) Run(s *streams) error {
+func (versionCommand) Run(s *streams) error { return printVersion(s.out) }
+
+func printVersion(w io.Writer) error {
 	version := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
 	}
-	_, err := fmt.Fprintln(s.out, "rowcast", version)
+	_, err := fmt.Fprintln(w, "rowcast", version)
 	return err
 }

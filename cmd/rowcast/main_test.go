@@ -180,7 +180,7 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 		{"nobody there", []string{"--database-url", "postgres://me:canary-password@" + nobody + "/x", "--wait", "0s"}, []string{"connection refused"}},
 		{"beyond loopback", []string{"--database-url", db.URL, "--listen", "0.0.0.0:0"}, []string{"--let-anyone-on-the-network-read"}},
 		{"too powerful a role", []string{"--database-url", db.URL, "--listen", "0.0.0.0:0", "--let-anyone-on-the-network-read"}, []string{"superuser", "CREATE ROLE", "--allow-powerful-role"}},
-		{"no such folder", []string{"--database-url", db.URL, "--dashboards", "/nowhere/at/all"}, []string{"/nowhere/at/all"}},
+		{"no such folder", []string{"--database-url", db.URL, "--dashboards", "/nowhere/at/all"}, []string{`"/nowhere/at/all": no such file`}},
 		{"an unknown flag", []string{"--databse"}, []string{"--databse", "--help"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -292,12 +292,13 @@ func await(t *testing.T, log *output, want string) {
 
 func TestWatchUnwatchUninstall(t *testing.T) {
 	db := pgtest.New(t)
-	db.Script(t, `CREATE TABLE a (id int); CREATE TABLE "B c" (id int)`)
+	db.Script(t, `CREATE TABLE a (id int); CREATE TABLE "B c" (id int); CREATE SCHEMA "Till"; CREATE TABLE "Till".sales (id int)`)
 	url := []string{"--database-url", db.URL}
 	for _, step := range []struct{ args, want string }{
 		{"status", "no table has the doorbell"},
 		{"watch public.*", `"public"."B c"  rings`},
 		{"doctor", "2 tables have the doorbell"},
+		{"doctor", `GRANT SELECT ON ALL TABLES IN SCHEMA "Till", public TO rowcast_reader`},
 		{"unwatch public.a", "1 tables no longer"},
 		{"uninstall", "gone"},
 		{"status", "no table has the doorbell"},

@@ -221,7 +221,7 @@ func (a *app) reloaded(ctx context.Context, bells *bells, slugs []string) {
 		changed[slug] = true
 	}
 	for _, p := range a.book.Problems() {
-		a.log.Warn("a dashboard has a mistake", "file", p.File, "line", p.Line, "column", p.Column, "what", p.What)
+		a.log.Warn("a dashboard has a mistake", "file", p.File, "line", p.Line, "column", p.Column, "what", p.What, "hint", p.Hint)
 	}
 	bells.nudge()
 	a.engine.Retire(func(p *dashboard.Page) bool { return changed[p.Slug] })
