@@ -17,7 +17,7 @@ import (
 type demoCommand struct {
 	databaseFlags
 	serveFlags
-	Rate float64 `default:"0.7" help:"Orders a second; 0 sells nothing by itself."`
+	Rate float64 `default:"0.3" help:"Orders a second; 0 sells nothing by itself."`
 	Psql string  `help:"How a person reaches the database with psql, for the line that is printed."`
 	TCP  bool    `help:"Let the demo's PostgreSQL listen on 127.0.0.1 too, with a generated password."`
 	Data string  `placeholder:"DIR" help:"Where the demo's PostgreSQL keeps its data; by default a folder of its own in the cache."`

@@ -1,10 +1,21 @@
 package shop
 
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
 // product is what the shop sells. Weight is how often it is bought.
 type product struct {
 	sku, name, category string
 	cents               int64
 	reorder, weight     int
+}
+
+// attributes is what the shop's website says of a product, as JSON.
+func (p product) attributes(r *rand.Rand) string {
+	return fmt.Sprintf(`{"weight_g": %d, "category": %q, "tags": [%q, %q], "refillable": %t}`,
+		5*(1+r.IntN(120)), p.category, []string{"classic", "new"}[r.IntN(2)], []string{"gift", "office", "studio"}[r.IntN(3)], p.category == "Ink" || p.category == "Pens")
 }
 
 func catalog() []product {

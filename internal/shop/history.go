@@ -2,9 +2,11 @@ package shop
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,10 @@ const (
 	customerCount = 360
 	historyDays   = 7
 	firstOrder    = 40_001
+
+	// busiest is how many orders come in the busiest hour: about what the demo
+	// sells from its start on, so that charts go on as they were.
+	busiest = 900.0
 )
 
 // history is the shop before it opens, as rows ready to be copied.
@@ -30,7 +36,7 @@ func imagine(r *rand.Rand, now time.Time) *history {
 	h.shelves(r)
 	hours := rhythm()
 	for at := now.Add(-historyDays * 24 * time.Hour).Truncate(time.Hour); at.Before(now); at = at.Add(time.Hour) {
-		busy := hours[at.UTC().Hour()]
+		busy := hours[at.UTC().Hour()] * busiest / slices.Max(hours[:])
 		if day := at.UTC().Weekday(); day == time.Sunday {
 			busy *= 0.7
 		}
@@ -60,7 +66,7 @@ func (h *history) people(r *rand.Rand, now time.Time) []string {
 		home := where[weighted(r, weights)]
 		email := fmt.Sprintf("%s.%d@example.com", strings.ToLower(ascii(first[pair%len(first)])), 1000+i)
 		since := now.AddDate(0, 0, -historyDays-r.IntN(1500))
-		h.customers = append(h.customers, []any{int32(i + 1), name, email, home.city, home.country, since})
+		h.customers = append(h.customers, []any{int32(i + 1), name, email, home.city, home.country, since, newsletter(r)})
 		countries[i] = home.country
 	}
 	return countries
@@ -72,7 +78,8 @@ func (h *history) shelves(r *rand.Rand) {
 		if r.IntN(5) == 0 {
 			stock = p.reorder / 4 * r.IntN(4) // something is always short
 		}
-		h.products = append(h.products, []any{int32(i + 1), p.sku, p.name, p.category, money(p.cents), int32(stock), int32(p.reorder)})
+		h.products = append(h.products, []any{int32(i + 1), p.sku, p.name, p.category, money(p.cents), int32(stock), int32(p.reorder),
+			"https://shop.example/" + strings.ToLower(p.sku), p.attributes(r)})
 	}
 }
 
@@ -88,7 +95,13 @@ func (h *history) order(r *rand.Rand, countries []string, at, now time.Time) {
 		total += price * int64(w.quantity)
 	}
 	status, updated := progress(r, at, now)
-	h.orders = append(h.orders, []any{id, int32(customer + 1), status, channel(r), countries[customer], int32(items), money(total), at, updated})
+	var tracking any
+	if status == "shipped" || status == "delivered" {
+		tracking = [16]byte(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, r.Uint64()), r.Uint64()))
+	}
+	said := details(r)
+	h.orders = append(h.orders, []any{id, int32(customer + 1), status, channel(r), countries[customer], int32(items), money(total),
+		strings.Contains(said, `"gift"`), tracking, said, at, updated})
 }
 
 // progress is how far an order of that age has come, and when it last moved.
@@ -98,13 +111,13 @@ func progress(r *rand.Rand, at, now time.Time) (string, time.Time) {
 	switch {
 	case luck < 0.035 && age > 5*time.Minute:
 		return "cancelled", moved
-	case age < 12*time.Minute && luck < 0.6, luck > 0.992:
+	case age < time.Minute && luck < 0.6, luck > 0.9998:
 		return "pending", at
-	case age < 50*time.Minute:
+	case age < 2*time.Minute:
 		return "paid", moved
-	case age < 3*time.Hour && luck < 0.7:
+	case age < 6*time.Minute && luck < 0.7:
 		return "packed", moved
-	case age < 40*time.Hour:
+	case r.Float64() > float64(age)/float64(20*time.Hour):
 		return "shipped", moved
 	}
 	return "delivered", moved
@@ -132,6 +145,30 @@ func basket(r *rand.Rand) []line {
 		lines = append(lines, line{i + 1, quantity})
 	}
 	return lines
+}
+
+// details is what else a customer said, as JSON.
+func details(r *rand.Rand) string {
+	var said []string
+	if r.IntN(4) == 0 {
+		said = append(said, fmt.Sprintf(`"voucher": {"code": "THANKS-%d", "percent": %d}`, 1000+r.IntN(9000), 5+5*r.IntN(3)))
+	}
+	if r.IntN(6) == 0 {
+		note := []string{"Happy birthday!", "With love from Léa", "For your new desk", "Thank you for everything"}[r.IntN(4)]
+		said = append(said, fmt.Sprintf(`"gift": {"wrap": %t, "note": %q}`, r.IntN(2) == 0, note))
+	}
+	if r.IntN(3) == 0 {
+		said = append(said, fmt.Sprintf(`"delivery": {"window": [%d, %d], "leave_at": null}`, 8+r.IntN(4), 12+r.IntN(7)))
+	}
+	return "{" + strings.Join(said, ", ") + "}"
+}
+
+// newsletter is whether a customer wants it; nil: nobody asked.
+func newsletter(r *rand.Rand) any {
+	if answer := r.IntN(4); answer > 0 {
+		return answer > 1
+	}
+	return nil
 }
 
 func channel(r *rand.Rand) string {
@@ -173,9 +210,9 @@ func (h *history) write(ctx context.Context, tx pgx.Tx) error {
 		columns []string
 		rows    [][]any
 	}{
-		{"customers", []string{"id", "name", "email", "city", "country", "since"}, h.customers},
-		{"products", []string{"id", "sku", "name", "category", "price", "stock", "reorder_at"}, h.products},
-		{"orders", []string{"id", "customer_id", "status", "channel", "country", "items", "total", "placed_at", "updated_at"}, h.orders},
+		{"customers", []string{"id", "name", "email", "city", "country", "since", "newsletter"}, h.customers},
+		{"products", []string{"id", "sku", "name", "category", "price", "stock", "reorder_at", "page", "attributes"}, h.products},
+		{"orders", []string{"id", "customer_id", "status", "channel", "country", "items", "total", "gift", "tracking", "details", "placed_at", "updated_at"}, h.orders},
 		{"order_lines", []string{"order_id", "line", "product_id", "quantity", "price"}, h.lines},
 	} {
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{Schema, t.name}, t.columns, pgx.CopyFromRows(t.rows)); err != nil {

@@ -21,15 +21,17 @@ var (
 	advanceSQL string
 	//go:embed sql/cancel.sql
 	cancelSQL string
+	//go:embed sql/deliver.sql
+	deliverSQL string
 	//go:embed sql/restock.sql
 	restockSQL string
 	//go:embed sql/forget.sql
 	forgetSQL string
 )
 
-// stepsPerOrder is how many other events come with each order: three steps of
-// its status and now and then a delivery, and a little more to catch up.
-const stepsPerOrder = 3.6
+// stepsPerOrder is how many other events come with each order: four steps of its
+// status and now and then a restocking, and a little more to catch up.
+const stepsPerOrder = 4.6
 
 // SellerConfig says how a [Seller] works.
 type SellerConfig struct {
@@ -149,6 +151,8 @@ func event(ctx context.Context, conn *pgx.Conn, r *rand.Rand) error {
 		return run(ctx, conn, "restock", restockSQL)
 	case luck < 1.12:
 		return run(ctx, conn, "forget old orders", forgetSQL)
+	case luck < 2.12:
+		return run(ctx, conn, "deliver", deliverSQL)
 	default:
 		return advance(ctx, conn, r.IntN(40), r.IntN(30) == 0)
 	}
@@ -172,7 +176,7 @@ func placeOrder(ctx context.Context, conn *pgx.Conn, r *rand.Rand) (int64, error
 		products, quantities = append(products, int32(l.product)), append(quantities, int32(l.quantity))
 	}
 	var id int64
-	err := conn.QueryRow(ctx, placeSQL, 1+r.IntN(customerCount), channel(r), products, quantities).Scan(&id)
+	err := conn.QueryRow(ctx, placeSQL, 1+r.IntN(customerCount), channel(r), products, quantities, details(r)).Scan(&id)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return 0, fmt.Errorf("place an order: %w", err)
 	}

@@ -27,8 +27,12 @@ const Schema = "shop"
 // InsertSQL is a statement for a person to type: it inserts an order by phone.
 const InsertSQL = `INSERT INTO shop.orders (customer_id, total) VALUES (1, 42.00)`
 
-// marker is the schema's comment; it tells our schema from somebody else's.
-const marker = "rowcast sample shop"
+// marker is the schema's comment; it tells our schema from somebody else's, and
+// from an earlier edition of ours, which is replaced.
+const (
+	marker  = "rowcast sample shop, second edition"
+	earlier = "rowcast sample shop"
+)
 
 // ErrForeign says that the database has a schema of that name that is not ours.
 var ErrForeign = errors.New("the database already has a schema named shop, and it is not the sample shop")
@@ -55,8 +59,12 @@ func create(ctx context.Context, conn *pgx.Conn, seed uint64, now time.Time) err
 	switch {
 	case err == nil && comment != nil && *comment == marker:
 		return nil
-	case err == nil:
+	case err == nil && (comment == nil || *comment != earlier):
 		return ErrForeign
+	case err == nil:
+		if _, err := conn.Exec(ctx, `DROP SCHEMA shop CASCADE`); err != nil {
+			return fmt.Errorf("replace the shop: %w", err)
+		}
 	case !errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("look for the shop: %w", err)
 	}

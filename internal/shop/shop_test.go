@@ -38,7 +38,7 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 	conn := open(t).Conn(t)
 	for table, want := range map[string][2]int{
-		"customers": {360, 360}, "products": {40, 50}, "orders": {1500, 4000}, "order_lines": {3000, 12000},
+		"customers": {360, 360}, "products": {40, 50}, "orders": {50_000, 100_000}, "order_lines": {100_000, 300_000},
 	} {
 		if n := number(t, conn, "SELECT count(*) FROM shop."+table); n < want[0] || n > want[1] {
 			t.Errorf("%s has %d rows, want %d to %d", table, n, want[0], want[1])
