@@ -9,7 +9,7 @@ import { linked, moved, receive, start, verdict } from "./store.js";
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
-const FRAME = 16, LATE = 100, RELOADS = 10, RELOAD_PAUSE = 120_000;
+const FRAME = 16, LATE = 100, RELOADS = 20, RELOAD_PAUSE = 120_000, SPREAD = 250; // ms: many viewers of one page do not ask for it at one moment
 const NOTHING = { added: 0, changed: 0, removed: 0 };
 /** Parameters of the browser's own, which stay while a reader goes from page to page. */
 const OWN = ["kiosk", "theme", "widths"];
@@ -194,7 +194,7 @@ function reload() {
   const now = Date.now();
   /** @type {number[]} */ let past = [];
   try { past = JSON.parse(sessionStorage.getItem("rowcast.reloads") ?? "[]").filter((/** @type {number} */ t) => now - t < RELOAD_PAUSE); } catch { /* as if never */ }
-  const often = past.length >= RELOADS, wait = (often ? past[past.length - RELOADS] + RELOAD_PAUSE - now : 0) + Math.random() * 1000;
+  const often = past.length >= RELOADS, wait = (often ? past[past.length - RELOADS] + RELOAD_PAUSE - now : 0) + Math.random() * SPREAD;
   setTimeout(() => {
     try { sessionStorage.setItem("rowcast.reloads", JSON.stringify([...past, Date.now()])); } catch { /* then it may come sooner */ }
     location.reload();
