@@ -1,4 +1,4 @@
-// Package static holds the browser's files (style sheets, ES modules, fonts, icons) and serves them from memory under a
+// Package static holds the browser's files (style sheets, ES modules, fonts, icons) and serves them, shortened, from memory under a
 // hash of all their contents, so that they may be cached for ever and a new build is seen at once.
 package static
 
@@ -15,6 +15,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/tdewolff/minify/v2"
+	"github.com/tdewolff/minify/v2/css"
+	"github.com/tdewolff/minify/v2/js"
 )
 
 //go:embed css/*.css js/*.js fonts/*.woff2 fonts/*-LICENSE vendor/uplot/*.js vendor/uplot/*.css vendor/uplot/*-LICENSE icons/*.svg icons/*-LICENSE
@@ -128,6 +132,7 @@ func load() *bundle {
 		}
 		sum.Write([]byte(name + "\x00" + strconv.Itoa(len(data)) + "\x00"))
 		sum.Write(data)
+		data = shorten(name, data)
 		b.files[name] = file{plain: data, gzip: compress(name, data), mime: mimeOf(name)}
 		return nil
 	})
@@ -142,6 +147,19 @@ func load() *bundle {
 	}
 	slices.Sort(b.modules)
 	return b
+}
+
+// shorten takes comments and spaces out of modules and style sheets, and gives local names one letter: the sources are mostly
+// written for people. What cannot be read stays as it is; a test holds that there is no such file.
+func shorten(name string, data []byte) []byte {
+	m := minify.New()
+	m.AddFunc(".js", js.Minify)
+	m.AddFunc(".css", css.Minify)
+	short, err := m.Bytes(path.Ext(name), data)
+	if err != nil {
+		return data
+	}
+	return short
 }
 
 // compress packs what gains from it; fonts are packed already.
