@@ -3,7 +3,6 @@ package dashboard
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -129,61 +128,6 @@ func dashboardAddress(slug string, variables []Variable) string {
 		}
 	}
 	return b.String()
-}
-
-// tableAddress is canonical if quoted is what the server's quote_ident makes of
-// schema and table: which words it quotes depends on its version.
-func tableAddress(quoted string, sort []SortTerm) string {
-	s := "/t/" + escape(quoted)
-	for i, t := range sort {
-		if i == 0 {
-			s += "?sort="
-		} else {
-			s += ","
-		}
-		if t.Desc {
-			s += "-"
-		}
-		name := t.Column
-		if strings.HasPrefix(name, "-") || strings.ContainsAny(name, `,"`) {
-			name = quote(name)
-		}
-		s += escape(name)
-	}
-	return s
-}
-
-// parseSort reads a comma list of column names, each with an optional leading
-// "-"; a name may be quoted.
-func parseSort(s string) ([]SortTerm, error) {
-	bad := refuse("bad_request", "sort is a list of columns, such as -placed_at,id")
-	var terms []SortTerm
-	for s != "" {
-		var t SortTerm
-		t.Desc = strings.HasPrefix(s, "-")
-		s = strings.TrimPrefix(s, "-")
-		if strings.HasPrefix(s, `"`) {
-			name, rest, ok := unquoteIdent(s)
-			if !ok || rest != "" && rest[0] != ',' {
-				return nil, bad
-			}
-			t.Column, s = name, rest
-		} else {
-			end := strings.IndexByte(s, ',')
-			if end < 0 {
-				end = len(s)
-			}
-			t.Column, s = s[:end], s[end:]
-		}
-		if t.Column == "" || s == "," {
-			return nil, bad
-		}
-		s = strings.TrimPrefix(s, ",")
-		if !slices.ContainsFunc(terms, func(o SortTerm) bool { return o.Column == t.Column }) {
-			terms = append(terms, t)
-		}
-	}
-	return terms, nil
 }
 
 // parseIdent takes a qualified name apart as PostgreSQL's parse_ident does:

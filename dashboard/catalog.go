@@ -26,6 +26,9 @@ var columnsSQL string
 //go:embed sql/indexes.sql
 var indexesSQL string
 
+//go:embed sql/foreign_keys.sql
+var foreignKeysSQL string
+
 // relation is a table, view or foreign table of the catalog.
 type relation struct {
 	OID          uint32
@@ -38,11 +41,16 @@ type relation struct {
 	Columns      []string
 }
 
-// column is a column with what choosing an order needs.
+// column is a column with what choosing an order and filtering need.
 type column struct {
 	TableColumn
 	number   int16
 	base     string // typname under any domain
+	cast     string // the same, quoted with its schema
+	class    string // pg_type.typtype of base
+	category string // pg_type.typcategory of base
+	element  string // of an array whose elements can be compared: their type, quoted with its schema
+	loose    bool   // its collation calls different texts equal, which no pattern can
 	preset   string // default expression
 	identity bool
 }
@@ -51,6 +59,13 @@ type column struct {
 type index struct {
 	columns         []int16 // 0: an expression
 	primary, unique bool
+}
+
+// foreignKey leads from columns to those of another table.
+type foreignKey struct {
+	columns []int16
+	quoted  string   // the other table, as the server's quote_ident writes it
+	names   []string // its columns
 }
 
 // relations lists all that there is to look at, by schema and name; partitions
@@ -102,8 +117,10 @@ func columnsOf(ctx context.Context, db DB, oid uint32) ([]column, error) {
 		return nil, fmt.Errorf("list columns: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c column, err error) {
-		err = row.Scan(&c.number, &c.Name, &c.Type, &c.base, &c.NotNull, &c.preset, &c.identity,
-			&c.References, &c.Enum, &c.Sortable)
+		err = row.Scan(&c.number, &c.Name, &c.Type, &c.base, &c.cast, &c.class, &c.category, &c.element, &c.loose,
+			&c.NotNull, &c.preset, &c.identity, &c.Enum, &c.Sortable)
+		c.Kind = kindOf(&c)
+		c.Operators = operatorsOf(&c)
 		return c, err
 	})
 	if err != nil {
@@ -123,6 +140,23 @@ func viewOrdered(ctx context.Context, db DB, oid uint32) (bool, error) {
 		return false, fmt.Errorf("read view: %w", err)
 	}
 	return definition != nil && ordered(lex(*definition)), nil // nil: it was dropped meanwhile
+}
+
+// foreignKeysOf lists the foreign keys that lead to columns that the role may
+// read, those of one column first.
+func foreignKeysOf(ctx context.Context, db DB, oid uint32) ([]foreignKey, error) {
+	rows, err := db.Query(ctx, foreignKeysSQL, oid)
+	if err != nil {
+		return nil, fmt.Errorf("list foreign keys: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k foreignKey, err error) {
+		err = row.Scan(&k.columns, &k.quoted, &k.names)
+		return k, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list foreign keys: %w", err)
+	}
+	return all, nil
 }
 
 func indexesOf(ctx context.Context, db DB, oid uint32) ([]index, error) {

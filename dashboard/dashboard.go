@@ -77,6 +77,7 @@ type Panel struct {
 	Args    []*string
 	Limit   int      // rows at most, at least 1
 	Key     []string // columns that identify a row; empty: found from the result
+	Hidden  int      // columns at the end of the result that are there for Key alone and are not shown
 	Watch   []string // further tables that it depends on
 	Every   time.Duration
 	Clock   bool   // Every was set because the query names the clock
@@ -124,42 +125,6 @@ func Colors() []string {
 // Types are the panel types.
 func Types() []string {
 	return []string{"table", "stat", "line", "area", "bar", "donut", "gauge", "progress", "text"}
-}
-
-// Table is what the catalog says about a table page's relation.
-type Table struct {
-	Schema, Name string
-	RelKind      string // pg_class.relkind: "r", "p", "v", "m" or "f"
-	Columns      []TableColumn
-	RowsEstimate int64      // -1: not known
-	Sort         []SortTerm // how the rows are ordered; empty: as they are stored
-	DefaultSort  bool       // Sort is what the page chose, not what the address says
-	Live         bool       // the table has its bell
-
-	quoted string // schema and name, as the server's quote_ident writes them
-}
-
-// TableColumn is a column that the role may read.
-type TableColumn struct {
-	Name       string
-	Type       string // as SQL writes it: "numeric(10,2)"
-	NotNull    bool
-	PrimaryKey bool
-	References string   // quoted name of the table that it points to, or ""
-	Enum       []string // labels, where the type is an enum
-	Sortable   bool
-}
-
-// SortTerm is one column that rows are ordered by.
-type SortTerm struct {
-	Column string
-	Desc   bool
-}
-
-// SortBy is the address of the same table page in another order; with no terms
-// it is the page's own order.
-func (t *Table) SortBy(terms ...SortTerm) string {
-	return tableAddress(t.quoted, terms)
 }
 
 // Pos is a place in a file; line and column count from 1, columns in

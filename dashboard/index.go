@@ -46,7 +46,7 @@ func (b *Book) Index(ctx context.Context) (Index, error) {
 	for _, r := range all {
 		if r.Readable {
 			x.Tables = append(x.Tables, TableEntry{
-				Address: tableAddress(r.Quoted, nil), Schema: r.Schema, Name: r.Name, RelKind: r.Kind,
+				Address: tableAddress(r.Quoted), Schema: r.Schema, Name: r.Name, RelKind: r.Kind,
 				Live: r.Live, RowsEstimate: r.RowsEstimate, Columns: r.Columns,
 			})
 		}

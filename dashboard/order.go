@@ -12,6 +12,7 @@ const smallTable = 100_000
 type catalog struct {
 	columns []column
 	indexes []index
+	links   []foreignKey
 	rows    int64
 }
 
@@ -33,11 +34,26 @@ func (c *catalog) byName(name string) *column {
 	return nil
 }
 
-// key are the primary key's columns, nil unless all of them may be read.
-func (c *catalog) key() []*column {
+// primary are the primary key's columns, nil unless all of them may be read.
+func (c *catalog) primary() []*column {
 	for _, x := range c.indexes {
 		if x.primary {
 			return c.all(x)
+		}
+	}
+	return nil
+}
+
+// key are the columns that tell rows apart: the primary key's, or those of a
+// unique index without NULLs.
+func (c *catalog) key() []*column {
+	if key := c.primary(); key != nil {
+		return key
+	}
+	for _, x := range c.indexes {
+		key := c.all(x)
+		if x.unique && key != nil && !slices.ContainsFunc(key, func(col *column) bool { return !col.NotNull }) {
+			return key
 		}
 	}
 	return nil
@@ -64,7 +80,7 @@ func (c *catalog) leads(col *column) bool {
 // newestFirst chooses the order that most likely shows new rows first and that
 // an index serves; sorting is for small tables only. Empty: as stored.
 func (c *catalog) newestFirst() []SortTerm {
-	key := c.key()
+	key := c.primary()
 	if len(key) == 1 && grows(key[0]) {
 		return descending(key[0])
 	}

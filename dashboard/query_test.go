@@ -192,7 +192,9 @@ func FuzzFile(f *testing.F) {
 
 // FuzzAddress holds that an address in its canonical form stays as it is.
 func FuzzAddress(f *testing.F) {
-	for _, s := range []string{"/d/shop?q=a+b&status=paid", "/d/%73hop?q=%C3%A4#x", "/t/public.%22Order%22?sort=-%22-a%22,b", "/d/x?q=%00", "/t/a.b?sort=,", "/d/shop?q=%zz"} {
+	for _, s := range []string{"/d/shop?q=a+b&status=paid", "/d/%73hop?q=%C3%A4#x", "/t/public.%22Order%22?sort=-%22-a%22,b", "/d/x?q=%00", "/t/a.b?sort=,", "/d/shop?q=%zz",
+		"/t/a.b?where=id.is.7&where=%22a.b%22.in.%22x,y%22,z&where=s.null&search=%20100%25&columns=%22-x%22,y&rows=50&page=3",
+		"/t/a.b?where=x.in.,&where=x.has.", "/t/a.b?where=.is.x&page=0"} {
 		f.Add(s)
 	}
 	def := &definition{slug: "shop", variables: []Variable{
@@ -220,11 +222,11 @@ func FuzzAddress(f *testing.F) {
 			}
 			return
 		}
-		terms, err := parseSort(a.first("sort"))
+		q, err := parseTableQuery(a)
 		if err != nil {
 			return
 		}
-		canonical = tableAddress(quote(a.schema)+"."+quote(a.table), terms)
+		canonical = asked(a, q).address()
 		if len(canonical) > longestAddress {
 			return
 		}
@@ -232,8 +234,25 @@ func FuzzAddress(f *testing.F) {
 		if err != nil || b.schema != a.schema || b.table != a.table {
 			t.Fatalf("%q from %q: %+v %v", canonical, s, b, err)
 		}
-		if again, err := parseSort(b.first("sort")); err != nil || !slices.Equal(again, terms) {
-			t.Fatalf("%q from %q sorts by %v, not %v: %v", canonical, s, again, terms, err)
+		r, err := parseTableQuery(b)
+		if err != nil || !slices.Equal(r.sort, q.sort) || len(r.where) != len(q.where) || r.search != q.search || !slices.Equal(r.columns, q.columns) {
+			t.Fatalf("%q from %q asks for %+v, not %+v: %v", canonical, s, r, q, err)
+		}
+		if again := asked(b, r).address(); again != canonical {
+			t.Fatalf("%q from %q leads to %q", canonical, s, again)
 		}
 	})
+}
+
+// asked is a table page of which nothing but its address is known.
+func asked(a address, q tableQuery) *Table {
+	for i := range q.where {
+		if _, ok := parseItems(q.where[i].Value); !ok {
+			q.where[i].Op = opIs // a list that would have been refused
+		}
+	}
+	return &Table{
+		quoted: quote(a.schema) + "." + quote(a.table), Sort: q.sort, DefaultSort: len(q.sort) == 0, Where: q.where, Search: q.search,
+		Shown: q.columns, AllColumns: len(q.columns) == 0, Rows: q.rows, Page: q.page,
+	}
 }

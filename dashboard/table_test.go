@@ -113,7 +113,7 @@ func TestTableColumns(t *testing.T) {
 	if p, err = b.Page(t.Context(), "/t/public.%22Order%22"); err != nil {
 		t.Fatal(err)
 	}
-	if c := p.Table.Columns[5]; c.References != "public.people" {
+	if c := p.Table.Columns[5]; c.References == nil || c.References.Table != "public.people" || c.References.Where() != "/t/public.people?where=id.is." {
 		t.Errorf("column %+v", c)
 	}
 }

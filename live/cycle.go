@@ -141,7 +141,8 @@ func (it item) compare(a *answer) outcome {
 	if a.err != nil {
 		return o
 	}
-	panel := &delta.Panel{Columns: a.columns, Truncated: a.truncated}
+	width := max(0, len(a.columns)-it.def.Hidden)
+	panel := &delta.Panel{Columns: a.columns[:width:width], Truncated: a.truncated}
 	candidates := a.keys
 	if named := namedKey(it.def.Key, a.columns); named != nil {
 		candidates = append([]delta.KeyChoice{named}, candidates...)
@@ -150,7 +151,7 @@ func (it item) compare(a *answer) outcome {
 	o.step = step
 	panel.Rows = make([]delta.Row, len(a.rows))
 	for i, cells := range a.rows {
-		panel.Rows[i] = delta.Row{Key: keys[i], Cells: cells}
+		panel.Rows[i] = delta.Row{Key: keys[i], Cells: cells[:width:width]}
 	}
 	if !it.def.Ordered {
 		delta.SortByKey(panel.Rows)

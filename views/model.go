@@ -120,6 +120,7 @@ type TablePage struct {
 	Live
 	Schema, Name string
 	Rows         Panel  // type "table"; its columns carry SortHref
+	Data         string // what the page's own code needs to know of the table, as JSON
 	Total        string // "~2.1 M rows", "" where not known
 	CSV          string // URL; "" where there is none
 	Watch        string // command that gives the table a bell, shown where it has none: "rowcast watch public.orders"

@@ -9,9 +9,10 @@ import (
 // pageJSON is what a browser that goes from one page to another without a reload
 // needs to know of it besides its rows.
 type pageJSON struct {
-	Address string `json:"address"` // canonical
-	Kind    string `json:"kind"`
-	Title   string `json:"title"`
+	Address string     `json:"address"` // canonical
+	Kind    string     `json:"kind"`
+	Title   string     `json:"title"`
+	Table   *tableJSON `json:"table,omitempty"`
 }
 
 // servePageDescription answers GET /api/v1/page?page=….
@@ -21,9 +22,9 @@ func (s *Server) servePageDescription(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.writeJSON(w, r, http.StatusOK, describe(page))
+	s.writeJSON(w, r, http.StatusOK, s.describe(page))
 }
 
-func describe(page *dashboard.Page) pageJSON {
-	return pageJSON{Address: page.Address, Kind: string(page.Kind), Title: page.Title}
+func (s *Server) describe(page *dashboard.Page) pageJSON {
+	return pageJSON{Address: page.Address, Kind: string(page.Kind), Title: page.Title, Table: s.describeTable(page)}
 }

@@ -126,10 +126,11 @@ func relation(kind string) string {
 	return ""
 }
 
-// file is the URL of a panel's rows: the page's address with a file below it.
-func (s *Server) file(address, panel string) string {
+// file is the URL of a file that belongs to a page: the page's address with the
+// file's name below it.
+func (s *Server) file(address, name string) string {
 	path, query, found := strings.Cut(address, "?")
-	path += "/" + panel + ".csv"
+	path += "/" + name
 	if found {
 		path += "?" + query
 	}

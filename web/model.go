@@ -70,10 +70,10 @@ func variable(v dashboard.Variable) views.Variable {
 func (p *paint) table() views.TablePage {
 	t := p.page.Table
 	m := views.TablePage{
-		Chrome: p.chrome, Live: p.live(), Schema: t.Schema, Name: t.Name, Total: views.Count(t.RowsEstimate, true), Demo: p.server.demo(),
+		Chrome: p.chrome, Live: p.live(), Schema: t.Schema, Name: t.Name, Data: p.server.tableData(p.page), Demo: p.server.demo(),
 	}
-	if m.Total != "" {
-		m.Total += " rows"
+	if c := t.Estimate(); c != nil {
+		m.Total = views.Count(c.Rows, !c.Exact) + " rows"
 	}
 	m.Place = []views.Crumb{{Quiet: t.Schema + ".", Text: t.Name, Href: p.server.href(p.page.Address)}}
 	if !t.Live && (t.RelKind == "r" || t.RelKind == "p") {
@@ -115,7 +115,7 @@ func (p *paint) sortable(columns []views.Column) {
 func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	m := views.Panel{
 		ID: def.ID, Title: def.Title, Note: def.Description, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
-		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.server.file(p.page.Address, def.ID),
+		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.server.file(p.page.Address, def.ID+".csv"),
 	}
 	for name, f := range def.Columns {
 		m.Formats[name] = views.Format(f)

@@ -1,14 +1,18 @@
 SELECT a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), b.typname,
+  pg_catalog.quote_ident(bn.nspname) || '.' || pg_catalog.quote_ident(b.typname) AS cast_to,
+  b.typtype::text, b.typcategory::text,
+  coalesce((
+    SELECT pg_catalog.quote_ident(en.nspname) || '.' || pg_catalog.quote_ident(e.typname)
+    FROM pg_catalog.pg_type e
+    JOIN pg_catalog.pg_namespace en ON en.oid = e.typnamespace
+    WHERE e.typarray = b.oid AND (e.typtype = 'e' OR e.typname = 'varchar' OR EXISTS (
+      SELECT FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod
+      WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = e.oid))), '') AS element,
+  EXISTS (
+    SELECT FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation AND NOT l.collisdeterministic) AS loose,
   a.attnotnull,
   coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') AS preset,
   a.attidentity <> '' AS identity,
-  coalesce((
-    SELECT pg_catalog.quote_ident(rn.nspname) || '.' || pg_catalog.quote_ident(r.relname)
-    FROM pg_catalog.pg_constraint k
-    JOIN pg_catalog.pg_class r ON r.oid = k.confrelid
-    JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
-    WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND k.conkey = ARRAY[a.attnum]
-    ORDER BY k.oid LIMIT 1), '') AS refers,
   coalesce((
     SELECT pg_catalog.array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
     FROM pg_catalog.pg_enum e WHERE e.enumtypid = b.oid), '{}') AS labels,
@@ -23,6 +27,7 @@ JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype <> 'd' THEN t.oid ELSE 
       UNION ALL
       SELECT u.typbasetype FROM base JOIN pg_catalog.pg_type u ON u.oid = base.oid WHERE u.typtype = 'd')
     SELECT base.oid FROM base JOIN pg_catalog.pg_type u ON u.oid = base.oid WHERE u.typtype <> 'd') END
+JOIN pg_catalog.pg_namespace bn ON bn.oid = b.typnamespace
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
   AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')

@@ -1,0 +1,96 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// try has PostgreSQL plan the page's query, so that a value that does not fit
+// its column is refused here and not shown as a broken panel.
+func (b *Book) try(ctx context.Context, p *Page, w *condition) error {
+	_, err := b.explain(ctx, p.TimeZone, p.Panels[0].SQL, w.args)
+	var pg *pgconn.PgError
+	if err == nil {
+		return nil
+	}
+	if !errors.As(err, &pg) {
+		return unavailable(err)
+	}
+	switch {
+	case strings.HasPrefix(pg.Code, "22"): // a value that cannot be read
+		return p.Table.misfit(pg, w)
+	case pg.Code == "42883" || pg.Code == "42804": // a type without this operator
+		return refuse("bad_request", "the table %q cannot be read like this: %s", p.Table.Name, pg.Message)
+	}
+	return nil // the panel will say it, and be tried again
+}
+
+// parameter finds in an error's context which bind parameter it is about.
+var parameter = regexp.MustCompile(`\$(\d+)`)
+
+// misfit says which filter's value PostgreSQL cannot read.
+func (t *Table) misfit(pg *pgconn.PgError, w *condition) error {
+	if m := parameter.FindStringSubmatch(pg.Where); m != nil {
+		if n, _ := strconv.Atoi(m[1]); n >= 1 && n <= len(w.from) && w.from[n-1] >= 0 {
+			f := t.Where[w.from[n-1]]
+			return refuse("bad_request", "%q does not fit the column %q of type %s: %s", clip(f.Value), f.Column, t.cat.byName(f.Column).Type, pg.Message)
+		}
+	}
+	return refuse("bad_request", "a filter's value does not fit its column: %s", pg.Message)
+}
+
+// explain plans a query as its panel would run it. It answers with what EXPLAIN
+// says in JSON.
+func (b *Book) explain(ctx context.Context, timeZone, sql string, args []*string) (plan []byte, err error) {
+	err = b.reading(ctx, timeZone, "2s", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, "EXPLAIN (FORMAT JSON) "+sql, textArgs(args)...)
+		if err != nil {
+			return fmt.Errorf("plan query: %w", err)
+		}
+		if plan, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]byte]); err != nil {
+			return fmt.Errorf("plan query: %w", err)
+		}
+		return nil
+	})
+	return plan, err
+}
+
+// reading runs work in one snapshot that only reads, with the settings by which
+// panels understand values and with a limit for each statement.
+func (b *Book) reading(ctx context.Context, timeZone, limit string, work func(pgx.Tx) error) error {
+	tx, err := b.cfg.DB.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := tx.Exec(ctx, readingSettings, timeZone, limit); err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	return work(tx)
+}
+
+const readingSettings = `SELECT
+	pg_catalog.set_config('TimeZone', $1, true),
+	pg_catalog.set_config('DateStyle', 'ISO, YMD', true),
+	pg_catalog.set_config('IntervalStyle', 'postgres', true),
+	pg_catalog.set_config('bytea_output', 'hex', true),
+	pg_catalog.set_config('extra_float_digits', '1', true),
+	pg_catalog.set_config('jit', 'off', true),
+	pg_catalog.set_config('lock_timeout', '500ms', true),
+	pg_catalog.set_config('statement_timeout', $2, true)`
+
+// textArgs are values as text, for a statement that is used once.
+func textArgs(args []*string) []any {
+	all := []any{pgx.QueryExecModeDescribeExec}
+	for _, a := range args {
+		all = append(all, a)
+	}
+	return all
+}
