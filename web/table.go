@@ -92,13 +92,13 @@ func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
 		Address: own, Schema: t.Schema, Name: t.Name, Kind: kind, Live: t.Live,
 		Columns: []tableColumnJSON{}, Key: filled(t.Key), ForeignKeys: []foreignKeyJSON{},
 		Shown: filled(t.Shown), AllColumns: t.AllColumns, Sort: []sortTermJSON{}, DefaultSort: t.DefaultSort, Where: []filterJSON{},
-		Search: t.Search, Rows: t.Rows, PageSizes: t.PageSizes, Page: t.Page, Count: t.Estimate(),
+		Search: t.Search, Rows: t.Rows, PageSizes: filled(t.PageSizes), Page: t.Page, Count: t.Estimate(),
 		CSV: s.file(page.Address, "rows.csv"), JSON: s.file(page.Address, "rows.json"), PageCSV: s.file(page.Address, "rows.csv"),
 	}
 	for _, c := range t.Columns {
 		column := tableColumnJSON{
 			Name: c.Name, Type: c.Type, Kind: string(c.Kind), NotNull: c.NotNull, PrimaryKey: c.PrimaryKey,
-			Enum: c.Enum, Sortable: c.Sortable, Operators: c.Operators,
+			Enum: c.Enum, Sortable: c.Sortable, Operators: filled(c.Operators),
 		}
 		if r := c.References; r != nil {
 			column.References = &referenceJSON{r.Table, r.Address, r.Column, r.Where()}
@@ -127,9 +127,9 @@ func (s *Server) tableData(page *dashboard.Page) string {
 }
 
 // filled is a list that is never null in JSON.
-func filled(list []string) []string {
+func filled[T any](list []T) []T {
 	if list == nil {
-		return []string{}
+		return []T{}
 	}
 	return list
 }
