@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -155,15 +154,7 @@ func (d *document) parts(p *Panel, at panelFields) *Chart {
 		d.fail(most, "", "max must be above %v", low)
 	}
 	if n := at.figure["thresholds"]; n != nil {
-		for _, e := range d.entries(n, "thresholds") {
-			from, err := strconv.ParseFloat(e.Key.GetToken().Value, 64)
-			if err != nil || math.IsInf(from, 0) || math.IsNaN(from) {
-				d.fail(e, "write {80: amber, 95: red}", "a threshold is a number, not %q", e.Key.GetToken().Value)
-				continue
-			}
-			c.Thresholds = append(c.Thresholds, Threshold{from, d.oneOf(e.Value, "a color", Colors()...)})
-		}
-		slices.SortStableFunc(c.Thresholds, func(a, b Threshold) int { return cmp.Compare(a.From, b.From) })
+		c.Thresholds = d.thresholds(n)
 	}
 	return c
 }

@@ -176,6 +176,12 @@ func (c *checker) columns(p *Panel, have []string) {
 		if !slices.Contains(have, name) {
 			c.add(p.places["columns."+name], false, didYouMean(name, have), "columns: the query has no column %q", name)
 		}
+		linked, _ := placeholders(p.Columns[name].Link)
+		for _, other := range linked {
+			if !slices.Contains(have, other) {
+				c.add(p.places["link."+name], false, didYouMean(other, have), "link: the query has no column %q", other)
+			}
+		}
 	}
 	if p.Chart != nil {
 		for _, named := range []struct {

@@ -115,7 +115,23 @@ type Format struct {
 	Time     string            // "relative", "absolute" or ""
 	Key      bool              // identifies a row: shown as it is
 	Colors   map[string]string // value to one of the names that [Colors] lists
+
+	Format     string      // of a number: one of [Formats], or ""
+	Thresholds []Threshold // of a number: its colour from some value on, the least first
+	Bar        *Bar        // of a number: a bar under it
+	Hidden     bool        // not shown, but there for links
+	Width      int         // percent of the table's width; 0: as its content needs
+	// Link is where a cell leads: an http(s) address or a path of this server,
+	// with {column} for the value of a column in its row.
+	Link string
 }
+
+// Bar is a bar under each number of a column. Max is how much a whole one is;
+// nil: the column's largest.
+type Bar struct{ Max *float64 }
+
+// Formats are the names that a column's format may use.
+func Formats() []string { return []string{"bytes", "compact", "duration", "percent", "plain"} }
 
 // Colors are the names that a column's colors may use.
 func Colors() []string {

@@ -64,8 +64,9 @@ type wirePanel struct {
 }
 
 type wireColumn struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
+	Name string   `json:"name"`
+	Type string   `json:"type"`
+	Enum []string `json:"enum"`
 }
 
 type wireError struct {

@@ -20,7 +20,12 @@ import (
 // Column describes one column of a panel's result.
 type Column struct {
 	Name string
-	Type string // pg_type.typname, such as "int8" or "numeric"
+	Type string   // pg_type.typname, such as "int8" or "numeric"
+	Enum []string // labels in their order, where the type is an enum
+}
+
+func equalColumn(a, b Column) bool {
+	return a.Name == b.Name && a.Type == b.Type && slices.Equal(a.Enum, b.Enum)
 }
 
 // Cell is one value in PostgreSQL's own text output. Text is "" when Null.
@@ -115,7 +120,7 @@ func (p *Panel) Equal(q *Panel) bool {
 		return p == q
 	}
 	return p.Truncated == q.Truncated && equalError(p.Err, q.Err) && p.At.Equal(q.At) && p.Every == q.Every &&
-		slices.Equal(p.Columns, q.Columns) && slices.EqualFunc(p.Rows, q.Rows, equalRow)
+		slices.EqualFunc(p.Columns, q.Columns, equalColumn) && slices.EqualFunc(p.Rows, q.Rows, equalRow)
 }
 
 // Equal reports whether both states have the same page, cursor and clock, and

@@ -1,5 +1,7 @@
 package delta
 
+import "slices"
+
 // Diff returns the change that makes old into new, or nil when nothing changed.
 //
 // Its ops are few: one per row that went, came, or moved (the rows that stay in
@@ -75,12 +77,7 @@ func sameColumns(a, b []Column) bool {
 	if len(a) == 0 || &a[0] == &b[0] {
 		return true
 	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(a, b, equalColumn)
 }
 
 // diffRows gives up (false) as soon as the ops outweigh limit bytes.

@@ -217,6 +217,17 @@ func appendResult(b []byte, columns []Column, rows []Row) []byte {
 		b = appendText(b, columns[i].Name)
 		b = append(b, `,"type":`...)
 		b = appendText(b, columns[i].Type)
+		for j, label := range columns[i].Enum {
+			if j == 0 {
+				b = append(b, `,"enum":[`...)
+			} else {
+				b = append(b, ',')
+			}
+			b = appendText(b, label)
+		}
+		if len(columns[i].Enum) > 0 {
+			b = append(b, ']')
+		}
 		b = append(b, '}')
 	}
 	b = append(b, `],"rows":[`...)

@@ -7,6 +7,9 @@ func rowsSize(p *Panel) int {
 	n := 24
 	for i := range p.Columns {
 		n += len(p.Columns[i].Name) + len(p.Columns[i].Type) + 22
+		for _, label := range p.Columns[i].Enum {
+			n += len(label) + 3
+		}
 	}
 	for i := range p.Rows {
 		n += rowSize(&p.Rows[i])

@@ -21,7 +21,7 @@ type session struct {
 	conn       *pgx.Conn
 	statements map[string]*statement
 	named      int // statements so far
-	types      map[uint32]string
+	types      map[uint32]typeOf
 	zone       string        // that literals are parsed in
 	limit      time.Duration // of a lock's wait
 	identity   string
@@ -83,7 +83,7 @@ func (s *session) ensure(ctx context.Context) error {
 		return fmt.Errorf("prepare session: %w", err)
 	}
 	s.conn, s.statements = conn, map[string]*statement{}
-	s.types = map[uint32]string{}
+	s.types = map[uint32]typeOf{}
 	s.zone, s.limit = "", s.cfg.LockTimeout
 	s.identity = string(id.Rows[0][0])
 	return nil

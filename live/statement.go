@@ -66,11 +66,11 @@ func (s *session) prepare(ctx context.Context, q query) error {
 	}
 	st := &statement{name: name}
 	for _, f := range desc.Fields {
-		typ, err := s.typeName(ctx, f.DataTypeOID)
+		typ, err := s.typeOf(ctx, f.DataTypeOID)
 		if err != nil {
 			return err
 		}
-		st.columns = append(st.columns, delta.Column{Name: f.Name, Type: typ})
+		st.columns = append(st.columns, delta.Column{Name: f.Name, Type: typ.name, Enum: typ.labels})
 	}
 	if st.keys, err = s.uniques(ctx, desc.Fields); err != nil {
 		return err
@@ -118,21 +118,40 @@ var errNotRows = &pgconn.PgError{
 	Message: "a panel takes one query that only reads: SELECT, VALUES, TABLE or WITH … SELECT",
 }
 
-func (s *session) typeName(ctx context.Context, oid uint32) (string, error) {
-	if name, ok := s.types[oid]; ok {
-		return name, nil
+// typeOf is a type as the wire names it, with its labels where it is an enum.
+type typeOf struct {
+	name   string
+	labels []string
+}
+
+// mostLabels bounds what a column may carry: an enum with more is shown as text.
+const mostLabels = 100
+
+// findType gives a row for each label of an enum, one row for any other type.
+const findType = `SELECT t.typname, e.enumlabel
+FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
+WHERE t.oid = $1::pg_catalog.oid ORDER BY e.enumsortorder LIMIT 101` // one more than may be
+
+func (s *session) typeOf(ctx context.Context, oid uint32) (typeOf, error) {
+	if known, ok := s.types[oid]; ok {
+		return known, nil
 	}
-	res := s.conn.PgConn().ExecParams(ctx, `SELECT typname FROM pg_catalog.pg_type WHERE oid = $1::pg_catalog.oid`,
-		[][]byte{strconv.AppendUint(nil, uint64(oid), 10)}, nil, nil, nil).Read()
+	res := s.conn.PgConn().ExecParams(ctx, findType, [][]byte{strconv.AppendUint(nil, uint64(oid), 10)}, nil, nil, nil).Read()
 	if res.Err != nil {
-		return "", fmt.Errorf("look up type: %w", res.Err)
+		return typeOf{}, fmt.Errorf("look up type: %w", res.Err)
 	}
-	name := "unknown"
-	if len(res.Rows) > 0 {
-		name = string(res.Rows[0][0])
+	found := typeOf{name: "unknown"}
+	for _, row := range res.Rows {
+		found.name = string(row[0])
+		if row[1] != nil {
+			found.labels = append(found.labels, string(row[1]))
+		}
 	}
-	s.types[oid] = name
-	return name, nil
+	if len(found.labels) > mostLabels {
+		found.labels = nil
+	}
+	s.types[oid] = found
+	return found, nil
 }
 
 // uniqueIndexes lists the unique, immediate, unconditional indexes of tables

@@ -3,6 +3,7 @@ package views
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,10 +71,56 @@ func (a *attributes) add(name, value string) {
 	}
 }
 
+// hide is for columns that are there but not shown.
+func (a *attributes) hide(col *Column) {
+	if col.Hidden {
+		*a = append(*a, templ.KV[string, any]("hidden", true))
+	}
+}
+
+// veiled tells whether a column is hidden, so that others may be the first and the last.
+func veiled(columns []Column) bool {
+	return slices.ContainsFunc(columns, func(c Column) bool { return c.Hidden })
+}
+
+// columnWidths are those of the columns that are shown, in percent; none where no column has one.
+func columnWidths(columns []Column) []int {
+	var widths []int
+	some := false
+	for _, c := range columns {
+		if !c.Hidden {
+			widths, some = append(widths, c.Width), some || c.Width > 0
+		}
+	}
+	if !some {
+		return nil
+	}
+	return widths
+}
+
+func widthAttributes(percent int) templ.OrderedAttributes {
+	var a attributes
+	if percent > 0 {
+		a.add("width", digits(percent)+"%")
+	}
+	return templ.OrderedAttributes(a)
+}
+
+// linkAttributes are those of a link that leaves this server: a window of its own, which learns nothing of this page.
+func linkAttributes(href string) templ.OrderedAttributes {
+	var a attributes
+	if outside(href) {
+		a.add("target", "_blank")
+		a.add("rel", "noopener noreferrer")
+	}
+	return templ.OrderedAttributes(a)
+}
+
 func headAttributes(col *Column) templ.OrderedAttributes {
 	var a attributes
 	a.add("class", col.Class)
 	a.add("aria-sort", col.Sort)
+	a.hide(col)
 	return templ.OrderedAttributes(a)
 }
 
@@ -81,6 +128,7 @@ func emptyCellAttributes(col *Column) templ.OrderedAttributes {
 	var a attributes
 	a.add("class", col.Class)
 	a.add("data-as", col.As)
+	a.hide(col)
 	return templ.OrderedAttributes(a)
 }
 
@@ -94,6 +142,7 @@ func cellAttributes(col *Column, c *Cell) templ.OrderedAttributes {
 	if c.Null {
 		a = append(a, templ.KV[string, any]("data-null", true))
 	}
+	a.hide(col)
 	return templ.OrderedAttributes(a)
 }
 
@@ -103,12 +152,13 @@ func columnsJSON(columns []Column) string {
 		return ""
 	}
 	type column struct {
-		Name string `json:"name"`
-		Type string `json:"type"`
+		Name string   `json:"name"`
+		Type string   `json:"type"`
+		Enum []string `json:"enum,omitempty"`
 	}
 	list := make([]column, len(columns))
 	for i, c := range columns {
-		list[i] = column{c.Name, c.Type}
+		list[i] = column{c.Name, c.Type, c.Enum}
 	}
 	return marshal(list)
 }

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,10 +15,14 @@ type Cell struct {
 	Dim   string // before it, dim: the date of a timestamp
 	Title string // on hover: the whole value where Text is not, "" else
 	Class string // of the cell besides its column's: "dim" for false
-	Glyph string // colour of a status; "" for none
+	Glyph string // shape before it: the colour of a status or threshold, "yes" or "no" of a boolean; "" for none
+	Href  string // where it leads; "" for nowhere
 	Time  string // RFC 3339, where Text is relative to now and grows
 	Raw   string // PostgreSQL's text, where it is not Text
 	Null  bool
+	Blank bool // an empty text, which is not null
+	Tree  bool // a document that can be opened
+	Bar   *Extent
 }
 
 // Longest texts that a cell and its hover show, in characters.
@@ -25,6 +30,7 @@ const (
 	longestText  = 300
 	longestTitle = 1000
 	longestPlain = 48 // beyond this a text has a hover: its column may cut it
+	longestTree  = 120
 )
 
 // Cell formats a value given as PostgreSQL's text output. now is the time that relative times count from.
@@ -44,23 +50,24 @@ func (c Column) format(s string, now time.Time) Cell {
 		return Cell{Text: s, Glyph: glyph(c.colors[s])}
 	}
 	switch c.kind {
-	case integer:
+	case integer, decimal:
 		if c.bare {
 			return Cell{Text: minus(s)}
 		}
-		return number(s, c.decimals)
-	case decimal:
-		return number(s, c.decimals)
+		return c.over(s, c.quantity(s))
 	case boolean:
 		if s == "t" {
-			return Cell{Text: "true"}
+			return Cell{Text: "true", Glyph: "yes"}
 		}
-		return Cell{Text: "false", Class: "dim"}
+		return Cell{Text: "false", Glyph: "no", Class: "dim"}
 	case uuid:
-		if len(s) > 8 {
-			return Cell{Text: s[:8] + "…", Title: s}
-		}
-		return Cell{Text: s}
+		return Cell{Text: s, Title: s} // the style sheet shortens it: what is copied is whole
+	case document:
+		return preview(s)
+	case array:
+		return list(s)
+	case span:
+		return between(s)
 	case moment, datetime:
 		return c.timestamp(s, now)
 	case binary:
@@ -69,13 +76,140 @@ func (c Column) format(s string, now time.Time) Cell {
 		}
 		return Cell{Text: s}
 	case calendar:
+		if c.style == "duration" && c.Type == "interval" {
+			return interval(s)
+		}
 		return Cell{Text: s}
 	default:
+		if Linkable(s) {
+			return address(s)
+		}
 		return plain(s)
 	}
 }
 
+// over marks a number that reached a threshold: a shape, a weight and a colour.
+func (c Column) over(s string, cell Cell) Cell {
+	if color := reached(c.thresholds, parse(s)); color != "" {
+		cell.Glyph, cell.Class = color, "over "+color
+	}
+	return cell
+}
+
+// reached is the colour of the last threshold that a number reached, "" for none.
+func reached(thresholds []Threshold, v float64) (color string) {
+	for _, t := range thresholds {
+		if v >= t.From {
+			color = glyph(t.Color)
+		}
+	}
+	return color
+}
+
+// parse reads a number as PostgreSQL writes it; NaN where it is none.
+func parse(s string) float64 {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return v
+}
+
+// newline is where a document of type json may be broken; strings in it hold none.
+var newline = regexp.MustCompile(`[ \t\r]*\n[ \t\r\n]*`)
+
+// preview is one line of a document. Objects and lists that hold something can be opened.
+func preview(s string) Cell {
+	line := newline.ReplaceAllString(s, " ")
+	inner := strings.TrimLeft(line, " \t\r")
+	opens := strings.HasPrefix(inner, "{") || strings.HasPrefix(inner, "[")
+	return Cell{
+		Text: clip(line, utf8.RuneCountInString(line), longestTree),
+		Tree: opens && strings.Trim(inner[1:], " \t\r]}") != "",
+	}
+}
+
+// list is an array's elements; one of several dimensions stays as it is.
+func list(s string) Cell {
+	items, ok := elements(s)
+	if !ok {
+		return plain(s)
+	}
+	cell := plain(strings.Join(items, ", "))
+	if cell.Title == "" {
+		cell.Title = s
+	}
+	if len(items) == 0 {
+		cell = Cell{Text: "{}", Class: "dim"}
+	}
+	return cell
+}
+
+// elements reads PostgreSQL's text of an array of one dimension.
+func elements(s string) (items []string, ok bool) {
+	if len(s) < 2 || s[0] != '{' || s[len(s)-1] != '}' {
+		return nil, false
+	}
+	s = s[1 : len(s)-1]
+	for s != "" {
+		var item strings.Builder
+		quoted := s[0] == '"'
+		i := 0
+		if quoted {
+			for i = 1; i < len(s) && s[i] != '"'; i++ {
+				if s[i] == '\\' && i+1 < len(s) {
+					i++
+				}
+				item.WriteByte(s[i])
+			}
+			i++
+		} else {
+			for i < len(s) && s[i] != ',' {
+				if s[i] == '{' {
+					return nil, false
+				}
+				item.WriteByte(s[i])
+				i++
+			}
+		}
+		if i > len(s) || i < len(s) && s[i] != ',' || i == len(s)-1 {
+			return nil, false
+		}
+		text := item.String()
+		if !quoted && text == "NULL" {
+			text = "null"
+		}
+		items = append(items, text)
+		if i < len(s) {
+			i++
+		}
+		s = s[i:]
+	}
+	return items, true
+}
+
+var bounds = regexp.MustCompile(`^([\[(])("?)([^",]*)"?,("?)([^",]*)"?([\])])$`)
+
+// between is a range with room between its ends; an end that is open is "…".
+func between(s string) Cell {
+	m := bounds.FindStringSubmatch(s)
+	if m == nil {
+		return Cell{Text: s}
+	}
+	from, to := m[3], m[5]
+	if from == "" {
+		from = "…"
+	}
+	if to == "" {
+		to = "…"
+	}
+	return Cell{Text: m[1] + from + ", " + to + m[6], Title: s}
+}
+
 func plain(s string) Cell {
+	if s == "" {
+		return Cell{Blank: true}
+	}
 	n := utf8.RuneCountInString(s)
 	if n <= longestPlain {
 		return Cell{Text: s}

@@ -14,6 +14,18 @@ type Format struct {
 	Time     string            `json:"time,omitempty"`     // "relative", "absolute"; "": relative on dashboards where a timestamptz is named …_at
 	Key      bool              `json:"key,omitempty"`      // identifies a row, here or in another table: shown as it is, on the left
 	Colors   map[string]string `json:"colors,omitempty"`   // value to colour name, see [Colors]; makes the column a status
+
+	Format     string      `json:"format,omitempty"`     // of a number: one of [Formats]; "": by its type
+	Thresholds []Threshold `json:"thresholds,omitempty"` // of a number: its colour from some value on, the least first
+	Bar        *Bar        `json:"bar,omitempty"`        // of a number: a bar under it
+	Hidden     bool        `json:"hidden,omitempty"`     // not shown: there for links, and in the files
+	Width      int         `json:"width,omitempty"`      // of 100 that the table is wide; 0: as its content needs
+	Link       string      `json:"link,omitempty"`       // where a cell leads: "/t/public.orders?where=id.is.{id}"; see [Complete]
+}
+
+// Bar is a bar under each number of a column, as long as the number. Max is how much a whole one is; nil: the column's largest.
+type Bar struct {
+	Max *float64 `json:"max,omitempty"`
 }
 
 // Colors are the names that [Format.Colors] may use; each has a shape of its own too. "gray" means grey.
@@ -24,6 +36,7 @@ func Colors() []string {
 // Field is one column of a result: its name, its type as pg_type.typname, and what the dashboard says about it.
 type Field struct {
 	Name, Type string
+	Enum       []string // labels in their order, where the type is an enum
 	Format     Format
 }
 
@@ -36,12 +49,21 @@ type Column struct {
 	As         string
 	SortHref   string // where a click on the head leads; "" where it does not sort
 	Sort       string // "ascending" or "descending" if the rows are in its order
+	Hidden     bool
+	Width      int // of 100; 0: as its content needs
+	Enum       []string
 
-	kind     kind
-	bare     bool // digits without separators
-	relative bool
-	decimals *int
-	colors   map[string]string
+	kind       kind
+	bare       bool // digits without separators
+	relative   bool
+	label      string // the head without its unit
+	unit       string
+	decimals   *int
+	colors     map[string]string
+	style      string
+	thresholds []Threshold
+	bar        *Bar
+	link       []piece
 }
 
 type kind int
@@ -57,6 +79,8 @@ const (
 	datetime // timestamp
 	calendar // date, time, interval, addresses: as they are, figures of one width
 	binary
+	array
+	span // a range
 )
 
 func kindOf(typ string) kind {
@@ -79,7 +103,12 @@ func kindOf(typ string) kind {
 		return calendar
 	case "bytea":
 		return binary
+	case "int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange":
+		return span
 	default:
+		if strings.HasPrefix(typ, "_") {
+			return array
+		}
 		return text
 	}
 }
@@ -90,9 +119,21 @@ func Describe(fields []Field, raw bool) []Column {
 	for i, f := range fields {
 		k := kindOf(f.Type)
 		columns[i] = Column{
-			Name: f.Name, Type: f.Type, Head: head(f, raw), kind: k, decimals: f.Format.Decimals, colors: f.Format.Colors,
+			Name: f.Name, Type: f.Type, Hidden: f.Format.Hidden, Width: f.Format.Width, Enum: f.Enum,
+			kind: k, label: headLabel(f, raw), unit: f.Format.Unit, decimals: f.Format.Decimals, colors: f.Format.Colors,
+			style: f.Format.Format, thresholds: f.Format.Thresholds, bar: f.Format.Bar, link: linkPieces(f.Format.Link, fields),
 			bare:     k == integer && (f.Format.Key || namesKey(f.Name)),
 			relative: k == moment && (f.Format.Time == "relative" || f.Format.Time == "" && !raw && strings.HasSuffix(f.Name, "_at")),
+		}
+		c := &columns[i]
+		if c.Head = c.label; c.unit != "" {
+			c.Head += ", " + c.unit
+		}
+		if c.colors == nil && len(f.Enum) > 0 {
+			c.colors = Deal(f.Enum)
+		}
+		if (k != integer && k != decimal) || c.bare {
+			c.bar, c.thresholds = nil, nil
 		}
 	}
 	assign(columns, fields, raw)
@@ -115,21 +156,17 @@ func namesRow(name string) bool {
 	return strings.HasSuffix(name, "_name")
 }
 
-func head(f Field, raw bool) string {
-	h := f.Format.Label
+func headLabel(f Field, raw bool) string {
 	switch {
-	case h != "":
+	case f.Format.Label != "":
+		return f.Format.Label
 	case raw:
-		h = f.Name
+		return f.Name
 	case f.Name == "id":
-		h = "ID"
+		return "ID"
 	default:
-		h = capital(strings.ReplaceAll(f.Name, "_", " "))
+		return capital(strings.ReplaceAll(f.Name, "_", " "))
 	}
-	if f.Format.Unit != "" {
-		h += ", " + f.Format.Unit
-	}
-	return h
 }
 
 // capital writes an ASCII first letter large; other scripts keep what they have, alike in both languages.
@@ -144,7 +181,7 @@ func capital(s string) string {
 func assign(columns []Column, fields []Field, raw bool) {
 	first := func(as string, fits func(c *Column, f Field) bool) bool {
 		for i := range columns {
-			if columns[i].As == "" && fits(&columns[i], fields[i]) {
+			if columns[i].As == "" && !columns[i].Hidden && fits(&columns[i], fields[i]) {
 				columns[i].As = as
 				return true
 			}
@@ -154,8 +191,9 @@ func assign(columns []Column, fields []Field, raw bool) {
 	_ = first("key", func(_ *Column, f Field) bool { return f.Format.Key }) ||
 		first("key", func(c *Column, f Field) bool { return f.Name == "id" || c.kind == uuid }) ||
 		first("key", func(c *Column, _ Field) bool { return c.bare })
-	_ = first("status", func(c *Column, _ Field) bool { return c.colors != nil }) ||
-		first("status", func(_ *Column, f Field) bool { return f.Name == "status" || f.Name == "state" })
+	_ = first("status", func(_ *Column, f Field) bool { return f.Format.Colors != nil }) ||
+		first("status", func(_ *Column, f Field) bool { return f.Name == "status" || f.Name == "state" }) ||
+		first("status", func(c *Column, _ Field) bool { return c.colors != nil })
 	_ = first("time", func(c *Column, _ Field) bool { return c.kind == moment }) ||
 		first("time", func(c *Column, _ Field) bool { return c.kind == datetime || c.Type == "date" })
 	titled := first("title", func(c *Column, _ Field) bool { return c.kind == text && namesRow(c.Name) }) ||
@@ -166,7 +204,7 @@ func assign(columns []Column, fields []Field, raw bool) {
 		return
 	}
 	for _, as := range []string{"key", "status", ""} { // what stands in for a title
-		if i := slices.IndexFunc(columns, func(c Column) bool { return c.As == as }); i >= 0 {
+		if i := slices.IndexFunc(columns, func(c Column) bool { return c.As == as && !c.Hidden }); i >= 0 {
 			if as == "key" { // the place of the key is free now
 				first("key", func(c *Column, _ Field) bool { return c.kind == text })
 			}
@@ -179,7 +217,7 @@ func assign(columns []Column, fields []Field, raw bool) {
 
 func class(c *Column, f Format, raw bool) string {
 	var names []string
-	quantity := (c.kind == integer || c.kind == decimal || c.Type == "money") && !c.bare
+	quantity := (c.kind == integer || c.kind == decimal || c.Type == "money" || c.Type == "interval" && c.style == "duration") && !c.bare
 	if f.Align == "right" || f.Align == "" && (quantity || c.relative) {
 		names = append(names, "n")
 	}
@@ -188,6 +226,15 @@ func class(c *Column, f Format, raw bool) string {
 		names = append(names, "num")
 	case document, binary:
 		names = append(names, "doc")
+	}
+	if c.kind == uuid {
+		names = append(names, "uuid")
+	}
+	if c.bar != nil {
+		names = append(names, "barred")
+	}
+	if c.Width > 0 {
+		names = append(names, "sized")
 	}
 	switch {
 	case raw:

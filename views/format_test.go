@@ -19,9 +19,10 @@ type golden struct {
 		Raw                     bool
 		Format                  views.Format
 		Value                   *string
+		Enum                    []string
 		Text, Dim, Title, Class string
-		Glyph, Time             string
-		Null                    bool
+		Glyph, Time, Href       string
+		Null, Blank, Tree       bool
 	}
 	Columns []struct {
 		Note   string
@@ -29,7 +30,23 @@ type golden struct {
 		Fields []struct {
 			Name, Type, Head, Class, As string
 			Format                      views.Format
+			Enum                        []string
 		}
+	}
+	Deals []struct {
+		Labels []string
+		Colors map[string]string
+	}
+	Bars []struct {
+		Note       string
+		Bar        views.Bar
+		Thresholds []views.Threshold
+		Values     []*string
+		Bars       [][3]string
+	}
+	Links []struct {
+		Link, Name, Href string
+		ID               *string
 	}
 }
 
@@ -43,7 +60,7 @@ func readGolden(t *testing.T) golden {
 	if err := json.Unmarshal(data, &g); err != nil {
 		t.Fatal(err)
 	}
-	if len(g.Cases) < 40 || len(g.Columns) < 5 {
+	if len(g.Cases) < 40 || len(g.Columns) < 5 || len(g.Deals) == 0 || len(g.Bars) == 0 || len(g.Links) == 0 {
 		t.Fatalf("only %d cells and %d results", len(g.Cases), len(g.Columns))
 	}
 	return g
@@ -53,12 +70,12 @@ func TestCells(t *testing.T) {
 	g := readGolden(t)
 	for _, c := range g.Cases {
 		t.Run(c.Note, func(t *testing.T) {
-			column := views.Describe([]views.Field{{Name: c.Name, Type: c.Type, Format: c.Format}}, c.Raw)[0]
+			column := views.Describe([]views.Field{{Name: c.Name, Type: c.Type, Format: c.Format, Enum: c.Enum}}, c.Raw)[0]
 			value := ""
 			if c.Value != nil {
 				value = *c.Value
 			}
-			want := views.Cell{Text: c.Text, Dim: c.Dim, Title: c.Title, Class: c.Class, Glyph: c.Glyph, Time: c.Time, Null: c.Null}
+			want := views.Cell{Text: c.Text, Dim: c.Dim, Title: c.Title, Class: c.Class, Glyph: c.Glyph, Time: c.Time, Null: c.Null, Href: c.Href, Blank: c.Blank, Tree: c.Tree}
 			if !c.Null && value != c.Text {
 				want.Raw = value
 			}
@@ -74,7 +91,7 @@ func TestDescribe(t *testing.T) {
 		t.Run(r.Note, func(t *testing.T) {
 			var fields []views.Field
 			for _, f := range r.Fields {
-				fields = append(fields, views.Field{Name: f.Name, Type: f.Type, Format: f.Format})
+				fields = append(fields, views.Field{Name: f.Name, Type: f.Type, Format: f.Format, Enum: f.Enum})
 			}
 			for i, c := range views.Describe(fields, r.Raw) {
 				f := r.Fields[i]
@@ -109,4 +126,50 @@ func TestStat(t *testing.T) {
 	if none := views.NewStat(columns, nil, "EUR"); none.Whole != "–" || none.Note != "no rows" {
 		t.Errorf("no rows: %+v", none)
 	}
+}
+
+func TestDeal(t *testing.T) {
+	for _, d := range readGolden(t).Deals {
+		if diff := cmp.Diff(d.Colors, views.Deal(d.Labels)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestBars(t *testing.T) {
+	for _, b := range readGolden(t).Bars {
+		t.Run(b.Note, func(t *testing.T) {
+			columns := views.Describe([]views.Field{{Name: "n", Type: "float8", Format: views.Format{Bar: &b.Bar, Thresholds: b.Thresholds}}}, false)
+			var rows []views.Row
+			for _, v := range b.Values {
+				rows = append(rows, views.Row{Cells: []views.Cell{cellOf(columns[0], v)}})
+			}
+			views.Complete(columns, rows)
+			var got [][3]string
+			for _, r := range rows {
+				got = append(got, [3]string{r.Cells[0].Bar.At, r.Cells[0].Bar.Size, r.Cells[0].Bar.Hue})
+			}
+			if diff := cmp.Diff(b.Bars, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestLinks(t *testing.T) {
+	for _, l := range readGolden(t).Links {
+		columns := views.Describe([]views.Field{{Name: "id", Type: "text", Format: views.Format{Link: l.Link}}, {Name: "name", Type: "text"}}, false)
+		rows := []views.Row{{Cells: []views.Cell{cellOf(columns[0], l.ID), cellOf(columns[1], &l.Name)}}}
+		views.Complete(columns, rows)
+		if got := rows[0].Cells[0].Href; got != l.Href {
+			t.Errorf("%s leads to %q, want %q", l.Link, got, l.Href)
+		}
+	}
+}
+
+func cellOf(c views.Column, value *string) views.Cell {
+	if value == nil {
+		return c.Cell("", true, now)
+	}
+	return c.Cell(*value, false, now)
 }

@@ -86,7 +86,7 @@ func TestPlots(t *testing.T) {
 		t.Run(c.Note, func(t *testing.T) {
 			var fields []Field
 			for _, f := range c.Fields {
-				fields = append(fields, Field{f.Name, f.Type, f.Format})
+				fields = append(fields, Field{Name: f.Name, Type: f.Type, Format: f.Format})
 			}
 			columns := Describe(fields, false)
 			var rows []Row
@@ -131,7 +131,7 @@ func TestParts(t *testing.T) {
 	for _, c := range readCharts(t).Parts {
 		var fields []Field
 		for _, f := range c.Fields {
-			fields = append(fields, Field{f.Name, f.Type, f.Format})
+			fields = append(fields, Field{Name: f.Name, Type: f.Type, Format: f.Format})
 		}
 		columns := Describe(fields, false)
 		var rows []Row

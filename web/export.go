@@ -81,7 +81,7 @@ type errorJSON struct {
 func rowsJSON(p *delta.Panel) panelJSON {
 	out := panelJSON{Columns: make([]columnJSON, len(p.Columns)), Rows: make([][]*string, len(p.Rows)), Truncated: p.Truncated}
 	for i, c := range p.Columns {
-		out.Columns[i] = columnJSON(c)
+		out.Columns[i] = columnJSON{c.Name, c.Type}
 	}
 	for i, r := range p.Rows {
 		cells := make([]*string, len(r.Cells))

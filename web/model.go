@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rowcast/rowcast/dashboard"
@@ -118,7 +119,7 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.server.file(p.page.Address, def.ID+".csv"),
 	}
 	for name, f := range def.Columns {
-		m.Formats[name] = views.Format(f)
+		m.Formats[name] = p.server.format(f)
 	}
 	if len(def.Key) == 1 { // a number that names a row is no quantity
 		f := m.Formats[def.Key[0]]
@@ -127,9 +128,7 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	}
 	if c := def.Chart; c != nil {
 		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max, MaxBy: c.MaxBy, Target: c.Target}
-		for _, t := range c.Thresholds {
-			m.Chart.Thresholds = append(m.Chart.Thresholds, views.Threshold(t))
-		}
+		m.Chart.Thresholds = thresholds(c.Thresholds)
 		if m.Chart.Unit == "" && len(c.Y) == 1 {
 			m.Chart.Unit = def.Columns[c.Y[0]].Unit
 		}
@@ -155,10 +154,33 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	return m
 }
 
+// format is what a dashboard says about a column. Paths of links are those of the proxy, as all others.
+func (s *Server) format(f dashboard.Format) views.Format {
+	m := views.Format{
+		Label: f.Label, Unit: f.Unit, Align: f.Align, Decimals: f.Decimals, Time: f.Time, Key: f.Key, Colors: f.Colors,
+		Format: f.Format, Thresholds: thresholds(f.Thresholds), Hidden: f.Hidden, Width: f.Width, Link: f.Link,
+	}
+	if f.Bar != nil {
+		m.Bar = &views.Bar{Max: f.Bar.Max}
+	}
+	if strings.HasPrefix(f.Link, "/") {
+		m.Link = s.href(f.Link)
+	}
+	return m
+}
+
+func thresholds(all []dashboard.Threshold) []views.Threshold {
+	var list []views.Threshold
+	for _, t := range all {
+		list = append(list, views.Threshold(t))
+	}
+	return list
+}
+
 func (p *paint) fill(m *views.Panel, have *delta.Panel) {
 	fields := make([]views.Field, len(have.Columns))
 	for i, c := range have.Columns {
-		fields[i] = views.Field{Name: c.Name, Type: c.Type, Format: m.Formats[c.Name]}
+		fields[i] = views.Field{Name: c.Name, Type: c.Type, Enum: c.Enum, Format: m.Formats[c.Name]}
 	}
 	m.Columns = views.Describe(fields, m.Raw)
 	m.Rows = make([]views.Row, len(have.Rows))
@@ -169,6 +191,7 @@ func (p *paint) fill(m *views.Panel, have *delta.Panel) {
 		}
 		m.Rows[i] = views.Row{Key: r.Key, Cells: cells}
 	}
+	views.Complete(m.Columns, m.Rows)
 	if m.Chart != nil {
 		m.Draw()
 	}

@@ -1,17 +1,22 @@
 // Values as people read them, by PostgreSQL type: the same rules as views/format.go and views/cell.go, held to the same
 // examples in views/testdata/format.json. Pure: nothing here knows the page.
+import { linkable, pieces } from "./link.js";
+import { group, minus } from "./number.js";
+import { interval, quantity } from "./quantity.js";
+import { deal } from "./status.js";
 
 /**
  * What a dashboard says about a column.
- * @typedef {{label?: string, unit?: string, align?: string, decimals?: number, time?: string, key?: boolean, colors?: Record<string, string>}} Format
- * @typedef {"text"|"integer"|"decimal"|"boolean"|"document"|"uuid"|"moment"|"datetime"|"calendar"|"binary"} Kind
+ * @typedef {{label?: string, unit?: string, align?: string, decimals?: number, time?: string, key?: boolean, colors?: Record<string, string>, format?: string, thresholds?: Threshold[], bar?: {max?: number}, hidden?: boolean, width?: number, link?: string}} Format
+ * @typedef {{from: number, color: string}} Threshold
+ * @typedef {"text"|"integer"|"decimal"|"boolean"|"document"|"uuid"|"moment"|"datetime"|"calendar"|"binary"|"array"|"span"} Kind
  * A column ready to be shown.
- * @typedef {{name: string, type: string, head: string, className: string, as: string, kind: Kind, bare: boolean, relative: boolean, decimals?: number, colors?: Record<string, string>}} Column
+ * @typedef {{name: string, type: string, head: string, className: string, as: string, kind: Kind, bare: boolean, relative: boolean, label: string, unit: string, decimals?: number, colors?: Record<string, string>, style?: string, thresholds?: Threshold[], bar?: {max?: number}, hidden: boolean, width: number, link: (string|number)[]}} Column
  * A value ready to be shown.
- * @typedef {{text: string, dim: string, title: string, className: string, glyph: string, time: string, isNull: boolean}} Cell
+ * @typedef {{text: string, dim: string, title: string, className: string, glyph: string, time: string, href: string, isNull: boolean, isBlank: boolean, isTree: boolean}} Cell
  */
 
-const LONGEST_TEXT = 300, LONGEST_TITLE = 1000, LONGEST_PLAIN = 48;
+const LONGEST_TEXT = 300, LONGEST_TITLE = 1000, LONGEST_PLAIN = 48, LONGEST_TREE = 120;
 const COLORS = new Set(["amber", "blue", "brown", "green", "grey", "navy", "olive", "pink", "purple", "red", "teal"]);
 
 /** @type {Record<string, Kind>} */
@@ -21,11 +26,12 @@ const KINDS = {
   timestamptz: "moment", timestamp: "datetime", bytea: "binary",
   date: "calendar", time: "calendar", timetz: "calendar", interval: "calendar", inet: "calendar", cidr: "calendar",
   macaddr: "calendar", macaddr8: "calendar", money: "calendar", pg_lsn: "calendar",
+  int4range: "span", int8range: "span", numrange: "span", daterange: "span", tsrange: "span", tstzrange: "span",
 };
 
 /**
  * Decides how a result's columns are shown. raw keeps names as they are and times absolute: a table's own page.
- * @param {{name: string, type: string}[]} fields
+ * @param {import("./protocol.js").Field[]} fields
  * @param {Record<string, Format>} formats by name
  * @param {boolean} raw
  * @returns {Column[]}
@@ -33,10 +39,13 @@ const KINDS = {
 export function describe(fields, formats, raw) {
   const said = fields.map((f) => (Object.hasOwn(formats, f.name) ? formats[f.name] : {}));
   const columns = fields.map((f, i) => {
-    const kind = Object.hasOwn(KINDS, f.type) ? KINDS[f.type] : "text", say = said[i];
+    const kind = Object.hasOwn(KINDS, f.type) ? KINDS[f.type] : f.type.startsWith("_") ? "array" : "text", say = said[i];
+    const label = say.label || (raw ? f.name : f.name === "id" ? "ID" : capital(f.name.replaceAll("_", " "))), unit = say.unit ?? "";
+    const bare = kind === "integer" && (!!say.key || namesKey(f.name)), counts = (kind === "integer" || kind === "decimal") && !bare;
     return /** @type {Column} */ ({
-      name: f.name, type: f.type, head: head(f.name, say, raw), className: "", as: "", kind, decimals: say.decimals, colors: say.colors,
-      bare: kind === "integer" && (!!say.key || namesKey(f.name)),
+      name: f.name, type: f.type, head: unit ? `${label}, ${unit}` : label, className: "", as: "", kind, label, unit, decimals: say.decimals,
+      colors: say.colors ?? (f.enum?.length ? deal(f.enum) : undefined), style: say.format, thresholds: counts ? say.thresholds : undefined,
+      bar: counts ? say.bar : undefined, hidden: !!say.hidden, width: say.width ?? 0, link: pieces(say.link ?? "", fields), bare,
       relative: kind === "moment" && (say.time === "relative" || (!say.time && !raw && f.name.endsWith("_at"))),
     });
   });
@@ -51,12 +60,6 @@ const namesKey = (name) => name === "id" || name.endsWith("_id") || name === "ye
 /** Does the name promise what people call a row? @param {string} name */
 const namesRow = (name) => /^(name|title|label|subject|email|username|customer|product)$|_name$/.test(name);
 
-/** @param {string} name @param {Format} say @param {boolean} raw */
-function head(name, say, raw) {
-  const h = say.label || (raw ? name : name === "id" ? "ID" : capital(name.replaceAll("_", " ")));
-  return say.unit ? `${h}, ${say.unit}` : h;
-}
-
 /** Writes an ASCII first letter large. @param {string} s */
 export const capital = (s) => (/^[a-z]/.test(s) ? s[0].toUpperCase() + s.slice(1) : s);
 
@@ -64,17 +67,18 @@ export const capital = (s) => (/^[a-z]/.test(s) ? s[0].toUpperCase() + s.slice(1
 function assign(columns, said, raw) {
   /** @param {string} as @param {(c: Column, say: Format) => boolean} fits */
   const first = (as, fits) => {
-    const c = columns.find((x, i) => !x.as && fits(x, said[i]));
+    const c = columns.find((x, i) => !x.as && !x.hidden && fits(x, said[i]));
     if (c) c.as = as;
     return !!c;
   };
   first("key", (_, say) => !!say.key) || first("key", (c) => c.name === "id" || c.kind === "uuid") || first("key", (c) => c.bare);
-  first("status", (c) => !!c.colors) || first("status", (c) => c.name === "status" || c.name === "state");
+  first("status", (_, say) => !!say.colors) || first("status", (c) => c.name === "status" || c.name === "state") || first("status", (c) => !!c.colors);
   first("time", (c) => c.kind === "moment") || first("time", (c) => c.kind === "datetime" || c.type === "date");
   const titled = first("title", (c) => c.kind === "text" && namesRow(c.name)) || (!raw && first("title", (c) => c.kind === "text"));
   first("amount", (c) => c.kind === "decimal") || first("amount", (c) => c.kind === "integer" && !c.bare);
   if (titled) return;
-  const stand = columns.find((c) => c.as === "key") ?? columns.find((c) => c.as === "status") ?? columns.find((c) => !c.as) ?? columns[0];
+  const seen = columns.filter((c) => !c.hidden);
+  const stand = seen.find((c) => c.as === "key") ?? seen.find((c) => c.as === "status") ?? seen.find((c) => !c.as) ?? columns[0];
   if (!stand) return;
   if (stand.as === "key") columns.filter((c) => !c.as && c.kind === "text").slice(0, 1).forEach((c) => (c.as = "key"));
   stand.as = "title";
@@ -83,10 +87,13 @@ function assign(columns, said, raw) {
 /** @param {Column} c @param {Format} say @param {boolean} raw */
 function className(c, say, raw) {
   const names = [];
-  const quantity = (c.kind === "integer" || c.kind === "decimal" || c.type === "money") && !c.bare;
+  const quantity = (c.kind === "integer" || c.kind === "decimal" || c.type === "money" || (c.type === "interval" && c.style === "duration")) && !c.bare;
   if (say.align === "right" || (!say.align && (quantity || c.relative))) names.push("n");
   if (["integer", "decimal", "moment", "datetime", "calendar", "uuid"].includes(c.kind)) names.push("num");
   else if (c.kind === "document" || c.kind === "binary") names.push("doc");
+  if (c.kind === "uuid") names.push("uuid");
+  if (c.bar) names.push("barred");
+  if (c.width) names.push("sized");
   if (raw) return names.join(" ");
   if (c.as === "title") names.push("lead");
   else if (c.bare || c.kind === "uuid") names.push("key");
@@ -95,7 +102,7 @@ function className(c, say, raw) {
 }
 
 /** @param {Partial<Cell>} c @returns {Cell} */
-const shown = (c) => ({ text: "", dim: "", title: "", className: "", glyph: "", time: "", isNull: false, ...c });
+const shown = (c) => ({ text: "", dim: "", title: "", className: "", glyph: "", time: "", href: "", isNull: false, isBlank: false, isTree: false, ...c });
 
 /**
  * Formats a value given as PostgreSQL's text output; now is in milliseconds.
@@ -105,19 +112,70 @@ export function format(c, value, now) {
   if (value === null) return shown({ text: "null", isNull: true });
   if (c.colors) return shown({ text: value, glyph: glyph(Object.hasOwn(c.colors, value) ? c.colors[value] : "") });
   switch (c.kind) {
-    case "integer": return c.bare ? shown({ text: minus(value) }) : number(value, c.decimals);
-    case "decimal": return number(value, c.decimals);
-    case "boolean": return value === "t" ? shown({ text: "true" }) : shown({ text: "false", className: "dim" });
-    case "uuid": return value.length > 8 ? shown({ text: `${value.slice(0, 8)}…`, title: value }) : shown({ text: value });
+    case "integer": case "decimal": return c.bare ? shown({ text: minus(value) }) : over(c, value);
+    case "boolean": return value === "t" ? shown({ text: "true", glyph: "yes" }) : shown({ text: "false", glyph: "no", className: "dim" });
+    case "uuid": return shown({ text: value, title: value }); // the style sheet shortens it: what is copied is whole
+    case "document": return preview(value);
+    case "array": return list(value);
+    case "span": return between(value);
     case "moment": case "datetime": return timestamp(c, value, now);
     case "binary": return value.length > 18 ? shown({ text: `${value.slice(0, 18)}…`, title: `${group(String((value.length - 2) / 2))} bytes` }) : shown({ text: value });
-    case "calendar": return shown({ text: value });
-    default: return plain(value);
+    case "calendar": return shown(c.style === "duration" && c.type === "interval" ? interval(value) : { text: value });
+    default: return linkable(value) ? { ...plain(value.replace(/^https?:\/\//, "").replace(/\/$/, "")), href: value, title: value } : plain(value);
   }
+}
+
+/** A number, marked where it reached a threshold: a shape, a weight and a colour. @param {Column} c @param {string} s @returns {Cell} */
+function over(c, s) {
+  const color = reached(c.thresholds, Number(s)), cell = shown(quantity(s, c.style, c.decimals));
+  return color ? { ...cell, glyph: color, className: `over ${color}` } : cell;
+}
+
+/** The colour of the last threshold that a number reached, "" for none. @param {Threshold[]|undefined} thresholds @param {number} v */
+export function reached(thresholds, v) {
+  let color = "";
+  for (const t of thresholds ?? []) if (v >= t.from) color = glyph(t.color);
+  return color;
+}
+
+/** One line of a document. Objects and lists that hold something can be opened. @param {string} s */
+function preview(s) {
+  const line = s.replace(/[ \t\r]*\n[ \t\r\n]*/g, " "), inside = /^[ \t\r]*[{[](.*)$/s.exec(line);
+  return shown({ text: clip(line, [...line], LONGEST_TREE), isTree: !!inside && /[^ \t\r\]}]/.test(inside[1]) });
+}
+
+/** An array's elements; one of several dimensions stays as it is. @param {string} s */
+function list(s) {
+  const items = elements(s);
+  if (!items) return plain(s);
+  if (!items.length) return shown({ text: "{}", className: "dim" });
+  const cell = plain(items.join(", "));
+  return { ...cell, title: cell.title || s };
+}
+
+/** Reads PostgreSQL's text of an array of one dimension. @param {string} s @returns {string[]|null} */
+function elements(s) {
+  if (s.length < 2 || !s.startsWith("{") || !s.endsWith("}")) return null;
+  const items = [], inner = s.slice(1, -1), item = /"((?:[^"\\]|\\.)*)"|([^,{"]*)/sy;
+  for (let at = 0; at < inner.length; ) {
+    item.lastIndex = at;
+    const m = item.exec(inner), end = item.lastIndex;
+    if (!m || (end < inner.length && inner[end] !== ",") || end === inner.length - 1) return null;
+    items.push(m[1] !== undefined ? m[1].replace(/\\(.)/gs, "$1") : m[2] === "NULL" ? "null" : m[2]);
+    at = end + 1;
+  }
+  return items;
+}
+
+/** A range with room between its ends; an end that is open is "…". @param {string} s */
+function between(s) {
+  const m = /^([[(])"?([^",]*)"?,"?([^",]*)"?([\])])$/.exec(s);
+  return m ? shown({ text: `${m[1]}${m[2] || "…"}, ${m[3] || "…"}${m[4]}`, title: s }) : shown({ text: s });
 }
 
 /** @param {string} s */
 function plain(s) {
+  if (s === "") return shown({ isBlank: true });
   if (s.length <= LONGEST_PLAIN) return shown({ text: s });
   const characters = [...s];
   if (characters.length <= LONGEST_PLAIN) return shown({ text: s });
@@ -128,43 +186,6 @@ const clip = (s, characters, longest) => (characters.length <= longest ? s : `${
 
 /** @param {string} color */
 const glyph = (color) => (COLORS.has(color) ? color : "grey");
-
-/**
- * Writes a decimal number as people read it, working on digits and never on floats.
- * @param {string} s @param {number|undefined} decimals @returns {Cell}
- */
-function number(s, decimals) {
-  const m = /^(-?)(\d+)(?:\.(\d+))?$/.exec(s);
-  if (!m) return shown({ text: minus(s).replace("Infinity", "∞") });
-  const [, sign, whole, frac = ""] = m;
-  let places = frac.length, trim = false;
-  if (decimals !== undefined) places = Math.max(0, decimals);
-  else if (frac.length > 4) {
-    places = 4; trim = true;
-    if (/^0*$/.test(whole)) places = Math.max(4, frac.length - frac.replace(/^0+/, "").length + 3);
-  }
-  let [w, f] = round(whole, frac, places);
-  if (trim) f = f.replace(/0+$/, "");
-  let text = group(w) + (f ? `.${f}` : "");
-  if (sign && /[1-9]/.test(w + f)) text = `−${text}`;
-  return shown({ text, title: /[1-9]/.test(frac.slice(places)) ? s : "" });
-}
-
-/** Keeps that many decimals, half away from zero. @param {string} whole @param {string} frac @param {number} places */
-function round(whole, frac, places) {
-  if (frac.length <= places) return [whole, frac.padEnd(places, "0")];
-  let digits = whole + frac.slice(0, places);
-  if (frac[places] >= "5") {
-    const nines = /9*$/.exec(digits)?.[0].length ?? 0, keep = digits.slice(0, digits.length - nines);
-    digits = (keep ? keep.slice(0, -1) + String(+keep.slice(-1) + 1) : "1") + "0".repeat(nines);
-  }
-  return [digits.slice(0, digits.length - places), digits.slice(digits.length - places)];
-}
-
-/** Sets commas between thousands. @param {string} digits */
-export const group = (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ",");
-/** @param {string} s */
-const minus = (s) => (s.startsWith("-") ? `−${s.slice(1)}` : s);
 
 const STAMP = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d(?::\d\d){0,2})?$/;
 

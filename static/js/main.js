@@ -1,8 +1,10 @@
 // The entry: everything with a side effect starts here.
+import { edges } from "./cells.js";
 import { all, one, toast, writing } from "./dom.js";
 import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
 import { theme } from "./theme.js";
+import { TreeView } from "./treeview.js";
 
 const { body } = document;
 const asked = new URLSearchParams(location.search);
@@ -89,6 +91,9 @@ async function copy(text) {
     toast("This browser does not let the page copy", "triangle-alert");
   }
 }
+
+edges();
+new TreeView();
 
 // A choice in the bar is made at once; the address then says what is shown.
 const variables = one("form[data-variables]");

@@ -1,7 +1,7 @@
 // The wire contract, read and written; see docs/protocol.md. Pure: it knows neither the page nor the network.
 
 /**
- * @typedef {{name: string, type: string}} Field
+ * @typedef {{name: string, type: string, enum?: string[]}} Field the labels of an enum are in their order
  * @typedef {(string|null)[]} WireRow the key, then one cell per column
  * @typedef {{code: string, message: string}} Problem
  * @typedef {["-", string] | ["+", number, WireRow] | ["=", string, Record<string, string|null>] | [">", string, number]} Op

@@ -68,7 +68,7 @@ export class PanelView {
 
   /** @param {Panel} panel */
   #head(panel) {
-    const { node } = this, fields = JSON.stringify(panel.columns.map(({ name, type }) => ({ name, type })));
+    const { node } = this, fields = JSON.stringify(panel.columns.map(({ name, type, enum: labels }) => ({ name, type, enum: labels })));
     node.querySelector(".bones")?.remove();
     this.#columns = describe(panel.columns, this.formats, this.raw);
     this.table?.head(this.#columns, node.dataset.columns === fields);

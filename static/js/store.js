@@ -93,7 +93,7 @@ function framed(s, at, now) {
  */
 function reuse(old, next) {
   if (!old) return next;
-  const same = old.columns.length === next.columns.length && old.columns.every((c, i) => c.name === next.columns[i].name && c.type === next.columns[i].type);
+  const same = old.columns.length === next.columns.length && old.columns.every((c, i) => c.name === next.columns[i].name && c.type === next.columns[i].type && String(c.enum) === String(next.columns[i].enum));
   if (!same) return next;
   const before = new Map(old.rows.map((r) => [r.key, r]));
   const rows = next.rows.map((r) => {

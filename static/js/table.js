@@ -1,6 +1,7 @@
 // A table on the screen: rows by key, cells by text node. What did not change is not touched, so scroll position, selection and
 // focus stay where they are.
-import { direction, paint, value } from "./cells.js";
+import { drawBars } from "./bars.js";
+import { direction, emptyCell, headCell, moved, paint, value, widths } from "./cells.js";
 import { calm, el, one, write } from "./dom.js";
 import { ago } from "./format.js";
 import { mark, Wash } from "./wash.js";
@@ -44,14 +45,10 @@ export class TableView {
     this.tbody.replaceChildren();
     this.#rows.clear();
     one("table", node)?.classList.toggle("fold", columns.length > 3);
-    tr?.replaceChildren(...columns.map((c, i) => el("th", { scope: "col", class: c.className, "data-col": String(i) }, el("span", { title: c.type }, c.head))));
-    if (template instanceof HTMLTemplateElement) {
-      template.content.replaceChildren(el("tr", {}, ...columns.map((c, i) => {
-        const td = el("td", { "data-col": String(i), class: c.className }, el("span", { class: "v" }));
-        if (c.as) td.dataset.as = c.as;
-        return td;
-      })));
-    }
+    one("table", node)?.classList.toggle("veiled", columns.some((c) => c.hidden));
+    one("colgroup", node)?.replaceChildren(...widths(columns));
+    tr?.replaceChildren(...columns.map(headCell));
+    if (template instanceof HTMLTemplateElement) template.content.replaceChildren(el("tr", {}, ...columns.map(emptyCell)));
   }
 
   /** Times that count from now grow by themselves. @param {number} now */
@@ -91,6 +88,7 @@ export class TableView {
       else if (cursor && staying(cursor.nextElementSibling) === s.tr) cursor = staying(s.tr.nextElementSibling); // the row at the cursor goes elsewhere
       else tbody.insertBefore(s.tr, cursor);
     });
+    drawBars(this.#columns, panel.rows, (key) => this.#rows.get(key)?.tr);
     if (first) return;
     this.wash.over(washes);
     if (before) this.#glide(before, fresh);
@@ -139,7 +137,7 @@ export class TableView {
     const template = /** @type {HTMLTemplateElement} */ (this.node.querySelector("template[data-row]"));
     const tr = /** @type {HTMLTableRowElement} */ (document.importNode(/** @type {Element} */ (template.content.firstElementChild), true));
     tr.dataset.key = r.key;
-    r.cells.forEach((c, i) => { if (tr.cells[i]) paint(tr.cells[i], this.#columns[i], c, now); });
+    r.cells.forEach((c, i) => { if (tr.cells[i]) paint(tr.cells[i], this.#columns[i], c, now, r.cells); });
     return tr;
   }
 
@@ -148,9 +146,13 @@ export class TableView {
     /** @type {HTMLElement[]} */ const touched = [];
     r.cells.forEach((c, i) => {
       const td = tr.cells[i];
-      if (!td || c === was.cells[i]) return;
+      if (!td) return;
+      if (c === was.cells[i]) {
+        if (moved(this.#columns[i], was.cells, r.cells)) paint(td, this.#columns[i], c, now, r.cells);
+        return;
+      }
       td.classList.remove("waiting");
-      const v = paint(td, this.#columns[i], c, now);
+      const v = paint(td, this.#columns[i], c, now, r.cells);
       v.dataset.went = direction(this.#columns[i], was.cells[i], c);
       touched.push(v);
     });

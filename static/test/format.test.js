@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { ends, extent } from "../js/bars.js";
 import { describe, format, stat } from "../js/format.js";
+import { target } from "../js/link.js";
+import { deal } from "../js/status.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/format.json", import.meta.url), "utf8"));
 const formats = (fields) => Object.fromEntries(fields.filter((f) => f.format).map((f) => [f.name, f.format]));
@@ -10,7 +13,7 @@ for (const c of golden.cases) {
   test(`cell: ${c.note}`, () => {
     const [column] = describe([c], formats([c]), !!c.raw);
     assert.deepEqual(format(column, c.value, Date.parse(golden.now)), {
-      text: c.text, dim: c.dim ?? "", title: c.title ?? "", className: c.class ?? "", glyph: c.glyph ?? "", time: c.time ?? "", isNull: !!c.null,
+      text: c.text, dim: c.dim ?? "", title: c.title ?? "", className: c.class ?? "", glyph: c.glyph ?? "", time: c.time ?? "", href: c.href ?? "", isNull: !!c.null, isBlank: !!c.blank, isTree: !!c.tree,
     });
   });
 }
@@ -24,4 +27,21 @@ test("stat", () => {
   const columns = describe([{ name: "revenue", type: "numeric" }, { name: "orders", type: "int8" }, { name: "best", type: "text" }], {}, false);
   assert.deepEqual(stat(columns, ["7268.65", "1166", "Ink"], 0), { whole: "7,268", fraction: ".65", note: "1,166 orders, Ink", title: "" });
   assert.deepEqual(stat(columns, undefined, 0), { whole: "–", fraction: "", note: "no rows", title: "" });
+});
+
+test("deal", () => {
+  for (const d of golden.deals) assert.deepEqual(deal(d.labels), d.colors);
+});
+for (const b of golden.bars) {
+  test(`bars: ${b.note}`, () => {
+    const [column] = describe([{ name: "n", type: "float8" }], { n: { bar: b.bar, thresholds: b.thresholds } }, false);
+    const rows = b.values.map((v) => ({ cells: [v] })), scale = ends(column.bar, rows.map((r) => r.cells[0]));
+    assert.deepEqual(rows.map((r) => { const e = extent(r.cells[0], scale, column.thresholds); return [e.at, e.size, e.hue]; }), b.bars);
+  });
+}
+test("links", () => {
+  for (const l of golden.links) {
+    const [column] = describe([{ name: "id", type: "text" }, { name: "name", type: "text" }], { id: { link: l.link } }, false);
+    assert.equal(l.id === null ? "" : target(column.link, [l.id, l.name]), l.href, l.link);
+  }
 });
