@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -266,4 +268,30 @@ panels: [{id: a, query: SELECT 1}]`, limits{rows: 10, timeZone: "UTC"})
 			t.Fatalf("%q from %q sorts by %v, not %v: %v", canonical, s, again, terms, err)
 		}
 	})
+}
+
+// TestAddressesAreAsTheBrowserWritesThem holds dashboardAddress to the examples
+// that the browser's code is held to.
+func TestAddressesAreAsTheBrowserWritesThem(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../views/testdata/variables.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var examples struct {
+		Cases []struct {
+			Note, Name, Address string
+			Multiple            bool
+			Values, Defaults    []string
+		}
+	}
+	if err := json.Unmarshal(data, &examples); err != nil || len(examples.Cases) == 0 {
+		t.Fatal(err)
+	}
+	for _, c := range examples.Cases {
+		v := Variable{Name: c.Name, Multiple: c.Multiple, Values: c.Values, Defaults: c.Defaults}
+		if got := dashboardAddress("x", []Variable{v}); got != c.Address {
+			t.Errorf("%s: %s, want %s", c.Note, got, c.Address)
+		}
+	}
 }

@@ -12,6 +12,8 @@ type pageJSON struct {
 	Address string `json:"address"` // canonical
 	Kind    string `json:"kind"`
 	Title   string `json:"title"`
+
+	Variables []variableJSON `json:"variables,omitempty"` // of a dashboard, in its order
 }
 
 // servePageDescription answers GET /api/v1/page?page=….
@@ -25,5 +27,5 @@ func (s *Server) servePageDescription(w http.ResponseWriter, r *http.Request) {
 }
 
 func describe(page *dashboard.Page) pageJSON {
-	return pageJSON{Address: page.Address, Kind: string(page.Kind), Title: page.Title}
+	return pageJSON{Address: page.Address, Kind: string(page.Kind), Title: page.Title, Variables: describeVariables(page)}
 }

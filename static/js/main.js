@@ -3,6 +3,7 @@ import { all, one, toast, writing } from "./dom.js";
 import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
 import { theme } from "./theme.js";
+import { variables } from "./variables.js";
 
 const { body } = document;
 const asked = new URLSearchParams(location.search);
@@ -33,7 +34,9 @@ if (grid) {
   setInterval(fit, 1000);
 }
 
-const live = body.dataset.live ? new LivePage(body.dataset) : null;
+const bar = variables(body.dataset);
+const live = body.dataset.live ? new LivePage(body.dataset, bar?.views) : null;
+if (live) bar?.connect(live);
 const colors = theme(() => live?.theme());
 
 /** @type {Record<string, (from?: HTMLElement) => void>} */
@@ -89,10 +92,6 @@ async function copy(text) {
     toast("This browser does not let the page copy", "triangle-alert");
   }
 }
-
-// A choice in the bar is made at once; the address then says what is shown.
-const variables = one("form[data-variables]");
-if (variables instanceof HTMLFormElement) variables.addEventListener("change", () => variables.requestSubmit());
 
 // The demo's button, without leaving the page.
 for (const form of all("form[data-demo]")) {
