@@ -3,6 +3,7 @@ package dashboard
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -115,15 +116,22 @@ func escape(s string) string {
 }
 
 // dashboardAddress is canonical: variables in the dashboard's order, defaults
-// left out.
+// left out, one parameter for each of several values.
 func dashboardAddress(slug string, variables []Variable) string {
 	var b strings.Builder
 	b.WriteString("/d/" + escape(slug))
 	separator := byte('?')
 	for _, v := range variables {
-		if v.Value != v.Default {
+		if slices.Equal(v.Values, v.Defaults) {
+			continue
+		}
+		values := v.Values
+		if len(values) == 0 {
+			values = []string{""} // none, where the default is some
+		}
+		for _, value := range values {
 			b.WriteByte(separator)
-			b.WriteString(escape(v.Name) + "=" + escape(v.Value))
+			b.WriteString(escape(v.Name) + "=" + escape(value))
 			separator = '&'
 		}
 	}

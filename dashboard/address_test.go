@@ -142,10 +142,10 @@ variables: [{name: who, default: everybody}, {name: Where}]
 panels: [{id: a, query: "SELECT @who, @Where"}]`})
 	for _, value := range append(oddNames, "", "everybody", "'; DROP TABLE x; --", "@Where", "a\r\nb", "?", "=", ";") {
 		p := page(t, b, "/d/x-1_B?Where="+url.QueryEscape(value)+"&who="+url.QueryEscape(value)+"&utm=1")
-		if *p.Panels[0].Args[0] != value || p.Variables[0].Value != value {
+		if *p.Panels[0].Args[0] != value || p.Variables[0].Value() != value {
 			t.Errorf("%q arrives as %q", value, *p.Panels[0].Args[0])
 		}
-		if again := page(t, b, p.Address); again.Address != p.Address || again.Variables[1].Value != value {
+		if again := page(t, b, p.Address); again.Address != p.Address || again.Variables[1].Value() != value {
 			t.Errorf("%q: %s leads to %s", value, p.Address, again.Address)
 		}
 		if strings.ContainsAny(p.Address, " +\"'\r\n;,") || strings.Contains(p.Address, "utm") {

@@ -22,7 +22,7 @@ type Source = fs.FS
 type Config struct {
 	Dir      string // folder of dashboards, followed by Run; "": none
 	Source   Source // further dashboards; a file of the same name in Dir wins
-	DB       DB     // nil: no table pages, and no options from queries
+	DB       DB     // nil: no table pages
 	TimeZone string // of pages that name none; default UTC
 	MaxRows  int    // limit of panels that name none; default 1,000
 	Log      *slog.Logger
@@ -31,8 +31,7 @@ type Config struct {
 // Book holds the dashboards that there are and makes pages from them and from
 // the catalog. Its methods may be called at the same time.
 type Book struct {
-	cfg     Config
-	options optionCache
+	cfg Config
 
 	mu      sync.RWMutex
 	entries map[string]*entry // by slug; entries never change, they are replaced
@@ -254,14 +253,18 @@ func (b *Book) Page(ctx context.Context, at string) (*Page, error) {
 		err.Problem = &e.problems[0]
 		return nil, err
 	}
-	p, err := e.good.page(a)
+	variables, err := e.good.choose(a)
+	if err != nil {
+		return nil, err
+	}
+	b.settle(ctx, e.good, variables)
+	p, err := e.good.page(variables)
 	if err != nil {
 		return nil, err
 	}
 	if len(e.problems) > 0 {
 		p.Problem = &e.problems[0]
 	}
-	b.fillOptions(ctx, p)
 	return p, nil
 }
 
@@ -272,33 +275,6 @@ func noDashboard(slug string, slugs []string) *AddressError {
 		err.Message += "; " + hint
 	}
 	return err
-}
-
-// page gives the definition's variables the address's values.
-func (def *definition) page(a address) (*Page, error) {
-	p := &Page{
-		Kind: KindDashboard, Slug: def.slug, Title: def.title, Description: def.description, TimeZone: def.timeZone,
-		Variables: slices.Clone(def.variables), Panels: slices.Clone(def.panels),
-	}
-	args := map[string]*string{}
-	for i := range p.Variables {
-		v := &p.Variables[i]
-		if _, ok := a.values[v.Name]; ok {
-			value := a.first(v.Name)
-			if v.Fixed && !slices.Contains(v.Options, value) {
-				return nil, refuse("bad_request", "%s cannot be %q; it is one of %s", v.Name, clip(value), list(v.Options))
-			}
-			v.Value = value
-		}
-		args[v.Name] = v.arg()
-	}
-	for i := range p.Panels {
-		for _, name := range p.Panels[i].names {
-			p.Panels[i].Args = append(p.Panels[i].Args, args[name])
-		}
-	}
-	p.Address = dashboardAddress(def.slug, p.Variables)
-	return p, nil
 }
 
 func unavailable(err error) *AddressError {

@@ -117,8 +117,8 @@ panels:
 		t.Errorf("places are %v and %v", one.Locate(8), one.Locate(12))
 	}
 	// A page belongs to its caller: what that does with it changes no other.
-	p.Panels[0].SQL, p.Variables[0].Value = "broken", "broken"
-	if again := page(t, b, "/d/x?a=7"); again.Panels[0].SQL == "broken" || again.Variables[0].Value != "7" {
+	p.Panels[0].SQL, p.Variables[0].Values[0] = "broken", "broken"
+	if again := page(t, b, "/d/x?a=7"); again.Panels[0].SQL == "broken" || again.Variables[0].Value() != "7" {
 		t.Error("two callers share a page")
 	}
 }

@@ -57,14 +57,16 @@ func (c *checker) add(at Pos, note bool, hint, what string, args ...any) {
 }
 
 func (c *checker) definition(ctx context.Context, def *definition) error {
-	for i := range def.variables {
-		v := &def.variables[i]
-		if v.query == "" || c.db == nil {
-			continue
+	for i := range def.choices {
+		if c.db == nil {
+			break
 		}
-		at := func(position int) Pos { return v.locate.at(byteOf(v.query, position)) }
-		if _, err := c.prepare(ctx, v.query, at); err != nil {
+		columns, err := c.prepare(ctx, def.choices[i].SQL, def.choices[i].Locate)
+		if err != nil {
 			return err
+		}
+		if columns != nil {
+			c.columns(&def.choices[i], columns)
 		}
 	}
 	for i := range def.panels {

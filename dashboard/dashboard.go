@@ -31,36 +31,11 @@ type Page struct {
 	Description string
 	TimeZone    string // IANA name, never ""
 	Variables   []Variable
-	Panels      []Panel
-	Table       *Table // of a table page
+	Panels      []Panel // those that are drawn, then those with OptionsOf
+	Table       *Table  // of a table page
 	// Problem is set while the newest version of the dashboard's file is
 	// wrong; the page is then the last good one.
 	Problem *Problem
-}
-
-// Variable is one choice that a dashboard offers.
-type Variable struct {
-	Name    string
-	Label   string   // the name, where the file gives none
-	Value   string   // on this page
-	Default string   // what Value is where the address says nothing
-	Options []string // what may be chosen; empty: any text
-	// Fixed is set where Options come from the file, so that no other value is
-	// allowed. Options of a query are suggestions.
-	Fixed bool
-
-	query    string // of the options, without parameters
-	locate   locator
-	nullable bool // no default: an empty value is NULL
-}
-
-// arg is the variable's value as a bind parameter.
-func (v *Variable) arg() *string {
-	if v.nullable && v.Value == "" {
-		return nil
-	}
-	value := v.Value
-	return &value
 }
 
 // Panel is one query and how its result is shown.
@@ -68,7 +43,10 @@ type Panel struct {
 	ID          string
 	Title       string
 	Description string // a few words beside the title, or ""
-	Type        string // one of [Types]
+	Type        string // one of [Types]; "" with OptionsOf
+	// OptionsOf is the variable whose options the rows are. Such a panel is read
+	// and sent like any other, but has no place of its own on the page.
+	OptionsOf string
 	// SQL is the query with $1, $2, … for the variables that it names, without
 	// a semicolon at its end.
 	SQL string
@@ -95,7 +73,7 @@ type Panel struct {
 
 	binds  []splice
 	locate locator
-	names  []string       // of the variables behind Args
+	names  []string       // of the parameters behind Args
 	places map[string]Pos // of "key", "watch", "x", "y", "series" and the columns' formats
 }
 

@@ -13,7 +13,9 @@ import (
 type definition struct {
 	slug, title, description, timeZone string
 	variables                          []Variable
+	order                              []int // of variables: each after those that its options depend on
 	panels                             []Panel
+	choices                            []Panel // the queries for options
 }
 
 // limits are the server's bounds on what a file may ask for.
@@ -47,9 +49,7 @@ func read(file, slug, source string, lim limits) (*definition, []Problem) {
 		{"panels", func(n ast.Node) { panels = n }},
 	})
 	if variables != nil {
-		for _, n := range d.items(variables, "variables") {
-			d.variable(def, n)
-		}
+		d.variables(def, variables)
 	}
 	switch {
 	case panels != nil:
@@ -87,96 +87,9 @@ func (d *document) timeZone(n ast.Node) string {
 	return name
 }
 
-func (d *document) variable(def *definition, n ast.Node) {
-	v := Variable{nullable: true}
-	var name, options, query, preset ast.Node
-	before := len(d.problems)
-	if !d.object(n, "a variable", []field{
-		{"name", func(n ast.Node) { name = n }},
-		{"label", func(n ast.Node) { v.Label, _ = d.line(n, "label") }},
-		{"options", func(n ast.Node) { options = n }},
-		{"query", func(n ast.Node) { query = n }},
-		{"default", func(n ast.Node) { preset = n }},
-	}) {
-		return
-	}
-	if name == nil {
-		if len(d.problems) == before {
-			d.fail(n, "add name:", "the variable has no name")
-		}
-		return
-	}
-	var ok bool
-	if v.Name, ok = d.line(name, "name"); !ok {
-		return
-	}
-	if !isName(v.Name, "_") || isDigit(v.Name[0]) {
-		d.fail(name, "use letters, digits and _, as in order_status", "a variable cannot be called %q", v.Name)
-		return
-	}
-	if slices.Contains(def.names(), v.Name) {
-		d.fail(name, "give each variable a name of its own", "there are two variables %q", v.Name)
-		return
-	}
-	if v.Label == "" {
-		v.Label = v.Name
-	}
-	if preset != nil {
-		v.Default, _ = d.text(preset, "default")
-		v.nullable = false
-	}
-	d.options(&v, options, query, preset)
-	v.Value = v.Default
-	def.variables = append(def.variables, v)
-}
-
-func (d *document) options(v *Variable, options, query, preset ast.Node) {
-	switch {
-	case options != nil && query != nil:
-		d.fail(query, "keep one of them", "a variable has options or a query for them, not both")
-	case options != nil:
-		if _, mapping := d.resolve(options).(*ast.MappingNode); mapping {
-			d.fail(options, "write query: beside name:, in place of options:", "options is a list")
-			return
-		}
-		v.Fixed = true
-		if v.Options = d.texts(options, "options"); len(v.Options) == 0 {
-			d.fail(options, "", "options is empty")
-			return
-		}
-		if preset == nil {
-			v.Default, v.nullable = v.Options[0], false
-		} else if !slices.Contains(v.Options, v.Default) {
-			d.fail(preset, didYouMean(v.Default, v.Options), "the default %q is not one of the options", v.Default)
-		}
-	case query != nil:
-		if _, ok := d.text(query, "query"); !ok {
-			return
-		}
-		l := d.locator(query)
-		q, faults := bind(l.value, nil)
-		for _, f := range faults {
-			hint := f.hint
-			if strings.HasPrefix(f.what, "unknown variable") {
-				hint = "the query for a variable's options takes no variables"
-			}
-			d.failIn(l, fault{f.at, f.what, hint})
-		}
-		v.query, v.locate = q.sql, l
-	}
-}
-
 func (d *document) failIn(l locator, f fault) {
 	p := l.at(f.at)
 	d.failAt(p.Line, p.Column, f.hint, "%s", f.what)
-}
-
-func (def *definition) names() []string {
-	names := make([]string, len(def.variables))
-	for i, v := range def.variables {
-		names[i] = v.Name
-	}
-	return names
 }
 
 func (def *definition) hasPanel(id string) bool {

@@ -4,96 +4,76 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
 const (
-	mostOptions     = 1000
-	optionsFresh    = 10 * time.Second // how long a list of options is used again
+	mostOptions     = 1000 // of one variable, as readers are shown them
 	optionsPatience = 2 * time.Second
 )
 
-// optionCache keeps what the options' queries answered last.
-type optionCache struct {
-	mu   sync.Mutex
-	held map[string]heldOptions // by query
-}
-
-type heldOptions struct {
-	options []string
-	at      time.Time
-}
-
-// fillOptions asks the database for the options that come from it. A page
-// without them still works, so trouble is only logged.
-func (b *Book) fillOptions(ctx context.Context, p *Page) {
-	for i := range p.Variables {
-		v := &p.Variables[i]
-		if v.query == "" || b.cfg.DB == nil {
+// settle drops what a strict variable's options do not hold, such as a city of
+// the country that was chosen before. Where the database cannot be asked,
+// values stay as they are.
+func (b *Book) settle(ctx context.Context, def *definition, variables []Variable) {
+	if b.cfg.DB == nil {
+		return
+	}
+	for _, i := range def.order {
+		v := &variables[i]
+		chosen := slices.DeleteFunc(slices.Clone(v.Values), func(s string) bool { return s == "" || slices.Contains(v.Defaults, s) })
+		at := slices.IndexFunc(def.choices, func(p Panel) bool { return p.ID == v.OptionsPanel })
+		if !v.Strict || at < 0 || len(chosen) == 0 {
 			continue
 		}
-		v.Options = b.optionsOf(ctx, p, v)
-		for _, value := range []string{v.Value, v.Default} {
-			if !slices.Contains(v.Options, value) && (value != "" || v.nullable) {
-				v.Options = slices.Insert(v.Options, 0, value) // what is chosen can be seen, and unchosen
-			}
+		args, _ := arguments(variables)
+		there, err := b.among(ctx, &def.choices[at], def.timeZone, pick(args, def.choices[at].names), chosen)
+		if err != nil {
+			b.cfg.Log.Warn("the options of a variable cannot be read", "dashboard", def.slug, "variable", v.Name, "error", err)
+			continue
+		}
+		v.Values = slices.DeleteFunc(v.Values, func(s string) bool { return slices.Contains(chosen, s) && !slices.Contains(there, s) })
+		if len(v.Values) == 0 {
+			v.Values = slices.Clone(v.Defaults)
 		}
 	}
 }
 
-// optionsOf answers with a list that the caller may change.
-func (b *Book) optionsOf(ctx context.Context, p *Page, v *Variable) []string {
-	b.options.mu.Lock()
-	held, ok := b.options.held[v.query]
-	b.options.mu.Unlock()
-	if ok && time.Since(held.at) < optionsFresh {
-		return slices.Clone(held.options)
-	}
+// among tells which of the values are options now.
+func (b *Book) among(ctx context.Context, p *Panel, zone string, args []*string, values []string) (there []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, optionsPatience)
 	defer cancel()
-	options, err := b.askOptions(ctx, v.query)
-	if err != nil {
-		b.cfg.Log.Warn("the options of a variable cannot be read", "dashboard", p.Slug, "variable", v.Name, "error", err)
-		options = held.options
-	}
-	b.options.mu.Lock()
-	defer b.options.mu.Unlock()
-	if b.options.held == nil || len(b.options.held) > mostOptions {
-		b.options.held = map[string]heldOptions{}
-	}
-	b.options.held[v.query] = heldOptions{options, time.Now()}
-	return slices.Clone(options)
-}
-
-// askOptions reads the first column of the query's rows, without NULLs and
-// repetitions.
-func (b *Book) askOptions(ctx context.Context, query string) ([]string, error) {
 	tx, err := b.cfg.DB.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return nil, fmt.Errorf("read options: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	rows, err := tx.Query(ctx, fmt.Sprintf("SELECT * FROM (\n%s\n) q LIMIT %d", query, mostOptions),
-		pgx.QueryResultFormats{pgx.TextFormatCode})
-	if err != nil {
+	conn := tx.Conn().PgConn()
+	const shape = `SELECT pg_catalog.set_config('TimeZone', $1, true), pg_catalog.set_config('DateStyle', 'ISO', true)`
+	if err := conn.ExecParams(ctx, shape, [][]byte{[]byte(zone)}, nil, nil, nil).Read().Err; err != nil {
 		return nil, fmt.Errorf("read options: %w", err)
 	}
-	defer rows.Close()
-	var options []string
-	seen := map[string]bool{}
-	for rows.Next() {
-		values := rows.RawValues()
-		if len(values) == 0 || values[0] == nil || seen[string(values[0])] {
-			continue
+	// Only format gives every type's own text, as pages show it.
+	sql := "SELECT DISTINCT pg_catalog.format('%s', q.chosen) FROM (\n" + p.SQL + "\n) q(chosen) " +
+		"WHERE pg_catalog.format('%s', q.chosen) OPERATOR(pg_catalog.=) ANY ($" + strconv.Itoa(len(args)+1) + "::pg_catalog.text[])"
+	list := arrayText(values)
+	var texts [][]byte
+	for _, a := range append(args, &list) {
+		if a == nil {
+			texts = append(texts, nil)
+		} else {
+			texts = append(texts, []byte(*a))
 		}
-		seen[string(values[0])] = true
-		options = append(options, string(values[0]))
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read options: %w", err)
+	rows := conn.ExecParams(ctx, sql, texts, nil, nil, nil).Read()
+	if rows.Err != nil {
+		return nil, fmt.Errorf("read options: %w", rows.Err)
 	}
-	return options, nil
+	for _, row := range rows.Rows {
+		there = append(there, string(row[0]))
+	}
+	return there, nil
 }

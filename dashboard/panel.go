@@ -125,7 +125,7 @@ func (d *document) panelQuery(def *definition, p *Panel, n ast.Node) {
 	p.locate = d.locator(n)
 	p.Source = p.locate.value
 	p.Pos = p.locate.at(0)
-	q, faults := bind(p.Source, def.names())
+	q, faults := bind(p.Source, def.symbols())
 	for _, f := range faults {
 		d.failIn(p.locate, f)
 	}

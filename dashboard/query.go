@@ -10,7 +10,7 @@ import (
 type query struct {
 	sql     string   // with $1 … in place of variables, no semicolon at the end
 	binds   []splice // where the two texts part
-	args    []string // names of the variables for $1 …
+	args    []string // names of the parameters $1 …
 	clock   bool
 	ordered bool
 }
@@ -41,9 +41,10 @@ type fault struct {
 }
 
 // bind checks what can be known without a database, and puts bind parameters
-// in place of variables. known are the names that are declared.
-func bind(sql string, known []string) (query, []fault) {
+// in place of variables. symbols are the names that are declared.
+func bind(sql string, symbols []symbol) (query, []fault) {
 	tokens := lex(sql)
+	known := usable(symbols)
 	q := query{}
 	var faults []fault
 	fail := func(at int, hint, what string, args ...any) {
@@ -57,6 +58,10 @@ func bind(sql string, known []string) (query, []fault) {
 		case t.kind == tokenParam:
 			fail(t.start, "write @name and declare the variable", "%s is not a variable", t.text)
 		case t.kind == tokenVariable && !slices.Contains(known, t.text[1:]):
+			if s := find(symbols, t.text[1:]); s != nil {
+				fail(t.start, s.hint, "%s is no single value", t.text)
+				continue
+			}
 			fail(t.start, unknownVariable(t.text[1:], known), "unknown variable %s", t.text)
 		case t.kind == tokenOperator && len(t.text) > 1 && strings.HasSuffix(t.text, "@") && touches(tokens, i, known):
 			fail(t.start, "put a space before the @ of a variable, or after an operator",
@@ -79,23 +84,38 @@ func bind(sql string, known []string) (query, []fault) {
 		return q, faults
 	}
 	q.clock, q.ordered = namesClock(tokens), ordered(tokens)
-	q.splice(sql[:end], tokens)
+	q.splice(sql[:end], tokens, symbols)
 	return q, nil
 }
 
-func (q *query) splice(sql string, tokens []lexeme) {
+// find is the symbol of a name, or nil.
+func find(symbols []symbol, name string) *symbol {
+	for i := range symbols {
+		if symbols[i].name == name {
+			return &symbols[i]
+		}
+	}
+	return nil
+}
+
+// usable are the names that a query may use.
+func usable(symbols []symbol) (names []string) {
+	for _, s := range symbols {
+		if s.form != "" {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+func (q *query) splice(sql string, tokens []lexeme, symbols []symbol) {
 	var b strings.Builder
 	last := 0
 	for i, t := range tokens {
 		if t.kind != tokenVariable {
 			continue
 		}
-		n := slices.Index(q.args, t.text[1:])
-		if n < 0 {
-			n = len(q.args)
-			q.args = append(q.args, t.text[1:])
-		}
-		param := fmt.Sprintf("$%d", n+1)
+		param := q.place(find(symbols, t.text[1:]))
 		if i > 0 && tokens[i-1].end == t.start && tokens[i-1].kind <= tokenVariable {
 			param = " " + param // else "$1" could become part of a word
 		}
@@ -106,6 +126,20 @@ func (q *query) splice(sql string, tokens []lexeme) {
 	}
 	b.WriteString(sql[last:])
 	q.sql = strings.TrimRight(b.String(), " \t\r\n")
+}
+
+// place is what stands for a symbol; each of its parameters has one number.
+func (q *query) place(s *symbol) string {
+	numbers := make([]any, len(s.params))
+	for i, name := range s.params {
+		n := slices.Index(q.args, name)
+		if n < 0 {
+			n = len(q.args)
+			q.args = append(q.args, name)
+		}
+		numbers[i] = n + 1
+	}
+	return fmt.Sprintf(s.form, numbers...)
 }
 
 // touches tells whether a variable's name follows the operator without a space.

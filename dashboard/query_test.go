@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -8,7 +10,7 @@ import (
 
 func TestBind(t *testing.T) {
 	t.Parallel()
-	known := []string{"a", "status"}
+	known := texts("a", "status")
 	for _, c := range []struct{ name, sql, want string }{
 		{"twice the same", "SELECT @a, @status, @a", "SELECT $1, $2, $1"},
 		{"cast", "SELECT @a::int, '@a'::text", "SELECT $1::int, '@a'::text"},
@@ -64,7 +66,7 @@ func TestBindRefuses(t *testing.T) {
 	} {
 		t.Run(c.sql, func(t *testing.T) {
 			t.Parallel()
-			_, faults := bind(c.sql, []string{"status"})
+			_, faults := bind(c.sql, texts("status"))
 			if len(faults) != 1 || faults[0].at != c.at || !strings.Contains(faults[0].what, c.what) || !strings.Contains(faults[0].hint, c.hint) {
 				t.Fatalf("got %+v, want %q (%q) at %d", faults, c.what, c.hint, c.at)
 			}
@@ -106,10 +108,27 @@ func TestClockAndOrder(t *testing.T) {
 	}
 }
 
+// texts are symbols of text variables.
+func texts(names ...string) (all []symbol) {
+	for _, name := range names {
+		all = append(all, (&Variable{Name: name, Type: VariableText}).symbols()...)
+	}
+	return all
+}
+
+// pageAt is the page of an address, without a database.
+func pageAt(def *definition, a address) (*Page, error) {
+	variables, err := def.choose(a)
+	if err != nil {
+		return nil, err
+	}
+	return def.page(variables)
+}
+
 // FuzzBind holds what every text must keep: tokens cover it in order, and each
 // byte of the bound text comes from a byte of the written one.
 func FuzzBind(f *testing.F) {
-	for _, s := range []string{"SELECT @a::int", "E'\\'' @a", "$t$ @a $t$", "/*/**/*/@a;", "a<@a", "\"@a", "x=@a--", "1@a$2", "U&'@a'"} {
+	for _, s := range []string{"SELECT @a::int", "E'\\'' @a", "$t$ @a $t$", "/*/**/*/@a;", "a<@a", "\"@a", "x=@a--", "1@a$2", "U&'@a'", "x@b_to>@b_from,@a@b", "@b_from@b_from"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, sql string) {
@@ -120,7 +139,7 @@ func FuzzBind(f *testing.F) {
 			}
 			at = x.end
 		}
-		q, faults := bind(sql, []string{"a", "b"})
+		q, faults := bind(sql, slices.Concat(texts("a"), (&Variable{Name: "b", Type: VariableRange}).symbols()))
 		for _, fault := range faults {
 			if fault.at < 0 || fault.at > len(sql) || fault.what == "" {
 				t.Fatalf("fault %+v", fault)
@@ -175,12 +194,12 @@ func FuzzFile(f *testing.F) {
 		if def == nil {
 			return
 		}
-		p, err := def.page(address{})
+		p, err := pageAt(def, address{})
 		if err != nil || len(p.Panels) == 0 {
 			t.Fatalf("page %v: %v", p, err)
 		}
 		for _, n := range p.Panels {
-			if n.ID == "" || n.SQL == "" || n.Limit < 1 || n.Width < 1 || !slices.Contains(Types(), n.Type) {
+			if n.ID == "" || n.SQL == "" || n.Limit < 1 || n.Width < 1 || n.OptionsOf == "" && !slices.Contains(Types(), n.Type) {
 				t.Fatalf("panel %+v", n)
 			}
 			for i := range n.SQL {
@@ -194,12 +213,25 @@ func FuzzFile(f *testing.F) {
 func FuzzAddress(f *testing.F) {
 	for _, s := range []string{"/d/shop?q=a+b&status=paid", "/d/%73hop?q=%C3%A4#x", "/t/public.%22Order%22?sort=-%22-a%22,b", "/d/x?q=%00", "/t/a.b?sort=,", "/d/shop?q=%zz",
 		"/t/a.b?where=id.is.7&where=%22a.b%22.in.%22x,y%22,z&where=s.null&search=%20100%25&columns=%22-x%22,y&rows=50&page=3",
-		"/t/a.b?where=x.in.,&where=x.has.", "/t/a.b?where=.is.x&page=0"} {
+		"/t/a.b?where=x.in.,&where=x.has.", "/t/a.b?where=.is.x&page=0",
+		"/d/shop?kinds=c&kinds=a&tags=y&tags=x&tags=x", "/d/shop?kinds=&n=+007.50&whole=", "/d/shop?day=2026-02-29&range=last-120m",
+		"/d/shop?range=2026-11-20T10:00..2026-11-21&n=-0.0&whole=-9223372036854775808&day=2026-11-20", "/d/shop?range=today"} {
 		f.Add(s)
 	}
-	def := &definition{slug: "shop", variables: []Variable{
-		{Name: "status", Options: []string{"all", "paid"}, Fixed: true, Default: "all", Value: "all"}, {Name: "q", nullable: true},
-	}}
+	def, problems := read("shop.yaml", "shop", `
+variables:
+  - {name: status, options: [all, paid]}
+  - {name: q}
+  - {name: kinds, multiple: true, options: [a, b, c], default: [a]}
+  - {name: tags, multiple: true, query: SELECT 1}
+  - {name: n, type: number}
+  - {name: whole, type: integer, default: 7}
+  - {name: day, type: date}
+  - {name: range, type: range}
+panels: [{id: a, query: SELECT 1}]`, limits{rows: 10, timeZone: "UTC"})
+	if len(problems) > 0 {
+		f.Fatal(problems)
+	}
 	f.Fuzz(func(t *testing.T, s string) {
 		a, err := parseAddress(s)
 		if err != nil {
@@ -207,7 +239,7 @@ func FuzzAddress(f *testing.F) {
 		}
 		var canonical string
 		if a.kind == KindDashboard {
-			p, err := def.page(a)
+			p, err := pageAt(def, a)
 			if err != nil {
 				return
 			}
@@ -216,7 +248,7 @@ func FuzzAddress(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%q from %q: %v", canonical, s, err)
 			}
-			again, err := def.page(b)
+			again, err := pageAt(def, b)
 			if err != nil || again.Address != canonical {
 				t.Fatalf("%q from %q becomes %v: %v", canonical, s, again, err)
 			}
@@ -254,5 +286,31 @@ func asked(a address, q tableQuery) *Table {
 	return &Table{
 		quoted: quote(a.schema) + "." + quote(a.table), Sort: q.sort, DefaultSort: len(q.sort) == 0, Where: q.where, Search: q.search,
 		Shown: q.columns, AllColumns: len(q.columns) == 0, Rows: q.rows, Page: q.page,
+	}
+}
+
+// TestAddressesAreAsTheBrowserWritesThem holds dashboardAddress to the examples
+// that the browser's code is held to.
+func TestAddressesAreAsTheBrowserWritesThem(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../views/testdata/variables.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var examples struct {
+		Cases []struct {
+			Note, Name, Address string
+			Multiple            bool
+			Values, Defaults    []string
+		}
+	}
+	if err := json.Unmarshal(data, &examples); err != nil || len(examples.Cases) == 0 {
+		t.Fatal(err)
+	}
+	for _, c := range examples.Cases {
+		v := Variable{Name: c.Name, Multiple: c.Multiple, Values: c.Values, Defaults: c.Defaults}
+		if got := dashboardAddress("x", []Variable{v}); got != c.Address {
+			t.Errorf("%s: %s, want %s", c.Note, got, c.Address)
+		}
 	}
 }

@@ -174,27 +174,6 @@ func TestOnlyWhatTheRoleMayRead(t *testing.T) {
 	}
 }
 
-func TestOptionsFromAQuery(t *testing.T) {
-	t.Parallel()
-	db := database(t, `CREATE TABLE o (id int, status text); INSERT INTO o VALUES (1, 'paid'), (2, 'late'), (3, NULL), (4, 'paid')`)
-	b := open(t, db, map[string]string{"x.yaml": `
-variables:
-  - {name: status, query: SELECT status FROM o ORDER BY 1, default: all}
-  - {name: id, query: SELECT id FROM o ORDER BY 1}
-  - {name: broken, query: SELECT nothing}
-panels: [{id: a, query: "SELECT @status::text, @id::int, @broken::text"}]`})
-	p, err := b.Page(t.Context(), "/d/x?status=new")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprint(p.Variables[0].Options, p.Variables[1].Options); got != "[all new late paid] [ 1 2 3 4]" {
-		t.Errorf("options %s", got)
-	}
-	if args := p.Panels[0].Args; *args[0] != "new" || args[1] != nil {
-		t.Errorf("arguments %v", args)
-	}
-}
-
 func TestCheckAsksPostgreSQL(t *testing.T) {
 	t.Parallel()
 	db := database(t, "CREATE TABLE orders (id int PRIMARY KEY, status text)")

@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -62,8 +63,8 @@ func TestWholeDashboard(t *testing.T) {
 		t.Errorf("page is %+v", p)
 	}
 	v := p.Variables[0]
-	if v.Name != "status" || v.Label != "Status" || v.Value != "paid" || v.Default != "all" || !v.Fixed ||
-		!slices.Equal(v.Options, []string{"all", "pending", "paid", "shipped"}) {
+	if v.Name != "status" || v.Label != "Status" || v.Value() != "paid" || !slices.Equal(v.Defaults, []string{"all"}) || !v.Strict || v.Type != "select" ||
+		fmt.Sprint(v.Options) != "[{all all} {pending pending} {paid paid} {shipped shipped}]" {
 		t.Errorf("variable is %+v", v)
 	}
 	if len(p.Panels) != 3 {

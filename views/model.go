@@ -102,18 +102,6 @@ type Dashboard struct {
 	Demo               *Demo
 }
 
-// Variable is one choice in the bar: a list where Options is not empty, else a text field.
-type Variable struct {
-	Name, Label, Value string
-	Options            []Option
-}
-
-// Option is one value of a variable.
-type Option struct {
-	Value    string
-	Selected bool
-}
-
 // TablePage is the page of one table.
 type TablePage struct {
 	Chrome

@@ -109,10 +109,28 @@ func orders(n int, wide bool) [][]string {
 	return list
 }
 
+// sampleVariables are one of each kind.
+func sampleVariables() []views.Variable {
+	options := func(values ...string) (list []views.Option) {
+		for _, v := range values {
+			list = append(list, views.Option{Value: v, Label: v})
+		}
+		return list
+	}
+	return []views.Variable{
+		{Name: "status", Label: "Status", Type: "select", Values: []string{"all"}, Defaults: []string{"all"}, Options: options("all", "pending", "paid", "shipped")},
+		{Name: "channel", Label: "Channel", Type: "select", Multiple: true, Values: []string{"web", "phone"}, Options: options("web", "market", "phone")},
+		{Name: "range", Label: "Placed", Type: "range", Values: []string{"last-15m"}, Defaults: []string{"last-1h"}, Options: options("last-5m", "last-15m"), Zone: "Europe/Berlin"},
+		{Name: "least", Label: "Total from", Type: "number", Values: []string{"20"}, Defaults: []string{""}},
+		{Name: "day", Label: "Day", Type: "date", Values: []string{""}, Defaults: []string{""}},
+		{Name: "customer", Label: "Customer", Type: "text", Values: []string{""}, Defaults: []string{""}, Options: options("Aiko Tanabe")},
+	}
+}
+
 func shopPage() views.Dashboard {
 	eur := views.Format{Unit: "EUR"}
 	d := views.Dashboard{Chrome: chrome("Shop", views.Crumb{Text: "Shop", Href: "/d/shop"}), Live: liveOf("/d/shop"), Title: "Shop", Description: "What is selling right now", Demo: sampleDemo(),
-		Variables: []views.Variable{{Name: "status", Label: "Status", Options: []views.Option{{Value: "all", Selected: true}, {Value: "pending"}, {Value: "paid"}, {Value: "shipped"}}}},
+		Variables: sampleVariables(),
 		Panels: []views.Panel{
 			panel("revenue", "Revenue today", "stat", 3, []views.Field{{Name: "revenue", Type: "numeric", Format: eur}, {Name: "orders", Type: "int8"}}, []string{"7268.65", "166"}),
 			panel("orders", "Orders today", "stat", 3, []views.Field{{Name: "count", Type: "int8"}}, []string{"1166"}),

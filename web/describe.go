@@ -9,10 +9,12 @@ import (
 // pageJSON is what a browser that goes from one page to another without a reload
 // needs to know of it besides its rows.
 type pageJSON struct {
-	Address string     `json:"address"` // canonical
-	Kind    string     `json:"kind"`
-	Title   string     `json:"title"`
-	Table   *tableJSON `json:"table,omitempty"`
+	Address string `json:"address"` // canonical
+	Kind    string `json:"kind"`
+	Title   string `json:"title"`
+
+	Variables []variableJSON `json:"variables,omitempty"` // of a dashboard, in its order
+	Table     *tableJSON     `json:"table,omitempty"`
 }
 
 // servePageDescription answers GET /api/v1/page?page=….
@@ -26,5 +28,8 @@ func (s *Server) servePageDescription(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) describe(page *dashboard.Page) pageJSON {
-	return pageJSON{Address: page.Address, Kind: string(page.Kind), Title: page.Title, Table: s.describeTable(page)}
+	return pageJSON{
+		Address: page.Address, Kind: string(page.Kind), Title: page.Title,
+		Variables: describeVariables(page), Table: s.describeTable(page),
+	}
 }

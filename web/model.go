@@ -29,10 +29,13 @@ func (p *paint) dashboard() views.Dashboard {
 		Chrome: p.chrome, Live: p.live(), Title: p.page.Title, Description: p.page.Description, Demo: p.server.demo(),
 	}
 	m.Place = []views.Crumb{{Text: p.page.Title, Href: p.server.href(p.page.Address)}}
-	for _, v := range p.page.Variables {
-		m.Variables = append(m.Variables, variable(v))
+	for i := range p.page.Variables {
+		m.Variables = append(m.Variables, p.variable(&p.page.Variables[i]))
 	}
 	for i := range p.page.Panels {
+		if p.page.Panels[i].OptionsOf != "" {
+			continue
+		}
 		m.Panels = append(m.Panels, p.panel(&p.page.Panels[i]))
 		if p.page.Panels[i].HasAxes() && m.Assets.Charts == nil {
 			m.Assets.Charts = p.server.urls(static.ChartModules())
@@ -53,19 +56,6 @@ func faulty(title string, e *dashboard.Problem) views.Problem {
 	}
 	at := dashboard.Pos{File: e.File, Line: e.Line, Column: e.Column}
 	return views.Problem{Title: title, Where: at.String(), What: e.What, Hint: e.Hint, Excerpt: e.Excerpt}
-}
-
-func variable(v dashboard.Variable) views.Variable {
-	m := views.Variable{Name: v.Name, Label: v.Label, Value: v.Value}
-	found := false
-	for _, o := range v.Options {
-		found = found || o == v.Value
-		m.Options = append(m.Options, views.Option{Value: o, Selected: o == v.Value})
-	}
-	if len(m.Options) > 0 && !found { // a list shows its first option otherwise, which is not what the page shows
-		m.Options = append([]views.Option{{Value: v.Value, Selected: true}}, m.Options...)
-	}
-	return m
 }
 
 func (p *paint) table() views.TablePage {

@@ -5,6 +5,7 @@ import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
 import { theme } from "./theme.js";
 import { TreeView } from "./treeview.js";
+import { variables } from "./variables.js";
 
 const { body } = document;
 const asked = new URLSearchParams(location.search);
@@ -35,7 +36,9 @@ if (grid) {
   setInterval(fit, 1000);
 }
 
-const live = body.dataset.live ? new LivePage(body.dataset) : null;
+const bar = variables(body.dataset);
+const live = body.dataset.live ? new LivePage(body.dataset, bar?.views) : null;
+if (live) bar?.connect(live);
 const colors = theme(() => live?.theme());
 
 /** @type {Record<string, (from?: HTMLElement) => void>} */
@@ -94,10 +97,6 @@ async function copy(text) {
 
 edges();
 new TreeView();
-
-// A choice in the bar is made at once; the address then says what is shown.
-const variables = one("form[data-variables]");
-if (variables instanceof HTMLFormElement) variables.addEventListener("change", () => variables.requestSubmit());
 
 // The demo's button, without leaving the page.
 for (const form of all("form[data-demo]")) {

@@ -14,10 +14,16 @@ const NOTHING = { added: 0, changed: 0, removed: 0 };
 /** Parameters of the browser's own, which stay while a reader goes from page to page. */
 const OWN = ["kiosk", "theme", "widths"];
 
-/** What /api/v1/page says of a page. @typedef {{address: string, kind: string, title: string}} Description */
+/**
+ * What /api/v1/page says of a page.
+ * @typedef {{address: string, kind: string, title: string, variables?: {name: string, values: string[]}[]}} Description
+ *
+ * What shows a panel.
+ * @typedef {Pick<PanelView, "id"|"node"|"hydrate"|"update"|"tick"|"waiting"|"beat"> & {figure: PanelView["figure"]|null}} View
+ */
 
 export class LivePage {
-  #views = all("[data-panel]:not([data-type=text])").map((n) => new PanelView(n));
+  /** @type {View[]} */ #views = all("[data-panel]:not([data-type=text])").map((n) => new PanelView(n));
   #control = new LiveControl();
   /** @type {Map<string, Panel>} what is on the screen */ #shown = new Map();
   #paused = false;
@@ -28,8 +34,9 @@ export class LivePage {
   #quiet = false; // what comes next is another page, not a change of this one
   /** @type {((d: Description) => void)[]} */ #listeners = [];
 
-  /** @param {DOMStringMap} data of the body */
-  constructor(data) {
+  /** @param {DOMStringMap} data of the body @param {View[]} [further] what shows panels elsewhere than in their places */
+  constructor(data, further = []) {
+    this.#views.push(...further);
     this.#base = (data.live ?? "/live").replace(/\/live$/, "");
     for (const v of this.#views) {
       const panel = v.hydrate();
@@ -57,10 +64,12 @@ export class LivePage {
 
   /**
    * Shows another page of the same kind in this one's place, without a reload: the same dashboard with other values, the same table
-   * in another order. What is shown stays until the new rows come. @param {string} address without the base path
+   * in another order. What is shown stays until the new rows come.
+   * @param {string} address without the base path @param {boolean} [again] a further step of the same change: no new entry of the history
    */
-  go(address) {
-    history.pushState(null, "", this.#url(address));
+  go(address, again = false) {
+    if (again) history.replaceState(null, "", this.#url(address));
+    else history.pushState(null, "", this.#url(address));
     this.#move(address);
   }
 

@@ -29,6 +29,8 @@ for (const name of names) {
 test("what a paused reader missed", () => {
   const panel = (rows) => ({ columns: [{ name: "a", type: "int4" }], rows: rows.map(([key, a]) => ({ key, cells: [a] })), truncated: false, error: null, at: "", every: 0 });
   const shown = new Map([["p", panel([["1", "a"], ["2", "b"], ["3", "c"]])]]), now = new Map([["p", panel([["4", "d"], ["1", "x"], ["3", "c"]])]]);
+  shown.set("@status", panel([["1", "a"]]));
+  now.set("@status", panel([["2", "b"]])); // a variable's options are no rows that somebody reads
   assert.deepEqual(missed(shown, now), { added: 1, changed: 1, removed: 1 });
 });
 

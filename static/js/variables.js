@@ -1,0 +1,202 @@
+// The bar of variables: what is chosen there is the page's address, and goes there without a reload.
+import { apply } from "./delta.js";
+import { all, one, toast } from "./dom.js";
+import { address, choices, optionRows, same } from "./choices.js";
+import { Pick } from "./pick.js";
+
+/**
+ * @typedef {import("./choices.js").Variable} Variable
+ * @typedef {import("./delta.js").Panel} Panel
+ * @typedef {import("./page.js").LivePage} LivePage
+ * @typedef {{show: () => void, busy: boolean}} Control shows the variable as it is; busy: the reader is in the middle of it
+ */
+
+/** A text is taken after so long a pause, a choice among several after so long a one. In milliseconds. */
+const TYPED = 500, TICKED = 250;
+/** The longest address that the server takes. */
+const LONGEST = 4096;
+
+export class Variables {
+  /** @type {Map<string, {v: Variable, control: Control, node: HTMLElement}>} */ #all = new Map();
+  /** @type {LivePage|null} */ #page = null;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */ #timer;
+  #path = "";
+  #shown = ""; // the address that was gone to last
+  #at = ""; // the variable that was changed last, while the reader stays with it: one step of the history
+
+  /** @param {HTMLFormElement} form @param {string} page its address */
+  constructor(form, page) {
+    this.form = form;
+    this.#shown = page;
+    this.#path = page.split("?")[0];
+    for (const node of all("[data-variable]", form)) this.#add(node);
+    form.addEventListener("submit", (e) => {
+      if (!this.#page) return;
+      e.preventDefault();
+      this.#go();
+    });
+    form.addEventListener("focusout", (e) => {
+      const to = e.relatedTarget instanceof Element ? e.relatedTarget.closest("[data-variable]") : null;
+      if (to instanceof HTMLElement && to.dataset.variable === this.#at) return;
+      this.#at = "";
+    });
+    addEventListener("popstate", () => { clearTimeout(this.#timer); this.#at = ""; });
+  }
+
+  /** The panels that hold options, to be kept up to date with the others. */
+  get views() { return [...this.#all.values()].filter(({ node }) => node.dataset.panelId).map(({ v, control, node }) => new OptionsView(node, v, control)); }
+
+  /** From now on a choice goes to its address. @param {LivePage} page */
+  connect(page) {
+    this.#page = page;
+    page.onmove((d) => this.#moved(d));
+  }
+
+  /** @param {HTMLElement} node */
+  #add(node) {
+    const { variable: name = "", type = "text", options = "[]", defaults = "[]" } = node.dataset, multiple = node.hasAttribute("data-multiple");
+    /** @type {Variable} */
+    const v = { name, type, multiple, values: [], defaults: JSON.parse(defaults), options: JSON.parse(options) };
+    /** @type {Control} */ let control;
+    if (node.classList.contains("pick")) {
+      v.values = all("input.tick", node).filter((t) => t instanceof HTMLInputElement && t.checked).map((t) => /** @type {HTMLInputElement} */ (t).value);
+      if (node.dataset.panelId) v.values.sort();
+      control = new Pick(node, v, (done) => (done ? this.#done(name) : this.#soon(name, TICKED)));
+    } else {
+      const field = /** @type {HTMLInputElement|HTMLSelectElement} */ (node.querySelector("input, select"));
+      v.values = [field.value];
+      control = field instanceof HTMLSelectElement ? this.#select(field, v) : this.#field(field, v);
+    }
+    this.#all.set(name, { v, control, node });
+  }
+
+  /** @param {HTMLSelectElement} field @param {Variable} v @returns {Control} */
+  #select(field, v) {
+    field.addEventListener("change", () => {
+      v.values = [field.value];
+      this.#go();
+    });
+    return {
+      busy: false,
+      show() {
+        const wanted = choices(v), have = [...field.options];
+        if (wanted.length !== have.length || wanted.some((c, i) => c.value !== have[i].value || c.label !== have[i].text)) {
+          field.replaceChildren(...wanted.map((c) => new Option(c.label, c.value)));
+        }
+        if (field.value !== v.values[0]) field.value = v.values[0] ?? "";
+      },
+    };
+  }
+
+  /** @param {HTMLInputElement} field @param {Variable} v @returns {Control} */
+  #field(field, v) {
+    const bar = this, list = field.list;
+    const take = () => {
+      if (field.validity.valid) v.values = [v.type === "text" ? field.value : field.value.trim()];
+      return field.validity.valid;
+    };
+    field.addEventListener("input", () => { if (take()) bar.#soon(v.name, TYPED); else clearTimeout(bar.#timer); });
+    field.addEventListener("change", () => { if (take()) bar.#done(v.name); else field.reportValidity(); });
+    return {
+      get busy() { return document.activeElement === field && field.value.trim() !== (v.values[0] ?? "").trim(); },
+      show() {
+        if (field.value !== v.values[0] && !this.busy) field.value = v.values[0] ?? "";
+        if (!list) return;
+        const have = [...list.options];
+        if (!same(v.options.map((o) => o.value), have.map((o) => o.value))) list.replaceChildren(...v.options.map((o) => new Option(o.label, o.value)));
+      },
+    };
+  }
+
+  /** Goes there after a pause. @param {string} name @param {number} pause */
+  #soon(name, pause) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#go(name), pause);
+  }
+
+  /** Goes there now, and is done with that variable. @param {string} name */
+  #done(name) {
+    this.#go(name);
+    this.#at = "";
+  }
+
+  /** @param {string} [name] of a variable that is still being changed */
+  #go(name = "") {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const to = address(this.#path, [...this.#all.values()].map(({ v }) => v));
+    if (to === this.#shown) return;
+    if (to.length > LONGEST) return toast("That is too much for one address. Choose fewer.", "triangle-alert");
+    if (!this.#page) return this.form.requestSubmit();
+    const again = name !== "" && name === this.#at;
+    this.#at = name;
+    this.#shown = to;
+    this.#links(to);
+    this.#page.go(to, again);
+  }
+
+  /** The page is at an address now, by whatever way. @param {import("./page.js").Description} d */
+  #moved(d) {
+    this.#links(d.address);
+    if (this.#timer !== undefined) return; // the reader went on: what comes next says it all
+    this.#shown = d.address;
+    for (const { name, values } of d.variables ?? []) {
+      const held = this.#all.get(name);
+      if (!held || held.control.busy) continue;
+      held.v.values = values;
+      held.control.show();
+    }
+  }
+
+  /** What leads to the page, or saves its rows, names the page as it is. @param {string} to */
+  #links(to) {
+    const { search } = new URL(to, location.href);
+    for (const a of document.querySelectorAll("a[download], .crumb[aria-current]")) if (a instanceof HTMLAnchorElement) a.search = search;
+  }
+}
+
+/** A panel that is shown as options of a variable. It changes while the page is paused too: it is no data that somebody reads. */
+class OptionsView {
+  #v;
+  #control;
+  #shown = /** @type {Panel|undefined} */ (undefined);
+
+  /** @param {HTMLElement} node @param {Variable} v @param {Control} control */
+  constructor(node, v, control) {
+    this.node = node;
+    this.id = node.dataset.panelId ?? "";
+    this.figure = null;
+    this.#v = v;
+    this.#control = control;
+  }
+
+  hydrate() {
+    const { columns, rows } = this.node.dataset;
+    if (!columns) return undefined;
+    this.#shown = apply(undefined, { columns: JSON.parse(columns), rows: JSON.parse(rows || "[]"), truncated: false });
+    this.#v.options = optionRows(this.#shown.rows.map((r) => r.cells));
+    return this.#shown;
+  }
+
+  /** @param {Panel} panel */
+  update(panel) {
+    if (panel === this.#shown) return false;
+    this.#shown = panel;
+    this.#v.options = optionRows(panel.rows.map((r) => r.cells));
+    this.#control.show();
+    const trouble = panel.error ? `The options cannot be read: ${panel.error.message}` : "";
+    if (this.node.title !== trouble) this.node.title = trouble;
+    return true;
+  }
+
+  /** @param {Panel} panel */
+  waiting(panel) { this.update(panel); }
+  tick() {}
+  beat() {}
+}
+
+/** The bar of this page, if it has one. @param {DOMStringMap} data of the body */
+export function variables(data) {
+  const form = one("form[data-variables]");
+  return form instanceof HTMLFormElement && one("[data-variable]", form) ? new Variables(form, data.page ?? "") : null;
+}
