@@ -43,11 +43,8 @@ func lower(s string) string {
 func (p *Panel) SetError(code, message string) {
 	var head string
 	p.State, head = panelError(code)
-	text := sentence(message)
-	if len(p.Rows) > 0 {
-		text += " These are its last rows."
-	}
-	p.Message = &Message{Head: head, Text: text}
+	p.message = message
+	p.Message = &Message{Head: head, Text: problemText(message, "", "", len(p.Rows) > 0)}
 }
 
 // Draw makes the figure of a panel with a Chart from its rows, or says why it cannot be drawn.
