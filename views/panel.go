@@ -1,6 +1,9 @@
 package views
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // NewStat shows the first row of a result as a big number: its first cell is the value, the others are the note below.
 // No row is shown as a dash.
@@ -30,6 +33,19 @@ func NewStat(columns []Column, rows []Row, unit string) *Stat {
 	}
 	s.Note = strings.Join(notes, ", ")
 	return s
+}
+
+// asOf names a panel's own snapshot, and how often it is read.
+func asOf(p *Panel) string {
+	if p.Every < time.Second {
+		return "as of " + p.AsOf
+	}
+	return "as of " + p.AsOf + ", every " + interval(p.Every)
+}
+
+func interval(d time.Duration) string {
+	words, _ := Ago(max(2*time.Second, d))
+	return words
 }
 
 func lower(s string) string {
