@@ -43,14 +43,14 @@ export class Details {
     this.#write("head", head);
     this.#write("text", text);
     this.node.dataset.state = seen.paused ? "paused" : seen.verdict.state;
-    for (const [name, value] of /** @type {[string, number][]} */ ([["last", t.last], ["median", t.median], ["p95", t.p95]])) this.#write(name, value < 0 ? "–" : ms(value));
+    for (const [name, value] of /** @type {[string, number][]} */ ([["last", t.last], ["median", t.median], ["p95", t.p95]])) this.#write(name, value < 0 ? "–" : took(value));
     this.#write("measured", t.count ? `From the database’s clock at the snapshot until it was painted here; the last ${t.count === 1 ? "frame" : `${t.count} frames`}.` : "No frame has been painted since this page was opened.");
     this.#frames();
     this.#write("database", s.heard ? clock(now + s.ahead) : "–");
     this.#write("device", s.heard ? apart(s.ahead) : clock(now));
     this.#write("safety", s.status?.safety_ms ? `every ${ago(s.status.safety_ms).words}` : "–");
     this.#write("link", link(s, now));
-    this.#write("proven", s.heard ? clock(s.proven) : "–");
+    this.#write("proven", s.heard ? clock(proven(s)) : "–");
   }
 
   #build() {
@@ -71,7 +71,7 @@ export class Details {
     while (tbody.rows.length > list.length) tbody.deleteRow(-1);
     list.forEach((f, i) => {
       const tr = tbody.rows[i] ?? tbody.insertRow(), names = f.panels.map(this.title).join(", ");
-      [clock(f.at), names, group(String(f.rows)), f.took < 0 ? "–" : ms(f.took)].forEach((text, c) => {
+      [clock(f.at), names, group(String(f.rows)), f.took < 0 ? "–" : took(f.took)].forEach((text, c) => {
         const td = tr.cells[c] ?? tr.insertCell();
         td.className = c === 1 ? "long" : c > 1 ? "n num" : "num";
         write(c === 1 ? td.firstElementChild ?? td.appendChild(el("span")) : td, text);
@@ -92,24 +92,27 @@ export class Details {
   }
 }
 
+/** Up to when all commits are on the screen, by the database's clock: a frame shows all that came before its snapshot. @param {Store} s */
+const proven = (s) => Math.max(s.proven + s.ahead, s.at);
+
 /** What is so, and what happens next. Pure. @param {Seen} seen @returns {{head: string, text: string}} */
 export function told({ store: s, verdict: v, paused, held }) {
   if (v.banner) return v.banner;
   if (paused) return { head: "Paused", text: `You stopped this page. ${held ? `${held} since then` : "Nothing changed since then"}; resuming shows the present at once.` };
   switch (v.state) {
-    case "live": return { head: "Live", text: `Every commit up to ${clock(s.proven)} is on this screen, and the next one will be as it happens.` };
+    case "live": return { head: "Live", text: `Every commit up to ${clock(proven(s))} is on this screen, and the next one will be as it happens.` };
     case "timed": {
       const tables = s.status?.tables ?? [];
       if (!tables.length) return { head: v.word, text: "What this page reads is looked at by the clock." };
       return { head: v.word, text: `${tables.join(", ")} ${tables.length === 1 ? "has" : "have"} no doorbell, so this page is read by the clock. “rowcast watch ${tables[0]}” makes it live.` };
     }
-    case "reconnecting": return { head: "Reconnecting", text: `The connection ended; the next try is ${v.note}. What you see was true at ${clock(s.proven)}.` };
+    case "reconnecting": return { head: "Reconnecting", text: `The connection ended; the next try is ${v.note}. What you see was true at ${clock(proven(s))}.` };
     default: return { head: v.word, text: s.at ? `What you see is the snapshot of ${clock(s.at)}; the page is asking for what came after it.` : "The page is asking for its first rows." };
   }
 }
 
-/** @param {number} n */
-const ms = (n) => (n < 10_000 ? `${group(String(Math.max(1, n)))} ms` : `${Math.round(n / 1000)} s`);
+/** A time to the screen. @param {number} n milliseconds */
+export const took = (n) => (n < 10_000 ? `${group(String(Math.max(1, n)))} ms` : `${Math.round(n / 1000)} s`);
 
 /** How this device's clock differs. @param {number} ahead of the database's clock */
 function apart(ahead) {

@@ -1,6 +1,6 @@
 // The live control and the banner. They say "Live" only while that is proven; every other state has its own word, shape,
 // colour and, where it lasts, a line that says since when, why and what happens next. Clicking the word shows what stands behind it.
-import { Details } from "./details.js";
+import { Details, took } from "./details.js";
 import { all, announce, icon, one, write } from "./dom.js";
 import { Frames } from "./frames.js";
 import { Tape } from "./tape.js";
@@ -47,8 +47,9 @@ export class LiveControl {
       announce(v.banner ? `${word}. ${v.banner.head} ${v.banner.text}` : `${word} ${state === "live" ? "" : note}`.trim());
       this.#tape?.stop(state === "live" || state === "timed" ? 0 : now);
     } else if (state === "live" || state === "timed") this.#summary(word, now);
+    const { last } = this.#frames.times();
     write(one("[data-word]", node), word);
-    write(one("[data-note]", node), note);
+    write(one("[data-note]", node), state === "live" && last >= 0 && store.lag >= 0 ? took(last) : note);
     this.#label(state === "paused" ? "paused" : running ? "running" : "broken");
     if (this.pill) {
       this.pill.hidden = state !== "paused" || !counts;

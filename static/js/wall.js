@@ -13,6 +13,7 @@ export function wall(asked) {
   addEventListener("pointermove", unseen());
   const grid = one(".grid");
   if (grid) {
+    document.fonts.ready.then(() => fit(grid));
     fit(grid);
     setInterval(() => fit(grid), 1000);
   }
@@ -43,20 +44,63 @@ function unseen() {
   return moved;
 }
 
-/** Nobody scrolls: tables end with a whole row, and a panel of which next to nothing fits is left out. @param {HTMLElement} grid */
+/**
+ * Nobody scrolls: all panels share the height of the screen. Rows of charts and tables take what the others leave; where that is
+ * too little, everything gets smaller, to three quarters at most; and what does not fit even then is left out from the end.
+ * @param {HTMLElement} grid
+ */
 function fit(grid) {
-  const end = grid.getBoundingClientRect().bottom + 1;
+  const root = document.documentElement, shape = `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
+  if (grid.dataset.shape === shape) return clip(grid);
+  grid.style.removeProperty("--rows");
+  let rows = /** @type {Row[]} */ ([]);
+  for (const scale of [1, 0.9, 0.82, 0.75]) {
+    root.style.setProperty("--scale", String(scale));
+    rows = lines(grid);
+    if (share(grid, rows) >= LEAST * rem()) break;
+  }
+  while (rows.length > 1 && share(grid, rows) < LEAST * rem()) rows.pop();
+  grid.style.setProperty("--rows", rows.map((r) => (r.open ? "minmax(0, 1fr)" : "auto")).join(" "));
+  const end = Math.max(...rows.map((r) => r.top));
+  for (const panel of all(".panel", grid)) panel.classList.toggle("beyond", Number(panel.dataset.top) > end);
+  grid.dataset.shape = `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
+  clip(grid);
+}
+
+/** One line of panels; open: it may be taller or lower. @typedef {{top: number, tall: number, open: boolean}} Row */
+const LEAST = 12; // rem, of a row with a chart or a table
+
+const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+/** How high each open row may be. @param {HTMLElement} grid @param {Row[]} rows */
+function share(grid, rows) {
+  const gaps = (rows.length - 1) * parseFloat(getComputedStyle(grid).rowGap), open = rows.filter((r) => r.open).length;
+  const left = grid.clientHeight - gaps - rows.reduce((n, r) => n + (r.open ? 0 : r.tall), 0);
+  return open ? left / open : left < 0 ? 0 : Infinity;
+}
+
+/** The lines as they stand without limits. @param {HTMLElement} grid @returns {Row[]} */
+function lines(grid) {
+  /** @type {Map<number, Row>} */ const found = new Map();
   for (const panel of all(".panel", grid)) {
-    const scroll = one(".scroll", panel), row = scroll?.querySelector("tbody tr");
-    const { bottom, top } = (scroll ?? panel).getBoundingClientRect();
-    if (!scroll || !row) {
-      panel.classList.toggle("beyond", bottom > end);
-      continue;
-    }
+    panel.classList.remove("beyond");
+    const top = panel.offsetTop, row = found.get(top) ?? { top, tall: 0, open: false };
+    panel.dataset.top = String(top);
+    if (!(Number(panel.dataset.h) > 1)) row.tall = Math.max(row.tall, panel.offsetHeight);
+    row.open ||= !!panel.querySelector("[data-plot], .scroll tbody");
+    found.set(top, row);
+  }
+  return [...found.values()].sort((a, b) => a.top - b.top);
+}
+
+/** A table ends with a whole row. @param {HTMLElement} grid */
+function clip(grid) {
+  for (const scroll of all(".panel:not(.beyond) .panel-body > .scroll", grid)) {
+    const body = /** @type {HTMLElement} */ (scroll.parentElement), row = scroll.querySelector("tbody tr");
+    if (!row) continue;
     const tall = row.getBoundingClientRect().height, head = one("thead", scroll)?.getBoundingClientRect().height ?? 0;
-    const rows = Math.floor((end - top - head) / tall);
-    panel.classList.toggle("beyond", rows < 2);
-    scroll.style.setProperty("--fits", `${Math.max(0, head + rows * tall)}px`);
+    const rows = Math.max(1, Math.floor((body.getBoundingClientRect().height - head) / tall));
+    scroll.style.setProperty("--fits", `${head + rows * tall}px`);
   }
 }
 
