@@ -14,7 +14,10 @@ type AddressError struct {
 	Message string
 	// Problem is set where the page's file is wrong and never was right.
 	Problem *Problem
-	err     error
+	// Fix is a statement that mends it, for whoever may run it; "" where there
+	// is none.
+	Fix string
+	err error
 }
 
 func (e *AddressError) Error() string { return e.Message }

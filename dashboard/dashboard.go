@@ -10,6 +10,7 @@ package dashboard
 import (
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // Kind tells dashboards from table pages.
@@ -81,6 +82,20 @@ type Panel struct {
 // SQL: characters, from 1.
 func (p *Panel) Locate(position int) Pos {
 	return p.locate.at(written(p.binds, byteOf(p.SQL, position)))
+}
+
+// Place finds both places of such a position: the character of Source, from 1,
+// and the place in the file, which is none for a table page.
+func (p *Panel) Place(position int) (int, Pos) {
+	if p.Source == "" {
+		return position, Pos{}
+	}
+	at := written(p.binds, byteOf(p.SQL, position))
+	character := utf8.RuneCountInString(p.Source[:min(at, len(p.Source))]) + 1
+	if p.locate.value == "" {
+		return character, Pos{}
+	}
+	return character, p.locate.at(at)
 }
 
 // Format is what a dashboard says about one column. The zero value lets name

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // usualRows is how many rows a table page shows where its address does not say.
@@ -107,6 +109,21 @@ func (b *Book) tablePage(ctx context.Context, a address) (*Page, error) {
 	return p, nil
 }
 
+// forbidden says that the role may not read a table, and what would let it.
+func (b *Book) forbidden(ctx context.Context, name string, rel *relation) error {
+	e := refuse("forbidden", "this server's role may not read the table %q", name)
+	rows, err := b.cfg.DB.Query(ctx, `SELECT CASE WHEN pg_catalog.has_schema_privilege($1, 'USAGE') THEN ''
+	ELSE pg_catalog.format(E'GRANT USAGE ON SCHEMA %I TO %I;\n', $1::text, current_user) END
+	|| pg_catalog.format('GRANT SELECT ON %s TO %I;', $2::text, current_user)`, rel.Schema, rel.Quoted)
+	if err != nil {
+		return unavailable(err)
+	}
+	if e.Fix, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[string]); err != nil {
+		return unavailable(err)
+	}
+	return e
+}
+
 // readTable looks the address's table up.
 func (b *Book) readTable(ctx context.Context, a address) (*relation, *catalog, error) {
 	rel, err := lookUp(ctx, b.cfg.DB, a.schema, a.table)
@@ -118,7 +135,7 @@ func (b *Book) readTable(ctx context.Context, a address) (*relation, *catalog, e
 	case rel == nil:
 		return nil, nil, refuse("not_found", "there is no table %q", name)
 	case !rel.Readable:
-		return nil, nil, refuse("forbidden", "this server's role may not read the table %q", name)
+		return nil, nil, b.forbidden(ctx, name, rel)
 	}
 	cat := &catalog{rows: rel.RowsEstimate}
 	if cat.columns, err = columnsOf(ctx, b.cfg.DB, rel.OID); err != nil {

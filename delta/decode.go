@@ -70,8 +70,13 @@ type wireColumn struct {
 }
 
 type wireError struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Code     string `json:"code"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint"`
+	Fix      string `json:"fix"`
+	Position int    `json:"position"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
 }
 
 // Decode reads any message of the server, for clients and tests. Its error is
@@ -169,7 +174,8 @@ func decodeChange(raw json.RawMessage) (*Change, error) {
 		if err := json.Unmarshal(w.Error, &e); err != nil {
 			return nil, err
 		}
-		c.Err = &Error{Code: e.Code, Message: e.Message}
+		fault := Error(e)
+		c.Err = &fault
 	}
 	return c, nil
 }

@@ -41,10 +41,16 @@ type Row struct {
 }
 
 // Error says why a panel could not be refreshed. Code is one of the protocol's
-// panel codes; Message is for people and holds no cell values.
+// panel codes; Message is for people and holds no cell values. The other fields
+// help whoever wrote the query; zero ones are left out of the message.
 type Error struct {
-	Code    string
-	Message string
+	Code     string
+	Message  string
+	Hint     string // what may have been meant
+	Fix      string // a statement that mends it, for whoever may run it
+	Position int    // of the mistake in the query as it was written, in characters from 1
+	Line     int    // the same place in the dashboard's file, both from 1
+	Column   int
 }
 
 // Panel is one panel's state. It is immutable once published.

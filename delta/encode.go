@@ -142,10 +142,12 @@ func EncodeError(watch, code, message string) []byte {
 	return append(b, '}')
 }
 
-// EncodeReload tells the page's viewers to load it again.
-func EncodeReload(page string) []byte {
+// EncodeReload tells the page's viewers to load it again. version is set where
+// the browser's code changed: that of the new one.
+func EncodeReload(page, version string) []byte {
 	b := append([]byte(nil), `{"type":"reload","page":`...)
 	b = appendText(b, page)
+	b = appendTextField(b, `,"version":`, version)
 	return append(b, '}')
 }
 
@@ -293,7 +295,19 @@ func appendError(b []byte, e *Error) []byte {
 	b = appendText(b, e.Code)
 	b = append(b, `,"message":`...)
 	b = appendText(b, e.Message)
+	b = appendTextField(b, `,"hint":`, e.Hint)
+	b = appendTextField(b, `,"fix":`, e.Fix)
+	b = appendIntField(b, `,"position":`, e.Position)
+	b = appendIntField(b, `,"line":`, e.Line)
+	b = appendIntField(b, `,"column":`, e.Column)
 	return append(b, '}')
+}
+
+func appendIntField(b []byte, name string, n int) []byte {
+	if n == 0 {
+		return b
+	}
+	return appendInt(append(b, name...), n)
 }
 
 func appendTimeField(b []byte, name string, t time.Time) []byte {

@@ -21,7 +21,8 @@ func TestEncodeMessages(t *testing.T) {
 		{string(delta.EncodeWatching("/d/shop?utm_x=1", "/d/shop")), `{"type":"watching","watch":"/d/shop?utm_x=1","page":"/d/shop"}`},
 		{string(delta.EncodeError("/d/shpo", "not_found", `no dashboard named "shpo"`)), `{"type":"error","watch":"/d/shpo","code":"not_found","message":"no dashboard named \"shpo\""}`},
 		{string(delta.EncodeError("", "bad_request", "m")), `{"type":"error","code":"bad_request","message":"m"}`},
-		{string(delta.EncodeReload("/d/shop")), `{"type":"reload","page":"/d/shop"}`},
+		{string(delta.EncodeReload("/d/shop", "")), `{"type":"reload","page":"/d/shop"}`},
+		{string(delta.EncodeReload("/d/shop", "af01")), `{"type":"reload","page":"/d/shop","version":"af01"}`},
 		{string(delta.EncodeBye("restart", 1340*time.Millisecond)), `{"type":"bye","reason":"restart","retry_after_ms":1340}`},
 		{string(delta.EncodeBye("restart", -1)), `{"type":"bye","reason":"restart","retry_after_ms":0}`},
 		{string(delta.EncodeWatch("/d/shop", "")), `{"type":"watch","page":"/d/shop"}`},
@@ -75,7 +76,7 @@ func TestDecodeMessages(t *testing.T) {
 
 func TestTextIsSafe(t *testing.T) {
 	hostile := "</script><!--&\u2028\u2029\x00\x1f\x7f\"\\\r\n\t" + "\xff\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80" + "é🦀\ufffd"
-	b := delta.EncodeReload(hostile)
+	b := delta.EncodeReload(hostile, hostile)
 	if !utf8.Valid(b) || !json.Valid(b) || strings.ContainsAny(string(b), "<>&\u2028\u2029\n\r\x00") {
 		t.Errorf("encoded as %s", b)
 	}
@@ -92,7 +93,7 @@ func FuzzText(f *testing.F) {
 	f.Add("plain")
 	f.Add("\xff\u2028<é")
 	f.Fuzz(func(t *testing.T, s string) {
-		b := delta.EncodeReload(s)
+		b := delta.EncodeReload(s, s)
 		var m struct{ Page string }
 		if err := json.Unmarshal(b, &m); err != nil || !utf8.Valid(b) {
 			t.Fatalf("%q: %v", b, err)

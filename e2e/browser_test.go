@@ -51,6 +51,7 @@ func TestBrowser(t *testing.T) {
 		"one panel fails beside others":   testPanelFails,
 		"table is dropped while watched":  testTableIsDropped,
 		"table without a bell":            testTableWithoutBell,
+		"nothing keeps people out":        testAccessible,
 		"demo":                            testDemoInBrowser,
 		"screenshots of the demo's pages": testScreenshots,
 	} {

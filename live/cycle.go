@@ -139,6 +139,7 @@ func (it item) outcome(s *session, a *answer) (o outcome) {
 func (it item) compare(a *answer) outcome {
 	o := outcome{item: it, step: it.step, took: a.took, err: a.err, locked: a.locked}
 	if a.err != nil {
+		o.err = it.locate(a.err)
 		return o
 	}
 	width := max(0, len(a.columns)-it.def.Hidden)

@@ -51,6 +51,10 @@ type Config struct {
 	StatementTimeout time.Duration // of one panel, 5 s
 	LockTimeout      time.Duration // of one lock, 500 ms
 	MaxBytes         int           // of one panel's cells, 4 MiB
+
+	// Candid adds to a query's error what only those who may see queries should
+	// read: the place, PostgreSQL's hint, the statement that grants a right.
+	Candid bool
 }
 
 func (c Config) withDefaults() Config {

@@ -191,7 +191,7 @@ func (e *Engine) retire(p *page) {
 	if e.pages[p.def.Address] != p {
 		return
 	}
-	e.cfg.Hub.Publish(p.def.Address, broadcast.Update[*delta.State]{Last: delta.EncodeReload(p.def.Address)})
+	e.cfg.Hub.Publish(p.def.Address, broadcast.Update[*delta.State]{Last: delta.EncodeReload(p.def.Address, "")})
 	e.forget(p)
 }
 

@@ -203,7 +203,7 @@ func (s *session) prepareAll(ctx context.Context, a *attempt) ([]query, error) {
 			return nil, fmt.Errorf("prepare panel: %w", err)
 		}
 		a.hasty = a.hasty || codeOf(err) == lockNotAvailable
-		a.failed[q.id] = &answer{err: s.explain(err), locked: codeOf(err) == lockNotAvailable}
+		a.failed[q.id] = &answer{err: s.explainQuery(ctx, q, err, 0), locked: codeOf(err) == lockNotAvailable}
 	}
 	return ready, nil
 }
@@ -245,7 +245,7 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []query, f *failu
 		a.hurry(ready, f.answers)
 	}
 	a.hasty = a.hasty || codeOf(f.err) == lockNotAvailable
-	a.failed[q.id] = &answer{err: s.explain(f.err), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
+	a.failed[q.id] = &answer{err: s.explainQuery(ctx, q, f.err, len(wrapper)), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
 	return nil
 }
 

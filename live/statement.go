@@ -31,6 +31,10 @@ func isTooLarge(err error) bool {
 	return errors.Is(err, errTooLarge) || errors.As(err, &body)
 }
 
+// wrapper stands before a query as it is run, so that no more rows come than
+// are wanted.
+const wrapper = "SELECT * FROM (\n"
+
 // prepare makes the query's statement, unless the session has it. The query
 // is prepared as it was written first, so that text which only makes sense
 // inside the wrapper is refused.
@@ -56,13 +60,13 @@ func (s *session) prepare(ctx context.Context, q query) error {
 	s.named++
 	name := "p" + strconv.Itoa(s.named)
 	// The newlines keep a trailing comment from swallowing the wrapper.
-	wrapped := "SELECT * FROM (\n" + q.sql + "\n) q LIMIT " + strconv.Itoa(q.limit+1)
+	wrapped := wrapper + q.sql + "\n) q LIMIT " + strconv.Itoa(q.limit+1)
 	desc, err := conn.Prepare(ctx, name, wrapped, nil)
 	if err != nil {
 		if c := codeOf(err); c == "42601" || c == "0A000" {
 			return errNotRows
 		}
-		return err
+		return unwrapped(err)
 	}
 	st := &statement{name: name}
 	for _, f := range desc.Fields {
@@ -251,39 +255,4 @@ func (st *statement) collect(rr *pgconn.ResultReader, limit, maxBytes int) (*ans
 		return nil, &pgconn.PgError{Code: "0A000", Message: "the columns of the result changed"}
 	}
 	return a, err
-}
-
-// explain turns an error of a query into what its viewers are told.
-func (s *session) explain(err error) *delta.Error {
-	if isTooLarge(err) {
-		return &delta.Error{Code: "too_large", Message: "the result is larger than " + size(s.cfg.MaxBytes) +
-			"; select fewer or shorter columns, or set a lower limit"}
-	}
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return &delta.Error{Code: "internal", Message: "internal error"}
-	}
-	switch pg.Code {
-	case "57014":
-		return &delta.Error{Code: "timeout", Message: "the query took longer than " + s.statement.String()}
-	case "25P04":
-		return &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}
-	case lockNotAvailable:
-		return &delta.Error{Code: "timeout", Message: "a table of this panel is locked by another transaction"}
-	case "42P01":
-		return &delta.Error{Code: "table_gone", Message: pg.Message}
-	case "42501":
-		return &delta.Error{Code: "forbidden", Message: pg.Message}
-	}
-	if broken(err) {
-		return &delta.Error{Code: "internal", Message: "the query ends its database session"}
-	}
-	return &delta.Error{Code: "query_failed", Message: pg.Message}
-}
-
-func size(bytes int) string {
-	if bytes >= 1<<20 {
-		return strconv.Itoa(bytes>>20) + " MB"
-	}
-	return strconv.Itoa(bytes) + " bytes"
 }

@@ -113,7 +113,9 @@ func ChartStyles() []string { return []string{Path("vendor/uplot/uPlot.css")} }
 
 // Styles is the URL path of every style sheet, in the order in which a page links them.
 func Styles() []string {
-	return []string{Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/variables.css")}
+	return []string{
+		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/variables.css"), Path("css/trust.css"),
+	}
 }
 
 // Version names this set of files: the hash in every URL.

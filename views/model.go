@@ -5,6 +5,8 @@
 // browser's static/js/format.js does (both are held to testdata/format.json), so a first paint and a later change look alike.
 package views
 
+import "time"
+
 //go:generate go tool -modfile=../tools/go.mod templ generate
 
 // Chrome is what every page has around its content.
@@ -15,6 +17,7 @@ type Chrome struct {
 	Place    []Crumb     // where the reader is, after the database; the last one is this page
 	Jump     []JumpGroup // what the palette (Ctrl-K) offers; empty: no palette
 	Kiosk    bool        // a wall: no chrome, larger type
+	Embed    bool        // in a frame of another page: no chrome but a small live mark
 	Assets   Assets
 }
 
@@ -27,6 +30,7 @@ type Assets struct {
 	Charts  []string // the modules that pages with charts load, to be preloaded there
 	Icons   string   // the sprite, icons/sprite.svg
 	Mark    string   // the favicon, icons/mark.svg
+	Version string   // names this set of files; the socket tells when there is a newer one
 }
 
 // Crumb is one step of the way to a page. Quiet is written dimly before Text ("public." before "orders").
@@ -62,6 +66,7 @@ type Index struct {
 	Title      string // name of the database
 	Sub        string // "PostgreSQL 16.4, 12 tables"
 	Dashboards []Board
+	Grant      string // statement that lets the role read tables, shown where there are none
 	Folder     string // where dashboards come from: "./dashboards"; shown beside the heading and, when there are none, in the hint
 	Counts     string // "9 live, 2 by the clock"
 	Schemas    []Schema
@@ -118,14 +123,16 @@ type TablePage struct {
 // Panel is one query's place on a page.
 type Panel struct {
 	ID, Title string
-	Note      string // dim, beside the title: "newest 50", "every 60 s"
-	AsOf      string // time of day of the panel's own snapshot, where it has one (slow or timed): "14:29:52"; see [Clock]
-	Type      string // "table", "stat", "line", "area", "bar", "donut", "gauge", "progress" or "text"
-	Width     int    // of 12 columns; 0: 12
-	Height    int    // grid rows it spans; 0: 1
-	Limit     int    // rows at most, for the line under a cut result
-	Raw       bool   // a table's own page: heads are column names as they are, timestamps absolute
-	State     string // "", "loading", "error", "timeout", "denied"; see [Panel.SetError]
+	Note      string        // dim, beside the title: "newest 50", "every 60 s"
+	At        time.Time     // of its own snapshot; zero: the page's
+	Every     time.Duration // its own pace; zero: the page's
+	AsOf      string        // time of day of the panel's own snapshot, where it has one (slow or timed): "14:29:52"; see [Clock]
+	Type      string        // "table", "stat", "line", "area", "bar", "donut", "gauge", "progress" or "text"
+	Width     int           // of 12 columns; 0: 12
+	Height    int           // grid rows it spans; 0: 1
+	Limit     int           // rows at most, for the line under a cut result
+	Raw       bool          // a table's own page: heads are column names as they are, timestamps absolute
+	State     string        // "", "loading", "error", "timeout", "denied"; see [Panel.SetError]
 	Message   *Message
 	Columns   []Column // nil: no result yet
 	Rows      []Row
@@ -138,7 +145,10 @@ type Panel struct {
 	Unit      string            // of a stat
 	Formats   map[string]Format // by column name, for the browser
 	CSV       string            // URL of the rows; "" where there is none
-	Source    *Source           // where the panel's query has a mistake
+	Query     string            // as it is written; "" where the reader may not see it
+	File      string            // that it stands in: "shop.yaml"; "" for none
+	message   string            // of its error, as it came
+	Source    *Source           // where the panel's query has a mistake, see [Panel.Explain]
 }
 
 // Message says what is the matter with a panel.

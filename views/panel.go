@@ -1,6 +1,9 @@
 package views
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // NewStat shows the first row of a result as a big number: its first cell is the value, the others are the note below.
 // No row is shown as a dash.
@@ -32,6 +35,19 @@ func NewStat(columns []Column, rows []Row, unit string) *Stat {
 	return s
 }
 
+// asOf names a panel's own snapshot, and how often it is read.
+func asOf(p *Panel) string {
+	if p.Every < time.Second {
+		return "as of " + p.AsOf
+	}
+	return "as of " + p.AsOf + ", every " + pace(p.Every)
+}
+
+func pace(d time.Duration) string {
+	words, _ := Ago(max(2*time.Second, d))
+	return words
+}
+
 func lower(s string) string {
 	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' {
 		return string(s[0]-'A'+'a') + s[1:]
@@ -43,11 +59,8 @@ func lower(s string) string {
 func (p *Panel) SetError(code, message string) {
 	var head string
 	p.State, head = panelError(code)
-	text := sentence(message)
-	if len(p.Rows) > 0 {
-		text += " These are its last rows."
-	}
-	p.Message = &Message{Head: head, Text: text}
+	p.message = message
+	p.Message = &Message{Head: head, Text: problemText(message, "", "", len(p.Rows) > 0)}
 }
 
 // Draw makes the figure of a panel with a Chart from its rows, or says why it cannot be drawn.

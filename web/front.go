@@ -68,7 +68,7 @@ func (s *Server) jumpGroups(index dashboard.Index) []views.JumpGroup {
 }
 
 func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
-	m := views.Index{Chrome: s.frame("All pages"), Title: s.config.Database, Folder: s.config.Folder, Demo: s.demo()}
+	m := views.Index{Chrome: s.frame("All pages"), Title: s.config.Database, Folder: s.config.Folder, Demo: s.demo(), Grant: s.grantAll()}
 	m.Jump = s.jumpGroups(index)
 	if m.Title == "" {
 		m.Title = "All pages"
@@ -102,6 +102,15 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 		m.Counts = fmt.Sprintf("%d live, %d by the clock", live, len(index.Tables)-live)
 	}
 	return m
+}
+
+// grantAll lets the role read tables, for whoever owns them.
+func (s *Server) grantAll() string {
+	role := "CURRENT_USER"
+	if s.config.Role != "" {
+		role = identifier(s.config.Role)
+	}
+	return "GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role + ";"
 }
 
 func plural(n int, what string) string {

@@ -22,6 +22,7 @@ type paint struct {
 	now    time.Time
 	zone   *time.Location
 	chrome views.Chrome
+	author bool // the reader may see queries
 }
 
 func (p *paint) dashboard() views.Dashboard {
@@ -106,6 +107,7 @@ func (p *paint) sortable(columns []views.Column) {
 func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	m := views.Panel{
 		ID: def.ID, Title: def.Title, Note: def.Description, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
+		Query: p.queryOf(def), File: def.Pos.File,
 		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.server.file(p.page.Address, def.ID+".csv"),
 	}
 	for name, f := range def.Columns {
@@ -138,8 +140,15 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		p.fill(&m, have)
 	}
 	m.Truncated = have.Truncated
-	if have.Err != nil {
-		m.SetError(have.Err.Code, have.Err.Message)
+	if !have.At.IsZero() {
+		m.AsOf = views.Clock(have.At.In(p.zone))
+	}
+	m.At, m.Every = have.At, have.Every
+	if e := have.Err; e != nil {
+		m.SetError(e.Code, e.Message)
+		if p.author {
+			m.Explain(views.Mistake{Hint: e.Hint, Fix: e.Fix, Position: e.Position, Line: e.Line, Column: e.Column})
+		}
 	}
 	return m
 }
@@ -165,6 +174,14 @@ func thresholds(all []dashboard.Threshold) []views.Threshold {
 		list = append(list, views.Threshold(t))
 	}
 	return list
+}
+
+// queryOf is a panel's query for those who may see it.
+func (p *paint) queryOf(def *dashboard.Panel) string {
+	if !p.author {
+		return ""
+	}
+	return def.Source
 }
 
 func (p *paint) fill(m *views.Panel, have *delta.Panel) {
@@ -243,6 +260,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		if p.status == http.StatusForbidden && r.Method != http.MethodGet {
 			n.Head = "Not from here"
 		}
+		if p.fix != "" && s.mayAuthor(r) {
+			n.Text, n.Command, n.Hint = capital(p.message)+". Whoever owns it can run:", p.fix, "Then load this page again."
+		}
 	case codeUnavailable:
 		n.Code, n.Icon, n.Head, n.Hint, n.Retry = "", "unplug", "Not available now", "This page tries again by itself.", 3
 	case codeInternal:
@@ -265,7 +285,8 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 func (s *Server) frame(title string) views.Chrome {
 	base := s.config.BasePath
 	c := views.Chrome{Title: title, Base: base, Database: s.config.Database, Assets: views.Assets{
-		Script: base + static.Path(static.Entry), Font: base + static.Path("fonts/inter.woff2"),
+		Version: static.Version(),
+		Script:  base + static.Path(static.Entry), Font: base + static.Path("fonts/inter.woff2"),
 		Icons: base + static.Path("icons/sprite.svg"), Mark: base + static.Path("icons/mark.svg"),
 	}}
 	c.Assets.Styles, c.Assets.Modules = s.urls(static.Styles()), s.urls(static.Modules())

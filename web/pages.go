@@ -59,7 +59,9 @@ func (s *Server) paint(r *http.Request, page *dashboard.Page, state *delta.State
 	if z, err := time.LoadLocation(page.TimeZone); err == nil {
 		p.zone = z
 	}
-	_, p.chrome.Kiosk = r.URL.Query()["kiosk"]
+	p.author = s.mayAuthor(r)
+	query := r.URL.Query()
+	p.chrome.Kiosk, p.chrome.Embed = query.Has("kiosk"), query.Has("embed")
 	cursor := ""
 	if state != nil {
 		cursor = state.Cursor

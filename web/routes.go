@@ -15,9 +15,19 @@ import (
 )
 
 // policy lets a page load its own files and nothing else. No markup can be made
-// from text, not even by the page's own code.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+// from text, not even by the page's own code. It is shown in frames of these
+// origins only.
+func policy(embed origins) string {
+	ancestors := "'none'"
+	if len(embed) > 0 {
+		ancestors = "'self'"
+		for _, o := range embed {
+			ancestors += " " + o.scheme + "://" + o.host
+		}
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"base-uri 'none'; form-action 'self'; frame-ancestors " + ancestors + "; require-trusted-types-for 'script'; trusted-types 'none'"
+}
 
 // maxBody bounds what any request may carry.
 const maxBody = 64 << 10
@@ -58,12 +68,14 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			}
 		}()
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", s.policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
+		if len(s.config.Embed) == 0 {
+			h.Set("X-Frame-Options", "DENY")
+		}
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", s.resourcePolicy(r))
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
 		if r.Body != nil {
@@ -72,6 +84,20 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// resourcePolicy keeps what is served here out of other sites' pages. A page in
+// a frame of a site that isolates itself must say that it may be there; the
+// frame's ancestors are judged by the content policy all the same.
+func (s *Server) resourcePolicy(r *http.Request) string {
+	if len(s.config.Embed) > 0 && r.Header.Get("Sec-Fetch-Dest") == "iframe" {
+		return "cross-origin"
+	}
+	return "same-origin"
+}
+
+// mayAuthor tells whether whoever asks may see queries and what is wrong with
+// them. Nobody signs in yet, so it is the same for all.
+func (s *Server) mayAuthor(*http.Request) bool { return s.config.Authors }
 
 // route takes the base path off, refuses what is no route, and serves the rest.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/static"
 )
 
 // What one client may send: so many messages at once, and so many a second.
@@ -34,6 +35,7 @@ type socket struct {
 	ws     *websocket.Conn
 	wire   *wire
 	inbox  chan command
+	behind bool // the page's code is that of another build; told with its first page
 
 	ctx  context.Context // ends when the client is gone
 	left context.CancelFunc
@@ -74,6 +76,9 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &socket{server: s, inbox: make(chan command, 4)}
+	if v := r.URL.Query().Get("v"); v != "" && v != static.Version() {
+		c.behind = true
+	}
 	up := &upgrade{ResponseWriter: w, timeout: s.config.Write}
 	ws, err := websocket.Accept(up, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Subprotocol},
@@ -231,6 +236,12 @@ func (c *socket) follow(cmd command) error {
 	}
 	if err := c.say(delta.EncodeWatching(cmd.watch.Page, page.Address)); err != nil || cmd.ctx.Err() != nil {
 		return err
+	}
+	if c.behind {
+		c.behind = false
+		if err := c.say(delta.EncodeReload(page.Address, static.Version())); err != nil {
+			return err
+		}
 	}
 	release := s.config.Feed.Open(page)
 	defer release()

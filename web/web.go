@@ -69,9 +69,16 @@ type Config struct {
 	// Hosts are the Host names (without port) that are answered; empty: any. A
 	// server that is reachable on loopback only should name its own, or a
 	// foreign page could reach it by rebinding its name. Health is always told.
-	Hosts    []string
+	Hosts []string
+	// Embed are the origins whose pages may show this server's pages in a frame,
+	// as in Origins; empty: none.
+	Embed []string
+	// Authors is set where readers may see queries: their text, where a mistake
+	// in one is, and the statement that grants what the role lacks.
+	Authors  bool
 	BasePath string // that a proxy puts before every URL: "/live"; links carry it
 	Database string // name of the database, for people
+	Role     string // that reads it, for statements that grant it something
 	Folder   string // where dashboards come from, for people: "./dashboards"
 
 	Ready func() Readiness // nil: always ready
@@ -118,6 +125,7 @@ type Server struct {
 	log     *slog.Logger
 	mux     *http.ServeMux
 	handler http.Handler
+	policy  string
 	origins origins
 	cross   *http.CrossOriginProtection
 	jump    atomic.Pointer[jumpList]
@@ -145,6 +153,7 @@ func New(c Config) *Server {
 	for _, o := range c.Origins {
 		_ = s.cross.AddTrustedOrigin(o) // one that is malformed never matches
 	}
+	s.policy = policy(parseOrigins(c.Embed))
 	s.mux = s.routes()
 	s.handler = s.guard(http.HandlerFunc(s.route))
 	return s

@@ -30,6 +30,10 @@ func (f *serveFlags) loopback() bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// mayAuthor tells whether readers may see queries and what is wrong with them.
+// Until people sign in, those at this machine may.
+func (f *serveFlags) mayAuthor() bool { return f.loopback() }
+
 // hosts are the names that the server answers to. A server on loopback knows
 // its own: a foreign page that rebinds its name to 127.0.0.1 gets nothing. A
 // proxy's name is among the origins.

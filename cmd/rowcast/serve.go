@@ -38,6 +38,7 @@ type serveFlags struct {
 	TimeZone      string        `name:"timezone" default:"UTC" help:"Time zone of pages that name none."`
 	Wait          time.Duration `default:"60s" help:"How long to wait for the database at start; 0 tries once."`
 	Origins       []string      `name:"origin" help:"Further origins whose pages may open a socket, such as https://wall.example."`
+	Embed         []string      `name:"embed" help:"Origins whose pages may show this server's pages in a frame, such as https://wiki.example."`
 	Hosts         []string      `name:"host" help:"Names under which the server is asked for; others are refused. On loopback its own, elsewhere any."`
 	PublicURL     string        `name:"public-url" help:"The address that people use, for messages."`
 	BasePath      string        `help:"Path that a proxy puts before every URL, such as /live."`
@@ -69,7 +70,7 @@ type serving struct {
 
 // serve wires the parts and runs them until ctx ends or one of them fails.
 func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with serving) error {
-	if err := errors.Join(f.guardAddress(), web.CheckOrigins(f.Origins)); err != nil {
+	if err := errors.Join(f.guardAddress(), web.CheckOrigins(f.Origins), web.CheckOrigins(f.Embed)); err != nil {
 		return err
 	}
 	ln, err := net.Listen("tcp", f.Listen)
@@ -129,13 +130,13 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
 		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Log: log,
-		Safety: f.Safety, StatementTimeout: f.PanelTimeout,
+		Safety: f.Safety, StatementTimeout: f.PanelTimeout, Candid: f.mayAuthor(),
 	})
 	a.web = web.New(web.Config{
 		Pages: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
-		Folder: f.Dashboards,
+		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Authors: f.mayAuthor(),
 	})
 	return a
 }

@@ -53,7 +53,7 @@ export const calm = matchMedia("(prefers-reduced-motion: reduce)");
 /** Says something once to whoever listens instead of looking. @param {string} text */
 export const announce = (text) => write(one("#say"), text);
 
-/** A note about what the reader did; it leaves after 5 s. @param {string} text @param {"check"|"triangle-alert"} [sign] */
+/** A note about what the reader did; it leaves after 5 s. @param {string} text @param {"check"|"triangle-alert"|"info"} [sign] */
 export function toast(text, sign = "check") {
   const node = el("div", { class: "toast", role: "status" }, icon(sign), el("span", {}, text));
   one("#toasts")?.append(node);

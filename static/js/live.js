@@ -1,40 +1,55 @@
 // The live control and the banner. They say "Live" only while that is proven; every other state has its own word, shape,
-// colour and, where it lasts, a line that says since when, why and what happens next.
-import { announce, icon, one, write } from "./dom.js";
+// colour and, where it lasts, a line that says since when, why and what happens next. Clicking the word shows what stands behind it.
+import { Details, took } from "./details.js";
+import { all, announce, icon, one, write } from "./dom.js";
+import { Frames } from "./frames.js";
 import { Tape } from "./tape.js";
 
-/** @typedef {import("./store.js").Verdict} Verdict */
+/** @typedef {import("./store.js").Store} Store @typedef {import("./store.js").Verdict} Verdict */
+/** @typedef {{added: number, changed: number, removed: number}} Held */
 
 const BUTTONS = /** @type {Record<string, [string, string]>} */ ({
   running: ["pause", "Pause"], paused: ["play", "Resume"], broken: ["rotate-cw", "Retry"],
 });
+const SUMMARY = 30_000; // a listener hears of changed rows so often at most
 
 export class LiveControl {
   /** @type {Tape|null} */ #tape = null;
+  /** @type {Details|null} */ #details = null;
+  /** @type {import("./details.js").Seen|null} */ #seen = null;
+  #frames = new Frames();
   #button = "running";
+  #rows = 0; // that changed since a listener heard of it
+  #told = 0;
+  #second = 0;
 
   constructor() {
     this.node = one("#live");
     this.banner = one("#banner");
     this.pill = one("#pill");
-    const canvas = this.node?.querySelector("canvas");
+    const canvas = this.node?.querySelector("canvas"), details = one("#details"), button = this.node && one(".live-state", this.node);
     if (canvas) this.#tape = new Tape(canvas);
+    if (!details || !button) return;
+    const titles = new Map(all("[data-panel]").map((n) => [n.dataset.panel ?? "", one("h2", n)?.textContent ?? ""]));
+    this.#details = new Details(details, button, this.#frames, () => /** @type {import("./details.js").Seen} */ (this.#seen), (id) => titles.get(id) || id);
   }
 
-  /** @param {Verdict} v @param {boolean} paused @param {{added: number, changed: number, removed: number}} held @param {number} now */
-  show(v, paused, held, now) {
+  /** @param {Store} store @param {Verdict} v @param {boolean} paused @param {Held} held @param {number} now */
+  show(store, v, paused, held, now) {
     const { node } = this;
     if (!node) return;
     const running = v.state === "live" || v.state === "timed" || v.state === "snapshot";
     const state = paused && running ? "paused" : v.state, counts = tell(held);
     const word = state === "paused" ? "Paused" : v.word, note = state === "paused" ? counts && this.pill ? "" : counts || "nothing new" : v.note;
+    this.#seen = { store, verdict: v, paused: state === "paused", held: counts, now };
     if (node.dataset.state !== state) {
       node.dataset.state = state;
-      announce(`${word} ${note}`);
+      announce(v.banner ? `${word}. ${v.banner.head} ${v.banner.text}` : `${word} ${state === "live" ? "" : note}`.trim());
       this.#tape?.stop(state === "live" || state === "timed" ? 0 : now);
-    }
+    } else if (state === "live" || state === "timed") this.#summary(word, now);
+    const { last } = this.#frames.times();
     write(one("[data-word]", node), word);
-    write(one("[data-note]", node), note);
+    write(one("[data-note]", node), state === "live" && last >= 0 && store.lag >= 0 ? took(last) : note);
     this.#label(state === "paused" ? "paused" : running ? "running" : "broken");
     if (this.pill) {
       this.pill.hidden = state !== "paused" || !counts;
@@ -42,18 +57,46 @@ export class LiveControl {
     }
     if (v.state !== "snapshot") this.#warn(v.banner); // until then the server's own banner stands
     this.#tape?.draw(now);
+    if (now - this.#second < 1000) return;
+    this.#second = now;
+    this.#details?.show();
   }
 
-  /** A frame came: the lamp beats, the tape gets a tick. @param {number} now @param {number} size */
-  frame(now, size) {
-    this.#tape?.push(now, size);
+  /**
+   * A frame came: the lamp beats, the tape gets a tick.
+   * @param {number} at the database's clock at its snapshot @param {string[]} panels @param {number} rows @param {number} now @param {boolean} change of what was shown
+   */
+  frame(at, panels, rows, now, change) {
+    this.#frames.add(at, panels, rows);
+    if (change) this.#rows += rows;
+    this.#tape?.push(now, rows);
     const lamp = this.node && one(".lamp", this.node);
     lamp?.classList.remove("beat");
     void lamp?.offsetWidth;
     lamp?.classList.add("beat");
   }
 
+  /** What came is drawn: once it is painted, it is known how long it took. @param {() => number} now by the database's clock */
+  drawn(now) {
+    const drawn = this.#frames.drawn();
+    if (!drawn.length || document.hidden) return;
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel(); // its task comes after the paint
+      port1.onmessage = () => { this.#frames.painted(drawn, now()); port1.close(); };
+      port2.postMessage(null);
+    });
+  }
+
   theme() { this.#tape?.theme(); }
+
+  /** Says to a listener how much changed, not what. @param {string} word @param {number} now */
+  #summary(word, now) {
+    if (!this.#rows || now - this.#told < SUMMARY) return;
+    const title = document.querySelector("h1")?.textContent ?? "";
+    announce(`${title}: ${this.#rows} ${this.#rows === 1 ? "row" : "rows"} changed, ${word.toLowerCase()}`);
+    this.#rows = 0;
+    this.#told = now;
+  }
 
   /** @param {string} kind */
   #label(kind) {
@@ -80,7 +123,7 @@ export class LiveControl {
   }
 }
 
-/** @param {{added: number, changed: number, removed: number}} held */
+/** @param {Held} held */
 function tell({ added, changed, removed }) {
   return [added && `${added} new`, changed && `${changed} changed`, removed && !added && `${removed} gone`].filter(Boolean).join(", ");
 }

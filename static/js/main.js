@@ -1,45 +1,26 @@
 // The entry: everything with a side effect starts here.
 import { edges } from "./cells.js";
-import { all, one, toast, writing } from "./dom.js";
+import { all, calm, one, toast } from "./dom.js";
+import { index } from "./index.js";
+import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
+import { reachable } from "./reload.js";
 import { theme } from "./theme.js";
 import { TreeView } from "./treeview.js";
 import { variables } from "./variables.js";
+import { wall } from "./wall.js";
 
 const { body } = document;
 const asked = new URLSearchParams(location.search);
-if (asked.has("kiosk")) {
-  document.documentElement.classList.add("wall");
-  navigator.wakeLock?.request("screen").catch(() => {}); // a wall that may not stay awake still shows what it can
-}
-
-// On a wall nobody scrolls: tables end with a whole row, and a panel of which next to nothing fits is left out.
-const grid = one("html.wall .grid");
-if (grid) {
-  const fit = () => {
-    const end = grid.getBoundingClientRect().bottom + 1;
-    for (const panel of all(".panel", grid)) {
-      const scroll = one(".scroll", panel), row = scroll?.querySelector("tbody tr");
-      const { bottom, top } = (scroll ?? panel).getBoundingClientRect();
-      if (!scroll || !row) {
-        panel.classList.toggle("beyond", bottom > end);
-        continue;
-      }
-      const tall = row.getBoundingClientRect().height, head = one("thead", scroll)?.getBoundingClientRect().height ?? 0;
-      const rows = Math.floor((end - top - head) / tall);
-      panel.classList.toggle("beyond", rows < 2);
-      scroll.style.setProperty("--fits", `${Math.max(0, head + rows * tall)}px`);
-    }
-  };
-  fit();
-  setInterval(fit, 1000);
-}
+if (asked.has("kiosk")) wall(asked);
+if (asked.has("embed")) document.documentElement.classList.add("embed");
 
 const bar = variables(body.dataset);
 const live = body.dataset.live ? new LivePage(body.dataset, bar?.views) : null;
 if (live) bar?.connect(live);
 const colors = theme(() => live?.theme());
+const panels = all(".panel[id]");
 
 /** @type {Record<string, (from?: HTMLElement) => void>} */
 const actions = {
@@ -47,16 +28,35 @@ const actions = {
   retry: () => live?.retry(),
   theme: () => toast(`Theme: ${colors.next()}`),
   jump: () => jump.toggle(),
-  keys: () => /** @type {HTMLDialogElement|null} */ (one("#keys"))?.showModal(),
+  keys: () => keys.sheet(),
+  details: () => one("#details")?.togglePopover(),
   wall: () => {
     const url = new URL(location.href);
-    url.searchParams.set("kiosk", "");
+    if (url.searchParams.has("kiosk")) url.searchParams.delete("kiosk");
+    else url.searchParams.set("kiosk", "");
     location.assign(url);
   },
+  find: () => one("#find")?.focus(),
   more: (from) => from?.closest(".panel")?.classList.add("whole"),
   copy: (from) => copy(from?.closest(".copyable")?.querySelector("pre")?.textContent ?? ""),
 };
-const jump = palette((action) => actions[action]?.());
+
+// Every key of the page. What has its keys elsewhere adds them here to be listed.
+const page = () => !!live, board = () => panels.length > 0;
+const keys = new Keys();
+keys.add(
+  { press: ["mod+k"], text: "Jump to a page, a panel, an action", run: actions.jump },
+  { press: [" ", "."], text: "Pause or resume this page", icon: "pause", when: page, run: actions.pause },
+  { press: ["l"], text: "How live it is, and why", icon: "info", when: page, run: actions.details },
+  { press: ["/"], text: "Find on the page of all pages", icon: "search", when: () => !!one("#find"), run: actions.find },
+  { press: ["t"], text: "Light, dark or as the system", icon: "sun-moon", run: actions.theme },
+  { press: ["w"], text: "Open on a wall, or leave it", icon: "monitor", when: page, run: actions.wall },
+  { press: ["?"], text: "Show the keys", icon: "keyboard", run: actions.keys },
+  { press: ["Escape"], text: "Close" },
+  { press: ["]"], group: "Dashboard", text: "Next panel", when: board, run: () => step(1) },
+  { press: ["["], group: "Dashboard", text: "Previous panel", when: board, run: () => step(-1) },
+);
+const jump = palette(keys, { panels: () => panels.map((p) => ({ title: one("h2", p)?.textContent ?? "", go: () => goTo(p) })) });
 
 document.addEventListener("click", (e) => {
   const from = e.target instanceof Element ? e.target.closest("[data-do]") : null;
@@ -64,26 +64,18 @@ document.addEventListener("click", (e) => {
   if (e.target instanceof HTMLDialogElement && e.target.id === "keys") e.target.close();
 });
 
-/** @type {Record<string, string>} */
-const KEYS = { " ": "pause", ".": "pause", t: "theme", w: "wall", "?": "keys" };
-addEventListener("keydown", (e) => {
-  if ((e.metaKey || e.ctrlKey) && e.key.toLowerCase() === "k") {
-    e.preventDefault();
-    jump.toggle();
-    return;
-  }
-  if (e.metaKey || e.ctrlKey || e.altKey || writing(e.target)) return;
-  if (e.key === "/" && one("#find")) {
-    e.preventDefault();
-    one("#find")?.focus();
-    return;
-  }
-  const pressed = e.key === " " && e.target instanceof Element && e.target.closest("button, a, summary, [role=button]");
-  const action = KEYS[e.key];
-  if (!action || pressed || (action === "pause" && !live)) return;
-  e.preventDefault();
-  actions[action]();
-});
+/** @param {HTMLElement} panel */
+function goTo(panel) {
+  panel.tabIndex = -1;
+  panel.focus({ preventScroll: true });
+  panel.scrollIntoView({ block: "start", behavior: calm.matches ? "instant" : "smooth" });
+}
+
+/** The panel after the one that has the focus. @param {number} by */
+function step(by) {
+  const at = panels.findIndex((p) => p.contains(document.activeElement));
+  goTo(panels[at < 0 ? (by > 0 ? 0 : panels.length - 1) : (at + by + panels.length) % panels.length]);
+}
 
 /** @param {string} text */
 async function copy(text) {
@@ -108,20 +100,8 @@ for (const form of all("form[data-demo]")) {
   });
 }
 
-// The index: what is typed narrows the list.
-const find = one("#find"), none = one("#none");
-if (find instanceof HTMLInputElement) {
-  find.addEventListener("input", () => {
-    const q = find.value.trim().toLowerCase(), lines = all("[data-find]");
-    for (const line of lines) line.hidden = !(line.dataset.find ?? "").toLowerCase().includes(q);
-    for (const group of all("tbody")) group.hidden = all("[data-find]", group).every((l) => l.hidden);
-    for (const section of all("[data-found]")) section.hidden = all("[data-find]", section).every((l) => l.hidden);
-    if (!none) return;
-    none.hidden = lines.some((l) => !l.hidden);
-    none.textContent = `Nothing is named “${find.value.trim()}”. Columns were searched too.`;
-  });
-}
+index(body.dataset.base ?? "");
 
-// A page that says "not yet" tries again by itself.
+// A page that says "not yet" tries again by itself, once there is something to load.
 const again = Number(one("[data-retry]")?.dataset.retry ?? 0);
-if (again > 0) setTimeout(() => location.reload(), again * 1000 * (1 + Math.random() / 4));
+if (again > 0) setInterval(async () => { if (await reachable()) location.reload(); }, again * 1000 * (1 + Math.random() / 4));

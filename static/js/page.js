@@ -3,23 +3,24 @@ import { Lost, missed } from "./delta.js";
 import { all, one, write } from "./dom.js";
 import { clock } from "./format.js";
 import { LiveControl } from "./live.js";
+import { reload, restored } from "./reload.js";
 import { PanelView } from "./render.js";
 import { Socket } from "./socket.js";
-import { linked, moved, receive, start, verdict } from "./store.js";
+import { GRACE, linked, moved, receive, start, verdict } from "./store.js";
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
-const FRAME = 16, LATE = 100, RELOADS = 20, RELOAD_PAUSE = 120_000, SPREAD = 250; // ms: many viewers of one page do not ask for it at one moment
+const FRAME = 16, LATE = 100, GAP = 10_000;
 const NOTHING = { added: 0, changed: 0, removed: 0 };
 /** Parameters of the browser's own, which stay while a reader goes from page to page. */
-const OWN = ["kiosk", "theme", "widths"];
+const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
 
 /**
  * What /api/v1/page says of a page.
  * @typedef {{address: string, kind: string, title: string, variables?: {name: string, values: string[]}[]}} Description
  *
  * What shows a panel.
- * @typedef {Pick<PanelView, "id"|"node"|"hydrate"|"update"|"tick"|"waiting"|"beat"> & {figure: PanelView["figure"]|null}} View
+ * @typedef {Pick<PanelView, "id"|"node"|"hydrate"|"update"|"tick"|"age"|"waiting"|"beat"> & {figure: PanelView["figure"]|null}} View
  */
 
 export class LivePage {
@@ -30,6 +31,9 @@ export class LivePage {
   #drawn = 0;
   #waiting = false;
   #held = NOTHING;
+  #stopped = 0; // when it was paused
+  #ticked = Date.now();
+  #woken = 0;
   #base = "";
   #quiet = false; // what comes next is another page, not a change of this one
   /** @type {((d: Description) => void)[]} */ #listeners = [];
@@ -46,6 +50,7 @@ export class LivePage {
     const whole = this.#views.length > 0 && this.#views.every((v) => this.#shown.has(v.id) && (v.node.dataset.state ?? "") !== "error" && !["timeout", "denied"].includes(v.node.dataset.state ?? ""));
     this.store = start({ page: data.page ?? "", cursor: whole ? data.cursor ?? "" : "", at: data.at ?? "", panels: new Map(this.#shown) }, Date.now());
     const at = new URL(data.live ?? "/live", location.href);
+    if (data.version) at.searchParams.set("v", data.version);
     at.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     this.socket = new Socket({
       url: at.href, page: this.store.page, cursor: () => this.store.cursor,
@@ -58,7 +63,10 @@ export class LivePage {
     setInterval(() => this.#tick(), 1000);
     setInterval(() => { if (!document.hidden) this.#say(); }, 250);
     addEventListener("popstate", () => this.#move(location.pathname.slice(this.#base.length) + location.search));
-    for (const type of ["online", "offline", "pageshow", "focus"]) addEventListener(type, () => this.#wake());
+    for (const type of ["online", "offline", "focus"]) addEventListener(type, () => this.#wake());
+    addEventListener("pagehide", () => this.socket.leave()); // a page without a connection may come back as it was left
+    addEventListener("pageshow", (e) => { if (e.persisted) this.socket.connect(); });
+    restored();
     document.addEventListener("visibilitychange", () => this.#wake());
   }
 
@@ -108,6 +116,7 @@ export class LivePage {
     const { state } = this.#verdict();
     if (state === "stale" || state === "offline" || state === "reconnecting") return this.retry();
     this.#paused = !this.#paused;
+    this.#stopped = Date.now();
     if (!this.#paused) this.#draw();
     else this.#held = NOTHING;
     this.#say();
@@ -121,16 +130,32 @@ export class LivePage {
   }
 
   #verdict() { return verdict(this.store, Date.now(), navigator.onLine); }
-  #say() { this.#control.show(this.#verdict(), this.#paused, this.#held, Date.now()); }
+  #say() { this.#control.show(this.store, this.#verdict(), this.#paused, this.#held, Date.now()); }
   #wake() {
-    if (!document.hidden && navigator.onLine) this.socket.wake();
+    if (!document.hidden && navigator.onLine) this.#look();
     if (!document.hidden && this.#waiting) this.#draw();
     this.#say();
   }
 
+  /** Connects where there is no connection, or one that slept with the machine. */
+  #look() {
+    const { heard, status } = this.store, now = Date.now();
+    const silent = this.socket.active && heard > 0 && now - heard > (status?.next_ms ?? 5000) + GRACE;
+    if (!silent) return this.socket.wake();
+    if (now - this.#woken < GAP) return;
+    this.#woken = now;
+    this.socket.connect();
+  }
+
+  /** Is the reader in the middle of something that a reload would end? */
+  #busy() {
+    if (document.documentElement.classList.contains("wall")) return false;
+    return this.#paused || !!document.querySelector("dialog[open], [popover]:popover-open, .split.open") || !!document.activeElement?.closest("input, select, textarea");
+  }
+
   /** @param {Message} m @returns {boolean} false if it did not fit what is held */
   #receive(m) {
-    if (m.type === "reload") return reload(), true;
+    if (m.type === "reload") return reload(m.version ?? "", () => this.#busy()), true;
     try {
       this.store = receive(this.store, m, Date.now());
     } catch (e) {
@@ -138,7 +163,7 @@ export class LivePage {
       throw e;
     }
     if (m.type === "snapshot" || m.type === "delta") {
-      this.#control.frame(Date.now(), size(m));
+      this.#control.frame(this.store.at, Object.keys(m.panels), size(m), Date.now(), m.type === "delta");
       this.#schedule();
     }
     if (m.type !== "delta") this.#say();
@@ -179,13 +204,19 @@ export class LivePage {
     }
     this.#shown = panels;
     this.#held = NOTHING;
+    this.#control.drawn(() => Date.now() + this.store.ahead);
     const time = one("[data-asof]");
     write(time, clock(at));
     time?.setAttribute("datetime", new Date(at).toISOString());
   }
 
   #tick() {
+    const now = Date.now(), slept = now - this.#ticked > GAP;
+    this.#ticked = now;
     if (document.hidden) return;
+    if (slept) this.#wake();
+    const proven = this.#verdict().state === "live" ? now : this.store.proven;
+    for (const v of this.#views) v.age(now - (this.#paused ? this.#stopped : proven));
     write(one("[data-clock]"), clock(Date.now()).slice(0, 5));
     if (this.#paused || document.body.classList.contains("stale-data")) return; // what is old does not grow by itself
     if (this.store.heard) for (const v of this.#views) v.tick(Date.now() + this.store.ahead);
@@ -194,18 +225,3 @@ export class LivePage {
 
 /** How many rows a frame touched. @param {import("./protocol.js").Snapshot|import("./protocol.js").Delta} m */
 const size = (m) => Object.values(m.panels).reduce((n, p) => n + (p.ops?.length ?? p.rows?.length ?? 0), 0);
-
-/**
- * Loads the page again, soon where that was not done often lately (a dashboard is being written), else later: a server that keeps
- * asking is not obeyed in a loop.
- */
-function reload() {
-  const now = Date.now();
-  /** @type {number[]} */ let past = [];
-  try { past = JSON.parse(sessionStorage.getItem("rowcast.reloads") ?? "[]").filter((/** @type {number} */ t) => now - t < RELOAD_PAUSE); } catch { /* as if never */ }
-  const often = past.length >= RELOADS, wait = (often ? past[past.length - RELOADS] + RELOAD_PAUSE - now : 0) + Math.random() * SPREAD;
-  setTimeout(() => {
-    try { sessionStorage.setItem("rowcast.reloads", JSON.stringify([...past, Date.now()])); } catch { /* then it may come sooner */ }
-    location.reload();
-  }, wait);
-}

@@ -1,43 +1,67 @@
-// The palette (Ctrl-K): pages and actions, found by typing.
-import { all, one } from "./dom.js";
+// The palette (Ctrl-K): dashboards, tables, the panels of this page and actions, found by typing words in any order.
+import { all, el, icon, one } from "./dom.js";
+import { caps } from "./keys.js";
+import { match } from "./match.js";
 
-/** @param {(action: string) => void} act does one of the actions */
-export function palette(act) {
+/** @typedef {{node: HTMLElement, text: string, note: string, go: () => void}} Item */
+
+const MOST = 60; // shown at once
+
+/** @param {import("./keys.js").Keys} keys @param {{panels: () => {title: string, go: () => void}[]}} page */
+export function palette(keys, page) {
   const dialog = one("#palette");
   if (!(dialog instanceof HTMLDialogElement)) return { toggle() {} };
-  const input = /** @type {HTMLInputElement} */ (one("input", dialog)), items = all(".item", dialog), none = one(".none", dialog);
-  items.forEach((item, i) => (item.id = `palette-${i}`));
-  const shown = () => items.filter((i) => !i.hidden);
-  /** @param {HTMLElement|undefined} item */
-  const select = (item) => {
-    items.forEach((i) => i.setAttribute("aria-selected", String(i === item)));
-    input.setAttribute("aria-activedescendant", item?.id ?? "");
-    item?.scrollIntoView({ block: "nearest" });
+  const input = /** @type {HTMLInputElement} */ (one("input", dialog)), list = /** @type {HTMLElement} */ (one("ul", dialog)), none = /** @type {HTMLElement} */ (one(".none", dialog));
+  const groups = pages(list);
+  /** @type {Item[]} */ let shown = [];
+  let at = 0;
+
+  const select = (/** @type {number} */ i) => {
+    at = Math.max(0, Math.min(shown.length - 1, i));
+    shown.forEach((item, n) => item.node.setAttribute("aria-selected", String(n === at)));
+    input.setAttribute("aria-activedescendant", shown[at]?.node.id ?? "");
+    shown[at]?.node.scrollIntoView({ block: "nearest" });
   };
   const filter = () => {
-    const q = input.value.trim().toLowerCase();
-    for (const i of items) i.hidden = !(i.textContent ?? "").toLowerCase().includes(q);
-    for (const g of all(".group", dialog)) g.hidden = !following(g).some((i) => !i.hidden);
-    if (none) none.hidden = shown().length > 0;
-    select(shown()[0]);
+    /** @type {HTMLElement[]} */ const lines = [];
+    shown = [];
+    for (const { title, items } of [...groups, ...here()]) {
+      const found = items.map((item) => ({ item, hit: match(input.value, item.text) })).filter(({ hit }) => hit);
+      if (input.value.trim()) found.sort((a, b) => (b.hit?.score ?? 0) - (a.hit?.score ?? 0));
+      const fits = found.slice(0, Math.max(0, MOST - shown.length));
+      if (!fits.length) continue;
+      lines.push(el("li", { class: "group", role: "presentation" }, title));
+      for (const { item, hit } of fits) {
+        one("[data-text]", item.node)?.replaceChildren(...marked(item.text, hit?.ranges ?? []));
+        item.node.id = `palette-${shown.length}`;
+        shown.push(item);
+        lines.push(item.node);
+      }
+    }
+    none.hidden = shown.length > 0;
+    list.replaceChildren(...lines, none);
+    select(0);
   };
-  /** @param {HTMLElement|undefined} item */
-  const go = (item) => {
+  /** What this page adds to the pages that the server listed. */
+  const here = () => [
+    { title: "On this page", items: page.panels().map((p) => made("arrow-right", p.title, [], p.go)) },
+    { title: "Actions", items: keys.list.filter((k) => k.run && k.icon).map((k) => made(k.icon ?? "", k.text, caps(k), () => k.run?.())) },
+  ];
+  const go = (/** @type {Item|undefined} */ item) => {
     if (!item) return;
     dialog.close();
-    if (item.dataset.href) location.assign(item.dataset.href);
-    else if (item.dataset.action) act(item.dataset.action);
+    item.go();
   };
   input.addEventListener("input", filter);
+  dialog.addEventListener("close", () => list.replaceChildren(none));
   dialog.addEventListener("click", (e) => {
     if (e.target === dialog) dialog.close();
-    else if (e.target instanceof Element) go(items.find((i) => i.contains(/** @type {Element} */ (e.target))));
+    else if (e.target instanceof Element) go(shown.find((i) => i.node.contains(/** @type {Element} */ (e.target))));
   });
   dialog.addEventListener("keydown", (e) => {
-    const list = shown(), at = list.findIndex((i) => i.getAttribute("aria-selected") === "true");
-    if (e.key === "ArrowDown") select(list[Math.min(list.length - 1, at + 1)]);
-    else if (e.key === "ArrowUp") select(list[Math.max(0, at - 1)]);
-    else if (e.key === "Enter") go(list[at]);
+    const step = /** @type {Record<string, number>} */ ({ ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -1e3, End: 1e3 })[e.key];
+    if (step !== undefined && !(input.value && (e.key === "Home" || e.key === "End"))) select(at + step);
+    else if (e.key === "Enter") go(shown[at]);
     else return;
     e.preventDefault();
   });
@@ -45,15 +69,36 @@ export function palette(act) {
     toggle() {
       if (dialog.open) return dialog.close();
       input.value = "";
-      filter();
       dialog.showModal();
+      filter();
     },
   };
 }
 
-/** The items below a heading. @param {HTMLElement} group */
-function following(group) {
-  const list = [];
-  for (let n = group.nextElementSibling; n instanceof HTMLElement && !n.classList.contains("group"); n = n.nextElementSibling) if (n.classList.contains("item")) list.push(n);
-  return list;
+/** The pages that the server listed. @param {HTMLElement} list */
+function pages(list) {
+  /** @type {{title: string, items: Item[]}[]} */ const groups = [];
+  for (const li of all("li", list)) {
+    if (li.classList.contains("group")) groups.push({ title: li.textContent ?? "", items: [] });
+    else if (li.classList.contains("item")) groups.at(-1)?.items.push({ node: li, text: one("[data-text]", li)?.textContent ?? "", note: "", go: () => location.assign(li.dataset.href ?? "") });
+  }
+  return groups;
+}
+
+/** @param {string} sign @param {string} text @param {HTMLElement[]} end @param {() => void} go @returns {Item} */
+function made(sign, text, end, go) {
+  const svg = icon(sign);
+  svg.setAttribute("class", "icon");
+  return { node: el("li", { class: "item", role: "option" }, svg, el("span", { "data-text": "" }), el("span", { class: "end" }, ...end)), text, note: "", go };
+}
+
+/** The text with what was found in it. @param {string} text @param {[number, number][]} ranges */
+function marked(text, ranges) {
+  /** @type {(Node|string)[]} */ const parts = [];
+  let from = 0;
+  for (const [a, b] of ranges) {
+    parts.push(text.slice(from, a), el("b", {}, text.slice(a, b)));
+    from = b;
+  }
+  return [...parts, text.slice(from)].filter((p) => p !== "");
 }

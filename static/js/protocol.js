@@ -3,7 +3,7 @@
 /**
  * @typedef {{name: string, type: string, enum?: string[]}} Field the labels of an enum are in their order
  * @typedef {(string|null)[]} WireRow the key, then one cell per column
- * @typedef {{code: string, message: string}} Problem
+ * @typedef {{code: string, message: string, hint?: string, fix?: string, position?: number, line?: number, column?: number}} Problem
  * @typedef {["-", string] | ["+", number, WireRow] | ["=", string, Record<string, string|null>] | [">", string, number]} Op
  * @typedef {{columns?: Field[], rows?: WireRow[], ops?: Op[], truncated?: boolean, error?: Problem|null, at?: string, every_ms?: number}} Change
  *
@@ -11,7 +11,7 @@
  * @typedef {{type: "snapshot", page: string, cursor: string, at: string, panels: Record<string, Change>}} Snapshot
  * @typedef {{type: "delta", page: string, from: string, cursor: string, at: string, panels: Record<string, Change>}} Delta
  * @typedef {{type: "status", page: string, state: string, at?: string, since?: string, age_ms?: number, next_ms?: number, safety_ms?: number, every_ms?: number, tables?: string[], reason?: string, message?: string}} Status
- * @typedef {{type: "reload", page: string}} Reload
+ * @typedef {{type: "reload", page: string, version?: string}} Reload
  * @typedef {{type: "error", watch?: string, code: string, message: string}} ErrorMessage
  * @typedef {{type: "bye", reason: string, retry_after_ms?: number}} Bye
  * @typedef {Watching|Snapshot|Delta|Status|Reload|ErrorMessage|Bye} Message

@@ -3,7 +3,8 @@
 import { apply } from "./delta.js";
 import { one, write } from "./dom.js";
 import { figure } from "./figure.js";
-import { clock, describe, panelError, sentence } from "./format.js";
+import { ago, clock, describe } from "./format.js";
+import { problem } from "./problem.js";
 import { StatView } from "./statview.js";
 import { TableView } from "./table.js";
 import { mark } from "./wash.js";
@@ -16,11 +17,13 @@ import { mark } from "./wash.js";
 export class PanelView {
   /** @type {Column[]} */ #columns = [];
   /** @type {Panel|undefined} */ #shown;
+  /** @type {HTMLElement|null} */ #age;
 
   /** @param {HTMLElement} node a section with data-panel */
   constructor(node) {
     this.node = node;
     this.id = node.dataset.panel ?? "";
+    this.#age = one("[data-panel-asof]", node);
     this.raw = node.hasAttribute("data-raw-names");
     this.formats = JSON.parse(node.dataset.formats || "{}");
     this.figure = figure(node, (n) => new PanelView(n));
@@ -63,6 +66,15 @@ export class PanelView {
     this.table?.tick(now);
   }
 
+  /** How old what is shown is: as old as the page, unless the panel is read apart. @param {number} ms of the page */
+  age(ms) {
+    const { at, every } = this.#shown ?? { at: "", every: 0 };
+    if (!this.#age) return;
+    this.#age.classList.toggle("own", !!at);
+    this.#age.classList.toggle("old", !at && ms >= 2000);
+    write(this.#age, at ? `as of ${clock(Date.parse(at))}${every ? `, every ${ago(Math.max(2000, every)).words}` : ""}` : ago(Math.max(0, ms)).words);
+  }
+
   /** While paused: marks what is not as it is shown. @param {Panel} panel */
   waiting(panel) { this.table?.waiting(panel); }
 
@@ -83,17 +95,13 @@ export class PanelView {
 
   /** The rule, the message, the line under a cut result. @param {Panel} panel */
   #state(panel) {
-    const { node } = this, problem = one("[data-problem]", node), none = one("[data-empty]", node), has = panel.rows.length > 0;
-    if (panel.error) {
-      const { state, head } = panelError(panel.error.code);
-      node.dataset.state = state;
-      write(problem && one("[data-head]", problem), head);
-      const text = problem && one("[data-text]", problem), said = sentence(panel.error.message) + (has ? " These are its last rows." : "");
-      if (problem && text?.textContent?.trim() !== said) problem.querySelectorAll(".code, .copyable, .where").forEach((n) => n.remove()); // of an earlier one
-      write(text, said);
-    } else node.dataset.state = (this.table || this.figure) && !has && !this.raw ? "empty" : "";
-    if (panel.at) write(one("[data-panel-asof]", node), `as of ${clock(Date.parse(panel.at))}`);
-    if (problem) problem.hidden = !panel.error;
+    const { node } = this, none = one("[data-empty]", node), has = panel.rows.length > 0;
+    if (panel.error) node.dataset.state = problem(node, panel.error, has);
+    else {
+      problem(node, null, has);
+      node.dataset.state = (this.table || this.figure) && !has && !this.raw ? "empty" : "";
+    }
+    if (panel.at) this.age(0);
     if (none) none.hidden = has || !!panel.error;
     const cut = one("[data-cut]", node);
     if (cut) cut.hidden = !panel.truncated;

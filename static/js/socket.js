@@ -70,6 +70,13 @@ export class Socket {
     if (this.#ws === null && this.#timer !== undefined) this.connect();
   }
 
+  /** Ends the connection until it is asked for again. */
+  leave() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#drop();
+  }
+
   /** Is there a connection, or one on its way? */
   get active() { return this.#ws !== null; }
 

@@ -112,7 +112,7 @@ export function verdict(s, now, online) {
   if (s.refused) return refused(s.refused);
   if (link.kind === "stopped") return { state: "offline", word: "Offline", note: "", banner: { kind: "bad", head: "The server ended this connection.", text: `${sentence(link.why)} Load the page again to go on.`.trim() } };
   if (link.kind !== "open" && !online) {
-    return { state: "offline", word: "Offline", note: "no network", banner: { kind: "bad", head: `Offline since ${clock(s.proven)}.`, text: "This browser has no network. The page catches up by itself." } };
+    return { state: "offline", word: "Offline", note: "no network", banner: { kind: "bad", head: `Offline since ${moment(s.proven, now)}.`, text: "This browser has no network. The page catches up by itself." } };
   }
   if (link.kind !== "open" || !status) return unconnected(s, now, age);
   if (now - s.heard > (status.next_ms ?? 5000) + GRACE) return stale(age, s.proven, "The server is silent", "The page connects again by itself.");
@@ -153,10 +153,13 @@ function unconnected(s, now, age) {
   return stale(age, s.proven, "The server does not answer", `Next try ${soon}.`);
 }
 
+/** A moment as a clock tells it, with its day where that is another one. @param {number} ms @param {number} now */
+const moment = (ms, now) => (new Date(ms).toDateString() === new Date(now).toDateString() ? clock(ms) : `${new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${clock(ms)}`);
+
 /** @param {number} age @param {number} since @param {string} why @param {string} next @returns {Verdict} */
 function stale(age, since, why, next) {
   const old = ago(Math.max(1500, age)).words;
-  return { state: "stale", word: "Stale", note: old, banner: { kind: "warn", head: `Stale since ${clock(since)}.`, text: `${sentence(why).replace(/\.$/, "")}; what you see is ${old} old. ${next}` } };
+  return { state: "stale", word: "Stale", note: old, banner: { kind: "warn", head: `Stale since ${moment(since, since + age)}.`, text: `${sentence(why).replace(/\.$/, "")}; what you see is ${old} old. ${next}` } };
 }
 
 /** @param {{code: string, message: string}} r @returns {Verdict} */

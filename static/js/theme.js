@@ -1,5 +1,5 @@
 // Light, dark, or as the system has it. The choice is kept in this browser.
-import { all, attribute } from "./dom.js";
+import { all, attribute, one, write } from "./dom.js";
 
 const ORDER = ["system", "light", "dark"];
 const KEY = "rowcast.theme";
@@ -24,6 +24,8 @@ export function theme(changed) {
     changed();
   };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+  addEventListener("storage", (e) => { if (e.key === KEY) { now = read(); show(); } }); // chosen in another tab
+  addEventListener("beforeprint", () => write(one("[data-paper]"), [document.title, document.querySelector("[data-asof]")?.textContent, location.href].filter(Boolean).join(", ")));
   show();
   return {
     /** The next of system, light, dark. */

@@ -192,6 +192,7 @@ class OptionsView {
   /** @param {Panel} panel */
   waiting(panel) { this.update(panel); }
   tick() {}
+  age() {}
   beat() {}
 }
 

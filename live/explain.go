@@ -1,0 +1,128 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+// explain turns an error of a query into what its viewers are told.
+func (s *session) explain(err error) *delta.Error {
+	if isTooLarge(err) {
+		return &delta.Error{Code: "too_large", Message: "the result is larger than " + size(s.cfg.MaxBytes) +
+			"; select fewer or shorter columns, or set a lower limit"}
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return &delta.Error{Code: "internal", Message: "internal error"}
+	}
+	switch pg.Code {
+	case "57014":
+		return &delta.Error{Code: "timeout", Message: "the query took longer than " + s.statement.String()}
+	case "25P04":
+		return &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}
+	case lockNotAvailable:
+		return &delta.Error{Code: "timeout", Message: "a table of this panel is locked by another transaction"}
+	case "42P01":
+		return &delta.Error{Code: "table_gone", Message: pg.Message}
+	case "42501":
+		return &delta.Error{Code: "forbidden", Message: pg.Message}
+	}
+	if broken(err) {
+		return &delta.Error{Code: "internal", Message: "the query ends its database session"}
+	}
+	return &delta.Error{Code: "query_failed", Message: pg.Message}
+}
+
+// explainQuery explains an error and, where the engine is candid, adds what
+// helps whoever wrote the query: PostgreSQL's hint, the place in the query's
+// text, the statement that grants what is missing. before is how much stood
+// before the query in the text that failed.
+func (s *session) explainQuery(ctx context.Context, q query, err error, before int) *delta.Error {
+	e := s.explain(err)
+	var pg *pgconn.PgError
+	if !s.cfg.Candid || !errors.As(err, &pg) || e.Code == "timeout" || e.Code == "internal" {
+		return e
+	}
+	e.Hint = pg.Hint
+	e.Position = max(0, int(pg.Position)-before)
+	if e.Code == "forbidden" {
+		e.Fix = s.grant(ctx, q, pg.Message)
+	}
+	return e
+}
+
+// unwrapped moves the place of an error in a wrapped query to where it is in
+// the query itself.
+func unwrapped(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Position == 0 {
+		return err
+	}
+	moved := *pg
+	moved.Position = max(0, pg.Position-int32(len(wrapper)))
+	return &moved
+}
+
+// locate turns a place in a panel's statement into places in its query as it
+// was written and in its file. The error may belong to other panels too.
+func (it item) locate(e *delta.Error) *delta.Error {
+	if e.Position == 0 {
+		return e
+	}
+	at, pos := it.def.Place(e.Position)
+	located := *e
+	located.Position, located.Line, located.Column = at, pos.Line, pos.Column
+	return &located
+}
+
+// denied finds what PostgreSQL says may not be used.
+var denied = regexp.MustCompile(`^permission denied for (table|view|materialized view|foreign table|schema|function) (.+)$`)
+
+// What would grant the missing right, by what it is missing for. Only a single
+// candidate is proposed: one that is named wrongly would open too much.
+const (
+	grantTable = `SELECT pg_catalog.format('GRANT SELECT ON %I.%I TO %I;', n.nspname, c.relname, current_user)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')
+  AND (pg_catalog.pg_table_is_visible(c.oid) OR pg_catalog.strpos(pg_catalog.lower($2), pg_catalog.lower(n.nspname)) > 0)`
+	grantSchema = `SELECT pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I;', n.nspname, current_user)
+FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND $2 <> '' AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')`
+	grantFunction = `SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %I;', p.oid::pg_catalog.regprocedure, current_user)
+FROM pg_catalog.pg_proc p WHERE p.proname = $1 AND $2 <> '' AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')`
+)
+
+// grant is the statement that gives this role the right that a query lacks;
+// "" where that cannot be told for certain.
+func (s *session) grant(ctx context.Context, q query, message string) string {
+	what := denied.FindStringSubmatch(message)
+	if what == nil || s.conn == nil || s.conn.IsClosed() {
+		return ""
+	}
+	ask := grantTable
+	switch what[1] {
+	case "schema":
+		ask = grantSchema
+	case "function":
+		ask = grantFunction
+	}
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	res := s.conn.PgConn().ExecParams(ctx, ask, [][]byte{[]byte(what[2]), []byte(q.sql)}, nil, nil, nil).Read()
+	if res.Err != nil || len(res.Rows) != 1 {
+		return ""
+	}
+	return string(res.Rows[0][0])
+}
+
+func size(bytes int) string {
+	if bytes >= 1<<20 {
+		return strconv.Itoa(bytes>>20) + " MB"
+	}
+	return strconv.Itoa(bytes) + " bytes"
+}

@@ -1,0 +1,47 @@
+// The last frames of a page, and how long they took to the screen. Pure and bounded: a page that stays open for a week holds no
+// more than on its first day.
+
+/**
+ * at: the database's clock when the snapshot was taken; took: milliseconds from then until it was painted here, -1 where it
+ * never was by itself (a hidden or paused page, the first paint)
+ * @typedef {{at: number, panels: string[], rows: number, took: number}} Frame
+ */
+
+const KEPT = 100;
+
+export class Frames {
+  /** @type {Frame[]} */ #frames = [];
+  /** @type {Frame[]} those that the next paint shows */ #coming = [];
+
+  /** A frame arrived. @param {number} at @param {string[]} panels @param {number} rows */
+  add(at, panels, rows) {
+    const frame = { at, panels, rows, took: -1 };
+    this.#frames.push(frame);
+    if (this.#frames.length > KEPT) this.#frames.shift();
+    this.#coming.push(frame);
+    if (this.#coming.length > KEPT) this.#coming.shift();
+  }
+
+  /** What is drawn now, to be given to painted. @returns {Frame[]} */
+  drawn() {
+    const drawn = this.#coming;
+    this.#coming = [];
+    return drawn;
+  }
+
+  /** @param {Frame[]} frames @param {number} now by the database's clock */
+  painted(frames, now) {
+    for (const f of frames) f.took = Math.max(0, Math.round(now - f.at));
+  }
+
+  /** The newest ones, newest first. @param {number} n */
+  newest(n) { return this.#frames.slice(-n).reverse(); }
+
+  /** @returns {{count: number, last: number, median: number, p95: number}} in milliseconds; count 0: nothing was measured */
+  times() {
+    const all = this.#frames.filter((f) => f.took >= 0).map((f) => f.took), last = all.at(-1) ?? -1;
+    all.sort((a, b) => a - b);
+    const rank = (/** @type {number} */ q) => all[Math.max(0, Math.ceil(q * all.length) - 1)] ?? -1;
+    return { count: all.length, last, median: rank(0.5), p95: rank(0.95) };
+  }
+}

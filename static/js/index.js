@@ -1,0 +1,53 @@
+// The list of all pages: what is typed narrows it, and its lamps follow what the server knows.
+import { all, one, write } from "./dom.js";
+import { match } from "./match.js";
+
+const EVERY = 5000;
+
+/** @typedef {{address: string, title: string, kind: string, live?: boolean, rows_estimate?: number}} Listed */
+
+/** @param {string} base path before every address */
+export function index(base) {
+  const find = one("#find");
+  if (find instanceof HTMLInputElement) find.addEventListener("input", () => narrow(find.value.trim()));
+  const lamp = one("#known");
+  if (!lamp) return;
+  const look = async () => {
+    if (document.hidden) return;
+    const [pages, ready] = await Promise.all([json(`${base}/api/v1/pages`), json(`${base}/readyz`)]);
+    const state = !ready ? "offline" : ready.status === "ok" && pages ? "timed" : "stale";
+    lamp.dataset.state = state;
+    write(one("[data-word]", lamp), { offline: "Offline", timed: "Every 5 s", stale: "Stale" }[state]);
+    write(one("[data-note]", lamp), { offline: "the server does not answer", timed: "", stale: "the database does not answer" }[state]);
+    if (pages) mark(pages.pages, base);
+  };
+  setInterval(look, EVERY);
+  document.addEventListener("visibilitychange", look);
+  void look();
+}
+
+/** @param {string} query */
+function narrow(query) {
+  const lines = all("[data-find]"), none = one("#none");
+  for (const line of lines) line.hidden = !match(query, line.dataset.find ?? "");
+  for (const group of all("tbody")) group.hidden = all("[data-find]", group).every((l) => l.hidden);
+  for (const section of all("[data-found]")) section.hidden = all("[data-find]", section).every((l) => l.hidden);
+  if (!none) return;
+  none.hidden = lines.some((l) => !l.hidden);
+  write(none, `Nothing is named “${query}”. Columns were searched too.`);
+}
+
+/** The lamps of the tables that are listed; what is new comes with the next load. @param {Listed[]} pages @param {string} base */
+function mark(pages, base) {
+  const known = new Map(pages.map((p) => [base + p.address, p]));
+  for (const tr of all("tr[data-find]")) {
+    const page = known.get(one("a", tr)?.getAttribute("href") ?? ""), dot = one(".dot", tr);
+    if (!page || !dot) continue;
+    dot.classList.toggle("timed", !page.live);
+    write(dot.nextElementSibling, page.live ? "live" : "by the clock");
+    dot.nextElementSibling?.classList.toggle("dim", !page.live);
+  }
+}
+
+/** @param {string} url @returns {Promise<any>} null where there is no answer */
+const json = (url) => fetch(url, { cache: "no-store" }).then((r) => (r.ok ? r.json() : null)).catch(() => null);

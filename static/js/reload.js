@@ -1,0 +1,66 @@
+// Loading the page again: because its dashboard changed, or because the server has newer code. Never in a loop, never into the
+// browser's own error page, and not while the reader is in the middle of something.
+import { one, toast } from "./dom.js";
+
+const KEY = "rowcast.reloads", MOST = 10, PAUSE = 120_000; // at most so many in such a time
+const AGAIN = 600_000; // the same new version is tried again after this: another server may have answered with the old one
+const TOLD = { updated: "rowcast was updated", changed: "This dashboard was changed" };
+
+/** @typedef {{times: number[], version: string, tried: number, why: ""|"updated"|"changed", scroll: number, focus: string}} Past */
+
+/** @returns {Past} */
+function past() {
+  const none = { times: [], version: "", tried: 0, why: /** @type {""} */ (""), scroll: 0, focus: "" };
+  try { return { ...none, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") }; } catch { return none; }
+}
+
+/** @param {Past} p */
+function keep(p) {
+  try { sessionStorage.setItem(KEY, JSON.stringify(p)); } catch { /* then it may come sooner */ }
+}
+
+/**
+ * When to load again: milliseconds from now, -1 for not at all. Pure.
+ * @param {Past} p @param {string} version of the server's code where that is the reason, else "" @param {number} now @param {() => number} random
+ */
+export function pause(p, version, now, random) {
+  if (version && version === p.version && now - p.tried < AGAIN) return -1;
+  const times = p.times.filter((t) => now - t < PAUSE), wait = times.length >= MOST ? times[times.length - MOST] + PAUSE - now : 0;
+  return wait + random() * (version ? 3000 : 250); // many browsers hear it at once
+}
+
+let coming = false;
+
+/**
+ * Loads the page again soon. busy tells whether the reader is in the middle of something.
+ * @param {string} version of the server's code where that changed, else "" @param {() => boolean} busy
+ */
+export function reload(version, busy) {
+  const wait = pause(past(), version, Date.now(), Math.random);
+  if (coming || wait < 0) return;
+  coming = true;
+  const attempt = async () => {
+    const p = past(), now = Date.now();
+    if (busy() || !(await reachable())) return void setTimeout(attempt, 1000);
+    keep({ times: [...p.times.filter((t) => now - t < PAUSE), now], version: version || p.version, tried: version ? now : p.tried, why: version ? "updated" : "changed", scroll: scrollY, focus: document.activeElement?.id ?? "" });
+    location.reload();
+  };
+  setTimeout(attempt, wait);
+}
+
+/** Would the page come? A browser's error page never comes back by itself. */
+export async function reachable(url = location.href) {
+  const answer = await fetch(url, { method: "HEAD", cache: "no-store" }).catch(() => null);
+  return !!answer && answer.status < 500;
+}
+
+/** After a reload of our own: where the reader was, and why it came. */
+export function restored() {
+  const p = past();
+  if (!p.why) return;
+  keep({ ...p, why: "" });
+  const { why, scroll, focus } = p;
+  if (scroll) scrollTo({ top: scroll, behavior: "instant" });
+  if (focus) one(`#${CSS.escape(focus)}`)?.focus({ preventScroll: true });
+  toast(TOLD[why], "info");
+}

@@ -1,0 +1,127 @@
+// The wall (?kiosk): a screen that nobody touches, seen from far away. It stays awake, ends tables with whole rows, puts the
+// pointer away, and may go round several dashboards.
+import { all, one } from "./dom.js";
+import { reachable } from "./reload.js";
+
+const POINTER = 3000, EACH = 60; // ms until the pointer goes; seconds for each page of a round
+
+/** @param {URLSearchParams} asked */
+export function wall(asked) {
+  const root = document.documentElement;
+  root.classList.add("wall");
+  awake();
+  addEventListener("pointermove", unseen());
+  const grid = one(".grid");
+  if (grid) {
+    document.fonts.ready.then(() => fit(grid));
+    fit(grid);
+    setInterval(() => fit(grid), 1000);
+  }
+  round(asked);
+}
+
+/** Keeps the screen on where the browser lets it; a lock ends whenever the page is hidden. */
+function awake() {
+  /** @type {WakeLockSentinel|null} */ let lock = null;
+  const ask = async () => {
+    if (document.hidden || (lock && !lock.released)) return;
+    lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null; // a wall that may not stay awake still shows what it can
+  };
+  document.addEventListener("visibilitychange", ask);
+  void ask();
+}
+
+/** The pointer goes a moment after it was last moved. */
+function unseen() {
+  const root = document.documentElement;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */ let timer;
+  const moved = () => {
+    root.classList.remove("unpointed");
+    clearTimeout(timer);
+    timer = setTimeout(() => root.classList.add("unpointed"), POINTER);
+  };
+  moved();
+  return moved;
+}
+
+/**
+ * Nobody scrolls: all panels share the height of the screen. Rows of charts and tables take what the others leave; where that is
+ * too little, everything gets smaller, to three quarters at most; and what does not fit even then is left out from the end.
+ * @param {HTMLElement} grid
+ */
+function fit(grid) {
+  const root = document.documentElement, shape = `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
+  if (grid.dataset.shape === shape) return clip(grid);
+  grid.style.removeProperty("--rows");
+  let rows = /** @type {Row[]} */ ([]);
+  for (const scale of [1, 0.9, 0.82, 0.75]) {
+    root.style.setProperty("--scale", String(scale));
+    rows = lines(grid);
+    if (share(grid, rows) >= LEAST * rem()) break;
+  }
+  while (rows.length > 1 && share(grid, rows) < LEAST * rem()) rows.pop();
+  grid.style.setProperty("--rows", rows.map((r) => (r.open ? "minmax(0, 1fr)" : "auto")).join(" "));
+  const end = Math.max(...rows.map((r) => r.top));
+  for (const panel of all(".panel", grid)) panel.classList.toggle("beyond", Number(panel.dataset.top) > end);
+  grid.dataset.shape = `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
+  clip(grid);
+}
+
+/** One line of panels; open: it may be taller or lower. @typedef {{top: number, tall: number, open: boolean}} Row */
+const LEAST = 12; // rem, of a row with a chart or a table
+
+const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+/** How high each open row may be. @param {HTMLElement} grid @param {Row[]} rows */
+function share(grid, rows) {
+  const gaps = (rows.length - 1) * parseFloat(getComputedStyle(grid).rowGap), open = rows.filter((r) => r.open).length;
+  const left = grid.clientHeight - gaps - rows.reduce((n, r) => n + (r.open ? 0 : r.tall), 0);
+  return open ? left / open : left < 0 ? 0 : Infinity;
+}
+
+/** The lines as they stand without limits. @param {HTMLElement} grid @returns {Row[]} */
+function lines(grid) {
+  /** @type {Map<number, Row>} */ const found = new Map();
+  for (const panel of all(".panel", grid)) {
+    panel.classList.remove("beyond");
+    const top = panel.offsetTop, row = found.get(top) ?? { top, tall: 0, open: false };
+    panel.dataset.top = String(top);
+    if (!(Number(panel.dataset.h) > 1)) row.tall = Math.max(row.tall, panel.offsetHeight);
+    row.open ||= !!panel.querySelector("[data-plot], .scroll tbody");
+    found.set(top, row);
+  }
+  return [...found.values()].sort((a, b) => a.top - b.top);
+}
+
+/** A table ends with a whole row. @param {HTMLElement} grid */
+function clip(grid) {
+  for (const scroll of all(".panel:not(.beyond) .panel-body > .scroll", grid)) {
+    const body = /** @type {HTMLElement} */ (scroll.parentElement), row = scroll.querySelector("tbody tr");
+    if (!row) continue;
+    const tall = row.getBoundingClientRect().height, head = one("thead", scroll)?.getBoundingClientRect().height ?? 0;
+    const rows = Math.max(1, Math.floor((body.getBoundingClientRect().height - head) / tall));
+    scroll.style.setProperty("--fits", `${head + rows * tall}px`);
+  }
+}
+
+/**
+ * The page after this one in a round: ?rotate=shop,stock&each=60. Pure.
+ * @param {string} here the URL that is shown @returns {{url: string, seconds: number}|null}
+ */
+export function following(here) {
+  const url = new URL(here), names = (url.searchParams.get("rotate") ?? "").split(",").map((n) => n.trim()).filter(Boolean);
+  if (!names.length) return null;
+  const at = url.pathname.lastIndexOf("/d/"), now = decodeURIComponent(url.pathname.slice(at + 3));
+  const name = names[(names.indexOf(now) + 1) % names.length], seconds = Math.max(5, Number(url.searchParams.get("each")) || EACH);
+  if (at < 0 || name === now) return null;
+  url.pathname = `${url.pathname.slice(0, at)}/d/${encodeURIComponent(name)}`;
+  for (const key of [...url.searchParams.keys()]) if (!["kiosk", "rotate", "each", "theme"].includes(key)) url.searchParams.delete(key);
+  return { url: url.href, seconds };
+}
+
+/** Goes on only where the next page is there: a wall must not end on an error. @param {URLSearchParams} asked */
+function round(asked) {
+  const next = asked.has("rotate") ? following(location.href) : null;
+  if (!next) return;
+  setInterval(async () => { if (await reachable(next.url)) location.replace(next.url); }, next.seconds * 1000);
+}

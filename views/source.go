@@ -1,0 +1,101 @@
+package views
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Mistake is what is known of an error in a panel's query besides its message. Zero fields are not known.
+type Mistake struct {
+	Hint         string // what may have been meant
+	Fix          string // a statement that mends it
+	Position     int    // in the panel's Query, in characters from 1
+	Line, Column int    // in its File
+}
+
+// Explain adds to a panel's error what helps whoever may see its query: call it after [Panel.SetError].
+func (p *Panel) Explain(m Mistake) {
+	p.Message.Command = m.Fix
+	p.Message.Text = problemText(p.message, m.Hint, m.Fix, len(p.Rows) > 0)
+	p.Source = NewSource(p.Query, p.File, m)
+}
+
+// problemText says what is wrong, what may have been meant and what is shown, in this order.
+func problemText(message, hint, fix string, hasRows bool) string {
+	parts := []string{sentence(message)}
+	if hint != "" {
+		parts = append(parts, sentence(hint))
+	}
+	if hasRows {
+		parts = append(parts, "These are its last rows.")
+	}
+	if fix != "" {
+		parts = append(parts, "Whoever owns it can run:")
+	}
+	return strings.Join(parts, " ")
+}
+
+// around is how many lines of a query are shown before and after the one with the mistake.
+const around = 2
+
+// NewSource is the part of a query around a mistake, or nil where its place is not known.
+func NewSource(query, file string, m Mistake) *Source {
+	text := []rune(query)
+	if m.Position < 1 || len(text) == 0 {
+		return nil
+	}
+	from := min(m.Position-1, len(text))
+	for from > 0 && (from == len(text) || unicode.IsSpace(text[from])) { // the end of the input is its last character
+		from--
+	}
+	to := wordEnd(text, from)
+	s := &Source{}
+	if file != "" && m.Line > 0 {
+		s.Where = fmt.Sprintf("%s, line %d, column %d", file, m.Line, m.Column)
+	}
+	begin, marked := 0, 0
+	for at := 0; at <= len(text); at++ {
+		if at < len(text) && text[at] != '\n' {
+			continue
+		}
+		line := SourceLine{Number: len(s.Lines) + 1, Before: string(text[begin:at])}
+		if from >= begin && from < at {
+			end := min(to, at)
+			line.Before, line.Mark, line.After = string(text[begin:from]), string(text[from:end]), string(text[end:at])
+			marked = len(s.Lines)
+		}
+		s.Lines = append(s.Lines, line)
+		begin = at + 1
+	}
+	if n := len(s.Lines); n > 1 && s.Lines[n-1].Before == "" && s.Lines[n-1].Mark == "" { // after the last line's end
+		s.Lines = s.Lines[:n-1]
+	}
+	s.Lines = s.Lines[max(0, marked-around):min(len(s.Lines), marked+around+1)]
+	return s
+}
+
+// wordEnd is where the word ends that begins there: a name, a quoted one, a variable, or one other character.
+func wordEnd(text []rune, at int) int {
+	if at >= len(text) {
+		return at
+	}
+	end := at + 1
+	switch first := text[at]; {
+	case first == '"' || first == '\'':
+		for end < len(text) && text[end] != first && text[end] != '\n' {
+			end++
+		}
+		return min(end+1, len(text))
+	case !inWord(first) && first != '@':
+		return end
+	}
+	for end < len(text) && inWord(text[end]) {
+		end++
+	}
+	return end
+}
+
+func inWord(r rune) bool {
+	return r == '_' || r == '.' || r == '$' || unicode.IsLetter(r) || unicode.IsDigit(r)
+}
