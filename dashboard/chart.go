@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -17,10 +18,12 @@ type Chart struct {
 	Y        []string // columns of numbers; empty: every other one of numbers
 	Series   string   // column whose values name the series or parts; "": each of Y is one, or the first that is text
 	Stacked  bool
-	Min, Max *float64 // ends of the scale; nil: as the numbers need
-	MaxBy    string   // of a gauge or progress: column that holds Max
-	Target   *float64 // of a gauge: a mark
-	// Thresholds are the colours from some number on, the least first.
+	Min, Max *float64      // ends of the scale; nil: as the numbers need
+	Window   time.Duration // of a line, area or bar: the axis ends now and begins so long ago; 0: it holds all times
+	MaxBy    string        // of a gauge or progress: column that holds Max
+	Target   *float64      // of a gauge: a mark
+	// Thresholds are the colours from some number on, the least first; of a line,
+	// area or bar they are marks.
 	Thresholds []Threshold
 	// Order are the values of Series that the file gives colours, in its order.
 	Order []string
@@ -50,7 +53,7 @@ var uses = []struct {
 	{"x", charts}, {"y", slices.Concat(charts, parts)}, {"series", slices.Concat(charts, []string{"donut", "progress"})},
 	{"stacked", []string{"area", "bar"}}, {"min", slices.Concat(charts, []string{"gauge"})},
 	{"max", slices.Concat(charts, []string{"gauge", "progress"})}, {"target", []string{"gauge"}},
-	{"thresholds", []string{"gauge", "progress"}}, {"content", []string{"text"}},
+	{"thresholds", slices.Concat(charts, []string{"gauge", "progress"})}, {"window", charts}, {"content", []string{"text"}},
 }
 
 // panelFigure reads the fields that belong to the panel's type and refuses the others.
@@ -99,6 +102,10 @@ func (d *document) chart(p *Panel, at panelFields) *Chart {
 		c.Stacked = d.yes(n, "stacked")
 	}
 	c.Min, c.Max = d.number(at.figure["min"], "min"), d.number(at.figure["max"], "max")
+	c.Thresholds = d.thresholds(at.figure["thresholds"])
+	if n := at.figure["window"]; n != nil {
+		c.Window = d.duration(n, "window", 10*time.Second, 366*24*time.Hour)
+	}
 	for i, name := range c.Y {
 		switch {
 		case name == c.X:
@@ -154,18 +161,25 @@ func (d *document) parts(p *Panel, at panelFields) *Chart {
 	if c.Max != nil && *c.Max <= low {
 		d.fail(most, "", "max must be above %v", low)
 	}
-	if n := at.figure["thresholds"]; n != nil {
-		for _, e := range d.entries(n, "thresholds") {
-			from, err := strconv.ParseFloat(e.Key.GetToken().Value, 64)
-			if err != nil || math.IsInf(from, 0) || math.IsNaN(from) {
-				d.fail(e, "write {80: amber, 95: red}", "a threshold is a number, not %q", e.Key.GetToken().Value)
-				continue
-			}
-			c.Thresholds = append(c.Thresholds, Threshold{from, d.oneOf(e.Value, "a color", Colors()...)})
-		}
-		slices.SortStableFunc(c.Thresholds, func(a, b Threshold) int { return cmp.Compare(a.From, b.From) })
-	}
+	c.Thresholds = d.thresholds(at.figure["thresholds"])
 	return c
+}
+
+// thresholds reads numbers and their colors, the least first.
+func (d *document) thresholds(n ast.Node) (all []Threshold) {
+	if n == nil {
+		return nil
+	}
+	for _, e := range d.entries(n, "thresholds") {
+		from, err := strconv.ParseFloat(e.Key.GetToken().Value, 64)
+		if err != nil || math.IsInf(from, 0) || math.IsNaN(from) {
+			d.fail(e, "write {80: amber, 95: red}", "a threshold is a number, not %q", e.Key.GetToken().Value)
+			continue
+		}
+		all = append(all, Threshold{from, d.oneOf(e.Value, "a color", Colors()...)})
+	}
+	slices.SortStableFunc(all, func(a, b Threshold) int { return cmp.Compare(a.From, b.From) })
+	return all
 }
 
 // number reads a finite number; nil where there is none.

@@ -1,6 +1,9 @@
 package views
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // NewStat shows the first row of a result as a big number: its first cell is the value, the others are the note below.
 // No row is shown as a dash.
@@ -50,12 +53,12 @@ func (p *Panel) SetError(code, message string) {
 	p.Message = &Message{Head: head, Text: text}
 }
 
-// Draw makes the figure of a panel with a Chart from its rows, or says why it cannot be drawn.
-func (p *Panel) Draw() {
+// Draw makes the figure of a panel with a Chart from its rows as of a moment, or says why it cannot be drawn.
+func (p *Panel) Draw(now time.Time) {
 	var problem string
 	switch p.Chart.Type {
 	case "line", "area", "bar":
-		p.Figure, problem = NewFigure(p.Columns, p.Rows, *p.Chart)
+		p.Figure, problem = NewFigure(p.Columns, p.Rows, *p.Chart, now)
 	default:
 		p.Parts, problem = NewParts(p.Columns, p.Rows, *p.Chart)
 	}

@@ -190,7 +190,7 @@ func TestScales(t *testing.T) {
 	for _, c := range g.Times {
 		var texts []string
 		var at []float64
-		for _, tick := range timeTicks(c.Lo, c.Hi, c.Most) {
+		for _, tick := range timeTicks(c.Lo, c.Hi, c.Most, c.Hi-c.Lo) {
 			texts, at = append(texts, tick.text), append(at, tick.at)
 		}
 		if d := cmp.Diff(c.Texts, texts); d != "" {

@@ -19,6 +19,7 @@ export class PartsView {
 
   tick() {}
   theme() {}
+  destroy() {}
 
   /** @param {Panel} panel @param {Column[]} columns */
   show(panel, columns) {

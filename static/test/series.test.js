@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describe } from "../js/format.js";
 import { parts, seam } from "../js/parts.js";
-import { lonely, moment, plot, range, rest, rhythm, say, short, span, stack, ticks, times } from "../js/series.js";
+import { range, say, short, span, ticks, times } from "../js/scale.js";
+import { lonely, moment, plot, rest, rhythm, stack } from "../js/series.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/chart.json", import.meta.url), "utf8"));
 const formats = (fields) => Object.fromEntries(fields.filter((f) => f.format).map((f) => [f.name, f.format]));
