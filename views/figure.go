@@ -77,6 +77,8 @@ type drawing struct {
 	now            time.Time
 	from, to       [][]float64 // of each series: where it stands and where it ends
 	x0, x1, y0, y1 float64
+	rulesAt        []float64 // heights of the figure's Y, and of its Limits
+	limitsAt       []float64
 }
 
 func (d *drawing) scales() {
@@ -135,6 +137,7 @@ func (d *drawing) axes() {
 			continue
 		}
 		f.Y = append(f.Y, Mark{percent(d.y(v)), shortText(v, by)})
+		d.rulesAt = append(d.rulesAt, d.y(v))
 	}
 	f.Gutter = gutter(f.Y)
 	d.limits()
@@ -150,7 +153,7 @@ func (d *drawing) axes() {
 		}
 	default:
 		every := (len(p.Labels) + 9) / 10
-		for i := 0; i < len(p.Labels); i += every {
+		for i := (every - 1) / 2; i < len(p.Labels); i += every {
 			text := []rune(p.Labels[i])
 			if len(text) > 16 {
 				text = append(text[:15:15], '…')
@@ -179,7 +182,12 @@ func (d *drawing) limits() {
 			hue = "grey"
 		}
 		d.figure.Limits = append(d.figure.Limits, Limit{percent(y), shortText(t.From, math.Pow(10, -float64(decimalsIn(t.From)))), hue})
-		d.quiet(y)
+		d.limitsAt = append(d.limitsAt, y)
+		for i, rule := range d.rulesAt {
+			if crossed(rule, y) || math.Abs(rule-y) < 0.06*side {
+				d.figure.Y[i].Text = ""
+			}
+		}
 	}
 }
 
@@ -189,17 +197,8 @@ func decimalsIn(f float64) int {
 	return len(frac)
 }
 
-// quiet leaves the names of the scale out that are too near to something else that is named.
-func (d *drawing) quiet(y float64) {
-	at, _ := ticks(d.y0, d.y1, 6, d.plot.Decimals == 0)
-	for i := range d.figure.Y {
-		for _, v := range at {
-			if percent(d.y(v)) == d.figure.Y[i].At && math.Abs(d.y(v)-y) < 0.07*side {
-				d.figure.Y[i].Text = ""
-			}
-		}
-	}
-}
+// crossed: would a line at one height go through a name that stands on another?
+func crossed(name, line float64) bool { return line > name-0.07*side && line < name+0.01*side }
 
 // present marks the newest number of a single line, or the bar whose time still runs.
 func (d *drawing) present() {
@@ -224,7 +223,16 @@ func (d *drawing) present() {
 	}
 	y := d.y(d.to[0][last])
 	d.figure.Now = &Now{X: percent(d.x(p.X[last])), Y: percent(y)}
-	d.quiet(y)
+	for i, rule := range d.rulesAt {
+		if crossed(rule, y) {
+			d.figure.Y[i].Text = ""
+		}
+	}
+	for i, limit := range d.limitsAt {
+		if crossed(limit, y) {
+			d.figure.Limits[i].Text = ""
+		}
+	}
 }
 
 func (d *drawing) bars() {
@@ -287,7 +295,7 @@ func (d *drawing) lines() {
 }
 
 func (d *drawing) legend() {
-	sums := d.chart.Type == "bar" || d.chart.Stacked
+	sums := d.chart.Type == "bar"
 	var keys []Key
 	last := -1
 	for _, s := range d.plot.Series {

@@ -21,10 +21,10 @@ func (c *Chart) scaleOf(low, high float64) (lo, hi float64) {
 			}
 		}
 	}
-	if c.Type != "line" || lo >= 0 && lo <= hi*0.6 {
+	if c.Type != "line" || lo == hi || lo >= 0 && lo <= hi*0.6 {
 		lo = min(0, lo)
 	}
-	if c.Type != "line" {
+	if c.Type != "line" || lo == hi {
 		hi = max(0, hi)
 	}
 	size := extent(lo, hi)
@@ -115,19 +115,20 @@ func (p *Plot) clocks() []clock {
 func zonedTicks(lo, hi float64, most int, clocks []clock) []tick {
 	var all []tick
 	for i, c := range clocks {
-		begin, end := lo, hi
+		begin, end, next := lo, hi, math.Inf(1)
 		if i > 0 {
 			begin = max(lo, c.from)
 		}
 		if i+1 < len(clocks) {
-			end = min(hi, clocks[i+1].from)
+			next = clocks[i+1].from
+			end = min(hi, next)
 		}
 		if begin > end {
 			continue
 		}
 		for _, t := range timeTicks(begin+c.offset, end+c.offset, most, hi-lo) {
 			t.at -= c.offset
-			if len(all) == 0 || t.at-all[len(all)-1].at >= 0.6*(hi-lo)/float64(most) { // where clocks change, names may come close
+			if t.at < next && (len(all) == 0 || t.at-all[len(all)-1].at >= 0.6*(hi-lo)/float64(most)) { // where clocks change, names may come close
 				all = append(all, t)
 			}
 		}

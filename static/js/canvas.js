@@ -60,6 +60,12 @@ export class Canvas {
   /** Another point is pointed at. */
   point() { this.#u.setCursor({ left: 0, top: 0 }, false); } // the cursor asks for it itself
 
+  /** Lets all but one series step back, or none. @param {string|null} label */
+  regard(label) {
+    const { order, plot, hidden } = this.scene, n = order.findIndex((i) => plot.series[i].label === label);
+    this.#u.setSeries(/** @type {number} */ (/** @type {unknown} */ (n < 0 || hidden.has(label ?? "") || order.length < 2 ? null : n + 1)), { focus: true }, false);
+  }
+
   /** Marks a part of the axis, or none. @param {[number, number]|null} part */
   select(part) {
     const u = this.#u, [from, to] = part ? [this.left(part[0]), this.left(part[1])] : [0, 0], left = Math.max(0, Math.min(from, to));

@@ -54,7 +54,7 @@ export class Chart {
     /** @type {Options} */ this.options = JSON.parse(node.dataset.chart || "{}");
     this.note = one("[data-panel-note]", node);
     this.resting = this.note?.textContent ?? "";
-    this.legend = new Legend(one("[data-legend]", node), () => { this.#canvas?.update(); this.#read(); });
+    this.legend = new Legend(one("[data-legend]", node), () => { this.#canvas?.update(); this.#read(); }, (l) => this.#canvas?.regard(l));
     /** @type {import("./paint.js").Scene} */
     this.scene = { plot: plot([], [], this.options), options: this.options, hidden: this.legend.hidden, order: [], layers: [], colors: {}, running: false, rem: rem() };
     this.slide = new Slide(() => !!this.options.window && !this.#zoom && this.#seen && charts.has(this), () => this.#pixel() - (this.#clock() % this.#pixel()), () => this.#move());

@@ -9,10 +9,12 @@ export class Legend {
   /** @type {Set<string>} labels of the series that the reader put away: also of those that are not there just now */ hidden = new Set();
   /** @type {Map<string, HTMLElement>} */ #entries = new Map();
 
-  /** @param {HTMLElement|null} list @param {() => void} changed */
-  constructor(list, changed) {
+  /** @param {HTMLElement|null} list @param {() => void} changed @param {(label: string|null) => void} regard a series is looked at, or none */
+  constructor(list, changed, regard) {
     this.list = list;
     this.changed = changed;
+    for (const type of ["pointerover", "focusin"]) list?.addEventListener(type, (e) => regard(label(e) ?? null));
+    for (const type of ["pointerleave", "focusout"]) list?.addEventListener(type, () => regard(null));
     for (const li of list?.children ?? []) if (li instanceof HTMLElement) this.#entries.set(one("button", li)?.dataset.series ?? "", li);
     list?.addEventListener("click", (e) => { if (!e.altKey) this.#toggle(label(e)); else this.#alone(label(e)); });
     list?.addEventListener("dblclick", (e) => this.#alone(label(e)));

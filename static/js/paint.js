@@ -82,7 +82,7 @@ export function bars(u, s, n, from, to) {
 /** Rules across the whole panel, their labels standing on them at the right: the plot begins where the title begins. @param {uPlot} u @param {Scene} s */
 export function rules(u, s) {
   const { ctx } = u, { left, top, height } = u.bbox, right = ctx.canvas.width, all = marks(u, s), texts = named(all), px = devicePixelRatio;
-  const present = last(u, s), taken = [present?.y, ...(s.options.thresholds ?? []).map((t) => u.valToPos(t.from, "y", true))];
+  const present = last(u, s), limits = (s.options.thresholds ?? []).map((t) => u.valToPos(t.from, "y", true)), em = s.rem * px * LARGER;
   ctx.save();
   ctx.font = font(s, px);
   ctx.textAlign = "right";
@@ -96,12 +96,15 @@ export function rules(u, s) {
     ctx.moveTo(left, y);
     ctx.lineTo(right, y);
     ctx.stroke();
-    if (taken.some((at) => at !== undefined && Math.abs(y - at) < s.rem * 0.9 * px * LARGER)) return;
+    if ((present && crossed(y, present.y, em)) || limits.some((at) => Math.abs(y - at) < em * 0.8 || crossed(y, at, em))) return;
     ctx.fillStyle = s.colors["--ink-3"];
     ctx.fillText(texts[i], right, y - 2 * px);
   });
   ctx.restore();
 }
+
+/** Would a line at one height go through a name that stands on another? @param {number} y @param {number} line @param {number} em */
+const crossed = (y, line, em) => line > y - em * 0.9 && line < y + em * 0.15;
 
 /** Limits are dotted, in their colour, and named where the scale is. @param {uPlot} u @param {Scene} s */
 function limits(u, s) {
@@ -110,7 +113,7 @@ function limits(u, s) {
     const y = Math.round(u.valToPos(from, "y", true)) + 0.5;
     if (y < top - 1 || y > top + height + 1) continue;
     dotted(ctx, s, left, right, y, s.colors[color]);
-    if (present && Math.abs(y - present.y) < s.rem * 0.5 * devicePixelRatio) continue;
+    if (present && crossed(y, present.y, s.rem * devicePixelRatio * LARGER)) continue;
     ctx.font = font(s, devicePixelRatio);
     ctx.textAlign = "right";
     ctx.textBaseline = "bottom";

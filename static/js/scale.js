@@ -12,8 +12,8 @@ export function range(low, high, o) {
   let lo = low ?? 0, hi = high ?? 1;
   const near = (hi - lo || Math.abs(hi) || 1) / 2, [least, most] = [lo - near, hi + near];
   for (const t of o.thresholds ?? []) if (low !== null && t.from >= least && t.from <= most) [lo, hi] = [Math.min(lo, t.from), Math.max(hi, t.from)];
-  if (o.type !== "line" || (lo >= 0 && lo <= hi * 0.6)) lo = Math.min(0, lo);
-  if (o.type !== "line") hi = Math.max(0, hi);
+  if (o.type !== "line" || lo === hi || (lo >= 0 && lo <= hi * 0.6)) lo = Math.min(0, lo);
+  if (o.type !== "line" || lo === hi) hi = Math.max(0, hi);
   const room = (hi - lo || Math.abs(hi) || 1) * (o.type === "bar" ? 0.04 : 0.12);
   if (hi !== 0 || lo === 0) hi += hi === lo ? room || 1 : room;
   if (lo !== 0) lo -= room;
@@ -67,11 +67,11 @@ export function times(lo, hi, most, wide = hi - lo) {
 export function zoned(lo, hi, most, clocks) {
   /** @type {Place[]} */ const out = [];
   clocks.forEach(({ from, offset }, i) => {
-    const begin = i ? Math.max(lo, from) : lo, end = Math.min(hi, clocks[i + 1]?.from ?? hi);
+    const begin = i ? Math.max(lo, from) : lo, next = clocks[i + 1]?.from ?? Infinity, end = Math.min(hi, next);
     if (begin > end) return;
     for (const t of times(begin + offset, end + offset, most, hi - lo)) {
       const last = out.at(-1), at = t.at - offset;
-      if (!last || at - last.at >= (0.6 * (hi - lo)) / most) out.push({ at, text: t.text }); // where clocks change, names may come close
+      if (at < next && (!last || at - last.at >= (0.6 * (hi - lo)) / most)) out.push({ at, text: t.text }); // where clocks change, names may come close
     }
   });
   return out;
@@ -128,14 +128,17 @@ export function gutter(texts) {
   return GUTTERS.find((g) => g >= most) ?? 5.25;
 }
 
+const LETTER = 0.4; // rem, about
 /**
- * As many names as have room beside each other, the longer ones cut.
+ * As many names as have room beside each other, the longer ones cut: all of them, or every so many where a cut would leave too little.
  * @param {string[]} labels @param {number} first @param {number} last @param {number} wide in rem of their size @returns {Place[]}
  */
 export function categories(labels, first, last, wide) {
-  const step = wide / Math.max(1, last - first + 1), longest = Math.min(16, labels.slice(first, last + 1).reduce((n, l) => Math.max(n, l.length), 1));
-  const letters = Math.max(6, Math.min(longest, Math.floor((step - 0.5) / 0.4))), every = Math.max(1, Math.ceil((letters * 0.4 + 0.5) / step));
+  const step = wide / Math.max(1, last - first + 1), fit = Math.floor((step - 0.5) / LETTER);
+  const longest = Math.min(16, labels.slice(first, last + 1).reduce((n, l) => Math.max(n, l.length), 1));
+  const all = fit >= Math.min(longest, 8), letters = all ? Math.min(longest, fit) : longest, every = all ? 1 : Math.ceil((letters * LETTER + 0.5) / step);
   const out = [];
-  for (let at = first; at <= last; at += every) out.push({ at, text: labels[at].length > letters ? `${labels[at].slice(0, letters - 1).trimEnd()}…` : labels[at] });
+  for (let at = first + Math.floor((every - 1) / 2); at <= last; at += every) // in the middle of the places that it takes
+    out.push({ at, text: labels[at].length > letters ? `${labels[at].slice(0, letters - 1).trimEnd()}…` : labels[at] });
   return out;
 }

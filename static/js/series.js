@@ -171,7 +171,7 @@ export function stack(all, shown) {
 }
 
 /** Does a chart's readout add its numbers up while nobody points? @param {Options} o */
-export const sums = (o) => o.type === "bar" || !!o.stacked;
+export const sums = (o) => o.type === "bar";
 
 /** What a series says while nobody points: all of it, or its newest. @param {(number|null|undefined)[]} values @param {Options} o */
 export function rest(values, o) {
