@@ -143,6 +143,10 @@ func (d *drawing) axes() {
 	d.limits()
 	switch p.Axis {
 	case "time":
+		if len(p.X) == 1 && d.chart.Window == 0 {
+			d.mark(p.X[0], d.chart.name(p, 0))
+			break
+		}
 		for _, t := range zonedTicks(d.x0, d.x1, 6, p.clocks()) {
 			d.mark(t.at, t.text)
 		}
