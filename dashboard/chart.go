@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -16,10 +17,12 @@ type Chart struct {
 	Y        []string // columns of numbers; empty: every other one of numbers
 	Series   string   // column whose values name the series or parts; "": each of Y is one, or the first that is text
 	Stacked  bool
-	Min, Max *float64 // ends of the scale; nil: as the numbers need
-	MaxBy    string   // of a gauge or progress: column that holds Max
-	Target   *float64 // of a gauge: a mark
-	// Thresholds are the colours from some number on, the least first.
+	Min, Max *float64      // ends of the scale; nil: as the numbers need
+	Window   time.Duration // of a line, area or bar: the axis ends now and begins so long ago; 0: it holds all times
+	MaxBy    string        // of a gauge or progress: column that holds Max
+	Target   *float64      // of a gauge: a mark
+	// Thresholds are the colours from some number on, the least first; of a line,
+	// area or bar they are marks.
 	Thresholds []Threshold
 	// Order are the values of Series that the file gives colours, in its order.
 	Order []string
@@ -49,7 +52,7 @@ var uses = []struct {
 	{"x", charts}, {"y", slices.Concat(charts, parts)}, {"series", slices.Concat(charts, []string{"donut", "progress"})},
 	{"stacked", []string{"area", "bar"}}, {"min", slices.Concat(charts, []string{"gauge"})},
 	{"max", slices.Concat(charts, []string{"gauge", "progress"})}, {"target", []string{"gauge"}},
-	{"thresholds", []string{"gauge", "progress"}}, {"content", []string{"text"}},
+	{"thresholds", slices.Concat(charts, []string{"gauge", "progress"})}, {"window", charts}, {"content", []string{"text"}},
 }
 
 // panelFigure reads the fields that belong to the panel's type and refuses the others.
@@ -98,6 +101,10 @@ func (d *document) chart(p *Panel, at panelFields) *Chart {
 		c.Stacked = d.yes(n, "stacked")
 	}
 	c.Min, c.Max = d.number(at.figure["min"], "min"), d.number(at.figure["max"], "max")
+	c.Thresholds = d.thresholds(at.figure["thresholds"])
+	if n := at.figure["window"]; n != nil {
+		c.Window = d.duration(n, "window", 10*time.Second, 366*24*time.Hour)
+	}
 	for i, name := range c.Y {
 		switch {
 		case name == c.X:
@@ -153,9 +160,7 @@ func (d *document) parts(p *Panel, at panelFields) *Chart {
 	if c.Max != nil && *c.Max <= low {
 		d.fail(most, "", "max must be above %v", low)
 	}
-	if n := at.figure["thresholds"]; n != nil {
-		c.Thresholds = d.thresholds(n)
-	}
+	c.Thresholds = d.thresholds(at.figure["thresholds"])
 	return c
 }
 

@@ -57,8 +57,10 @@ func (d *document) format(p *Panel, column string, n ast.Node) Format {
 }
 
 // thresholds reads colours by the number from which they count.
-func (d *document) thresholds(n ast.Node) []Threshold {
-	var all []Threshold
+func (d *document) thresholds(n ast.Node) (all []Threshold) {
+	if n == nil {
+		return nil
+	}
 	for _, e := range d.entries(n, "thresholds") {
 		from, err := strconv.ParseFloat(e.Key.GetToken().Value, 64)
 		if err != nil || math.IsInf(from, 0) || math.IsNaN(from) {

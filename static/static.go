@@ -94,7 +94,9 @@ func Path(name string) string {
 }
 
 // charts are the modules that only pages with charts load.
-var charts = []string{"js/chart.js", "js/series.js", "vendor/uplot/uPlot.esm.js"}
+var charts = []string{
+	"js/canvas.js", "js/chart.js", "js/gestures.js", "js/legend.js", "js/paint.js", "js/scale.js", "js/series.js", "js/slide.js", "vendor/uplot/uPlot.esm.js",
+}
 
 // Modules is the URL path of every ES module that all pages load but [Entry], for modulepreload.
 func Modules() []string { return slices.Clone(assets().modules) }
@@ -114,7 +116,7 @@ func ChartStyles() []string { return []string{Path("vendor/uplot/uPlot.css")} }
 // Styles is the URL path of every style sheet, in the order in which a page links them.
 func Styles() []string {
 	return []string{
-		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/variables.css"), Path("css/trust.css"),
+		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/charts.css"), Path("css/variables.css"), Path("css/trust.css"),
 	}
 }
 

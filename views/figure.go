@@ -16,7 +16,11 @@ type Figure struct {
 	Empty  bool
 	Shapes []Shape
 	Y, X   []Mark
+	Limits []Limit
+	Gutter string // room for the scale's names, in rem of their size
 	Zero   string // where zero stands; "" where it is out of sight
+	Cut    bool   // shapes reach out of sight
+	Now    *Now
 	Keys   []Key  // of the legend; none for a single series
 	Value  string // of a single series: its newest number, or the sum of its bars
 	Rest   string // after Value: " EUR, 14:32"
@@ -24,6 +28,15 @@ type Figure struct {
 
 // Shape is a path. Kind is "fill", "wash" or "line".
 type Shape struct{ Kind, Hue, Path string }
+
+// Limit is a threshold in sight.
+type Limit struct{ At, Text, Hue string }
+
+// Now is where the newest number of a single line stands, or the bar whose time still runs.
+type Now struct {
+	X, Y  string
+	Width string // of the bar; "" for a line
+}
 
 // Mark is a place on an axis and how it reads.
 type Mark struct{ At, Text string }
@@ -34,14 +47,16 @@ type Key struct{ Label, Hue, Value string }
 // side is the length of the square that shapes are drawn in.
 const side = 1000
 
-// NewFigure draws a result. The problem is a sentence that says why it cannot be drawn, or "".
-func NewFigure(columns []Column, rows []Row, c Chart) (f *Figure, problem string) {
+// NewFigure draws a result as of a moment. The problem is a sentence that says why it cannot be drawn, or "".
+func NewFigure(columns []Column, rows []Row, c Chart, now time.Time) (f *Figure, problem string) {
 	p := NewPlot(columns, rows, c)
-	f = &Figure{Empty: len(p.X) == 0}
+	f = &Figure{Empty: len(p.X) == 0, Cut: c.Window > 0}
 	if p.Problem != "" || f.Empty {
 		return f, p.Problem
 	}
-	d := drawing{chart: c, plot: &p, figure: f}
+	d := drawing{chart: c, plot: &p, figure: f, now: now}
+	x, _, _, _ := c.find(columns)
+	d.x0, d.x1 = c.ends(&p, now, columns[x].kind == moment)
 	d.scales()
 	d.axes()
 	if c.Type == "bar" {
@@ -49,6 +64,7 @@ func NewFigure(columns []Column, rows []Row, c Chart) (f *Figure, problem string
 	} else {
 		d.lines()
 	}
+	d.present()
 	d.legend()
 	f.Label = d.words()
 	return f, ""
@@ -58,8 +74,11 @@ type drawing struct {
 	chart          Chart
 	plot           *Plot
 	figure         *Figure
+	now            time.Time
 	from, to       [][]float64 // of each series: where it stands and where it ends
 	x0, x1, y0, y1 float64
+	rulesAt        []float64 // heights of the figure's Y, and of its Limits
+	limitsAt       []float64
 }
 
 func (d *drawing) scales() {
@@ -73,8 +92,8 @@ func (d *drawing) scales() {
 	}
 	low, high := gap, gap
 	for _, values := range d.to {
-		for _, v := range values {
-			if number64(v) {
+		for i, v := range values {
+			if number64(v) && d.seen(i) {
 				if math.IsNaN(low) {
 					low, high = v, v
 				}
@@ -83,18 +102,20 @@ func (d *drawing) scales() {
 		}
 	}
 	d.y0, d.y1 = d.chart.scaleOf(low, high)
-	d.x0, d.x1 = p.X[0], p.X[len(p.X)-1]
-	switch {
-	case p.Axis == "category":
-		d.x0, d.x1 = d.x0-0.5, d.x1+0.5
-	case d.chart.Type == "bar" || d.x0 == d.x1:
-		d.x0, d.x1 = d.x0-d.step()/2, d.x1+d.step()/2
-	}
 }
 
+// seen: is a point between the ends of the axis?
+func (d *drawing) seen(i int) bool { return d.plot.X[i] >= d.x0 && d.plot.X[i] <= d.x1 }
+
+// step is the room of one bar.
 func (d *drawing) step() float64 {
-	if d.plot.Step > 0 {
+	switch {
+	case d.plot.Axis == "category":
+		return 1
+	case d.plot.Step > 0:
 		return d.plot.Step
+	case d.chart.Window > 0:
+		return d.chart.Window / 24
 	}
 	return 1
 }
@@ -109,19 +130,25 @@ func percent(v float64) string { return strconv.FormatFloat(v*100/side, 'f', 2, 
 
 func (d *drawing) axes() {
 	f, p := d.figure, d.plot
-	at, by := ticks(d.y0, d.y1, 5, p.Decimals == 0)
+	at, by := ticks(d.y0, d.y1, 6, p.Decimals == 0)
 	for _, v := range at {
 		if v == 0 {
 			f.Zero = percent(d.y(0))
 			continue
 		}
 		f.Y = append(f.Y, Mark{percent(d.y(v)), shortText(v, by)})
+		d.rulesAt = append(d.rulesAt, d.y(v))
 	}
+	f.Gutter = gutter(f.Y)
+	d.limits()
 	switch p.Axis {
 	case "time":
-		offset := p.Offsets[len(p.Offsets)-1]
-		for _, t := range timeTicks(d.x0+offset, d.x1+offset, 6) {
-			d.mark(t.at-offset, t.text)
+		if len(p.X) == 1 && d.chart.Window == 0 {
+			d.mark(p.X[0], d.chart.name(p, 0))
+			break
+		}
+		for _, t := range zonedTicks(d.x0, d.x1, 6, p.clocks()) {
+			d.mark(t.at, t.text)
 		}
 	case "number":
 		at, by := ticks(d.x0, d.x1, 6, false)
@@ -130,7 +157,7 @@ func (d *drawing) axes() {
 		}
 	default:
 		every := (len(p.Labels) + 9) / 10
-		for i := 0; i < len(p.Labels); i += every {
+		for i := (every - 1) / 2; i < len(p.Labels); i += every {
 			text := []rune(p.Labels[i])
 			if len(text) > 16 {
 				text = append(text[:15:15], '…')
@@ -147,11 +174,73 @@ func (d *drawing) mark(at float64, text string) {
 	}
 }
 
+// limits are dotted, and named where the scale is: a name of the scale that is too near gives way.
+func (d *drawing) limits() {
+	for _, t := range d.chart.Thresholds {
+		y := d.y(t.From)
+		if y < 0 || y > side {
+			continue
+		}
+		hue := t.Color
+		if hue == "gray" {
+			hue = "grey"
+		}
+		d.figure.Limits = append(d.figure.Limits, Limit{percent(y), shortText(t.From, math.Pow(10, -float64(decimalsIn(t.From)))), hue})
+		d.limitsAt = append(d.limitsAt, y)
+		for i, rule := range d.rulesAt {
+			if crossed(rule, y) || math.Abs(rule-y) < 0.06*side {
+				d.figure.Y[i].Text = ""
+			}
+		}
+	}
+}
+
+// decimalsIn is how many decimals a number of the file needs.
+func decimalsIn(f float64) int {
+	_, frac, _ := strings.Cut(strconv.FormatFloat(f, 'f', -1, 64), ".")
+	return len(frac)
+}
+
+// crossed: would a line at one height go through a name that stands on another?
+func crossed(name, line float64) bool { return line > name-0.07*side && line < name+0.01*side }
+
+// present marks the newest number of a single line, or the bar whose time still runs.
+func (d *drawing) present() {
+	p, last := d.plot, len(d.plot.X)-1
+	if p.Axis != "time" {
+		return
+	}
+	if d.chart.Type == "bar" {
+		now := float64(d.now.UnixMilli()) / 1000
+		if p.Regular && p.X[last] <= now && now < p.X[last]+p.Step {
+			w := d.x(d.x0+p.Step) * 0.74
+			x := d.x(p.X[last]) - w/2
+			d.figure.Now = &Now{X: percent(x), Width: percent(min(w, side-x))}
+		}
+		return
+	}
+	for last >= 0 && !number64(d.to[0][last]) {
+		last--
+	}
+	if len(d.to) != 1 || last < 0 || !d.seen(last) {
+		return
+	}
+	y := d.y(d.to[0][last])
+	d.figure.Now = &Now{X: percent(d.x(p.X[last])), Y: percent(y)}
+	for i, rule := range d.rulesAt {
+		if crossed(rule, y) {
+			d.figure.Y[i].Text = ""
+		}
+	}
+	for i, limit := range d.limitsAt {
+		if crossed(limit, y) {
+			d.figure.Limits[i].Text = ""
+		}
+	}
+}
+
 func (d *drawing) bars() {
 	wide, slots := d.x(d.x0+d.step())*0.74, 1
-	if d.plot.Axis == "category" {
-		wide = d.x(d.x0+1) * 0.74
-	}
 	if !d.chart.Stacked {
 		slots = len(d.to)
 	}
@@ -210,13 +299,13 @@ func (d *drawing) lines() {
 }
 
 func (d *drawing) legend() {
-	sums := d.chart.Type == "bar" || d.chart.Stacked
+	sums := d.chart.Type == "bar"
 	var keys []Key
 	last := -1
 	for _, s := range d.plot.Series {
 		value, sum := "–", 0.0
 		for k, v := range s.Values {
-			if number64(v) {
+			if number64(v) && d.seen(k) {
 				sum += v
 				value, last = decimalText(v, d.plot.Decimals), k
 			}
@@ -237,28 +326,7 @@ func (d *drawing) legend() {
 	if sums {
 		d.figure.Rest += " in all"
 	} else if last >= 0 {
-		d.figure.Rest += ", " + d.name(last)
-	}
-}
-
-// name is how a reader calls a point of the axis.
-func (d *drawing) name(i int) string {
-	p := d.plot
-	switch p.Axis {
-	case "category":
-		return p.Labels[i]
-	case "number":
-		return strconv.FormatFloat(p.X[i], 'g', -1, 64)
-	}
-	at := p.X[i] + p.Offsets[i]
-	t := time.UnixMilli(int64(at * 1000)).UTC()
-	switch {
-	case p.Step >= 0.9*day && math.Mod(at, day) == 0:
-		return t.Format("2 Jan")
-	case p.Regular && p.Step >= 60 && math.Mod(at, 60) == 0:
-		return t.Format("15:04")
-	default:
-		return t.Format("15:04:05")
+		d.figure.Rest += ", " + d.chart.name(d.plot, last)
 	}
 }
 
@@ -269,7 +337,7 @@ func (d *drawing) words() string {
 		kind = "Stacked " + strings.ToLower(kind)
 	}
 	n := len(d.plot.X)
-	text := fmt.Sprintf("%s: %d points from %s to %s", kind, n, d.name(0), d.name(n-1))
+	text := fmt.Sprintf("%s: %d points from %s to %s", kind, n, d.chart.name(d.plot, 0), d.chart.name(d.plot, n-1))
 	for i, s := range d.plot.Series {
 		if i == 5 {
 			return text + fmt.Sprintf("; and %d more", len(d.plot.Series)-i)

@@ -63,12 +63,12 @@ func (p *Panel) SetError(code, message string) {
 	p.Message = &Message{Head: head, Text: problemText(message, "", "", len(p.Rows) > 0)}
 }
 
-// Draw makes the figure of a panel with a Chart from its rows, or says why it cannot be drawn.
-func (p *Panel) Draw() {
+// Draw makes the figure of a panel with a Chart from its rows as of a moment, or says why it cannot be drawn.
+func (p *Panel) Draw(now time.Time) {
 	var problem string
 	switch p.Chart.Type {
 	case "line", "area", "bar":
-		p.Figure, problem = NewFigure(p.Columns, p.Rows, *p.Chart)
+		p.Figure, problem = NewFigure(p.Columns, p.Rows, *p.Chart, now)
 	default:
 		p.Parts, problem = NewParts(p.Columns, p.Rows, *p.Chart)
 	}

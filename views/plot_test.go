@@ -55,6 +55,31 @@ type goldenChart struct {
 		Whole  bool
 		Ticks  []float64
 	}
+	Zoned []struct {
+		Note   string
+		Lo, Hi float64
+		Most   int
+		Clocks []struct{ From, Offset float64 }
+		Texts  []string
+		At     []float64
+	}
+	Ends []struct {
+		Chart
+		Note, Axis string
+		XS         []float64
+		Step       float64
+		Now        int64
+		Lo, Hi     float64
+	}
+	Spans []struct {
+		Wall, Step, Wide float64
+		Lasts            bool
+		Text             string
+	}
+	Gutters []struct {
+		Texts []string
+		Rem   string
+	}
 	Times []struct {
 		Note   string
 		Lo, Hi float64
@@ -190,7 +215,7 @@ func TestScales(t *testing.T) {
 	for _, c := range g.Times {
 		var texts []string
 		var at []float64
-		for _, tick := range timeTicks(c.Lo, c.Hi, c.Most) {
+		for _, tick := range timeTicks(c.Lo, c.Hi, c.Most, c.Hi-c.Lo) {
 			texts, at = append(texts, tick.text), append(at, tick.at)
 		}
 		if d := cmp.Diff(c.Texts, texts); d != "" {
@@ -204,5 +229,71 @@ func TestScales(t *testing.T) {
 		if got := shortText(c[0].(float64), c[1].(float64)); got != c[2] {
 			t.Errorf("%v by %v: %q, want %q", c[0], c[1], got, c[2])
 		}
+	}
+}
+
+func TestAxes(t *testing.T) {
+	g := readCharts(t)
+	for _, c := range g.Zoned {
+		var clocks []clock
+		for _, k := range c.Clocks {
+			clocks = append(clocks, clock{k.From, k.Offset})
+		}
+		var texts []string
+		var at []float64
+		for _, tick := range zonedTicks(c.Lo, c.Hi, c.Most, clocks) {
+			texts, at = append(texts, tick.text), append(at, tick.at)
+		}
+		if d := cmp.Diff(c.Texts, texts); d != "" {
+			t.Error(c.Note, d)
+		}
+		if d := cmp.Diff(c.At, at); c.At != nil && d != "" {
+			t.Error(c.Note, d)
+		}
+	}
+	for _, c := range g.Ends {
+		lo, hi := c.ends(&Plot{Axis: c.Axis, X: c.XS, Step: c.Step}, time.UnixMilli(c.Now), false)
+		if lo != c.Lo || hi != c.Hi {
+			t.Errorf("%s: %v to %v, want %v to %v", c.Note, lo, hi, c.Lo, c.Hi)
+		}
+	}
+	for _, c := range g.Spans {
+		if got := spanText(c.Wall, c.Step, c.Lasts, c.Wide); got != c.Text {
+			t.Errorf("%v by %v: %q, want %q", c.Wall, c.Step, got, c.Text)
+		}
+	}
+	for _, c := range g.Gutters {
+		var marks []Mark
+		for _, text := range c.Texts {
+			marks = append(marks, Mark{Text: text})
+		}
+		if got := gutter(marks); got != c.Rem {
+			t.Errorf("%v: %s, want %s", c.Texts, got, c.Rem)
+		}
+	}
+}
+
+// A window ends at the moment of the first paint, and what left it is neither drawn
+// nor counted.
+func TestWindow(t *testing.T) {
+	columns := Describe([]Field{{Name: "at", Type: "timestamptz"}, {Name: "n", Type: "int4"}}, false)
+	var rows []Row
+	for _, v := range [][2]string{{"2026-11-20 09:50:00+00", "900"}, {"2026-11-20 10:00:00+00", "4"}, {"2026-11-20 10:05:00+00", "8"}} {
+		rows = append(rows, Row{Cells: []Cell{columns[0].Cell(v[0], false, time.Time{}), columns[1].Cell(v[1], false, time.Time{})}})
+	}
+	now := time.Date(2026, 11, 20, 10, 10, 0, 0, time.UTC)
+	f, problem := NewFigure(columns, rows, Chart{Type: "line", Window: 900, Thresholds: []Threshold{{6, "gray"}, {500, "red"}}}, now)
+	if problem != "" {
+		t.Fatal(problem)
+	}
+	if f.Value != "8" || f.Rest != ", 10:05:00" || f.Now == nil || f.Now.X != "66.67%" || !f.Cut {
+		t.Errorf("%q%q, now at %+v", f.Value, f.Rest, f.Now)
+	}
+	if d := cmp.Diff([]Limit{{At: "33.04%", Text: "6", Hue: "grey"}}, f.Limits); d != "" {
+		t.Error(d)
+	}
+	f, _ = NewFigure(columns, rows, Chart{Type: "bar", Window: 900}, now)
+	if f.Value != "12" || f.Rest != " in all" {
+		t.Errorf("bars say %q%q", f.Value, f.Rest)
 	}
 }

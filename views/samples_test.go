@@ -166,7 +166,7 @@ func statesPage() views.Dashboard {
 func figured(id, title string, c views.Chart, width int, fields []views.Field, values ...[]string) views.Panel {
 	p := panel(id, title, c.Type, width, fields, values...)
 	p.Chart, p.Unit = &c, c.Unit
-	p.Draw()
+	p.Draw(time.Time{})
 	return p
 }
 

@@ -4,27 +4,30 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
-// scaleOf gives the ends of a scale of numbers. Bars and areas begin at zero; a line does where it is not far. NaN: no numbers.
+// scaleOf gives the ends of a scale of numbers. Bars and areas begin at zero; a line does where it is not far. A limit that is
+// near is in sight. NaN: no numbers.
 func (c *Chart) scaleOf(low, high float64) (lo, hi float64) {
 	lo, hi = low, high
 	if math.IsNaN(lo) {
 		lo, hi = 0, 1
+	} else {
+		near := breadth(lo, hi) / 2
+		for _, t := range c.Thresholds {
+			if t.From >= low-near && t.From <= high+near {
+				lo, hi = min(lo, t.From), max(hi, t.From)
+			}
+		}
 	}
-	if c.Type != "line" || lo >= 0 && lo <= hi*0.6 {
+	if c.Type != "line" || lo == hi || lo >= 0 && lo <= hi*0.6 {
 		lo = min(0, lo)
 	}
-	if c.Type != "line" {
+	if c.Type != "line" || lo == hi {
 		hi = max(0, hi)
 	}
-	size := hi - lo
-	if size == 0 {
-		size = math.Abs(hi)
-	}
-	if size == 0 {
-		size = 1
-	}
+	size := breadth(lo, hi)
 	room := size * 0.12
 	if c.Type == "bar" {
 		room = size * 0.04
@@ -45,6 +48,17 @@ func (c *Chart) scaleOf(low, high float64) (lo, hi float64) {
 		hi = lo + 1
 	}
 	return lo, hi
+}
+
+// breadth is never zero: of a single number it is its own size.
+func breadth(lo, hi float64) float64 {
+	if hi > lo {
+		return hi - lo
+	}
+	if hi != 0 {
+		return math.Abs(hi)
+	}
+	return 1
 }
 
 // ticks are round numbers between two, about so many, and the distance between them; whole: of numbers that have no decimals.
@@ -81,11 +95,52 @@ type tick struct {
 	text string
 }
 
-// timeTicks are places on an axis of wall clock seconds, at most so many.
-func timeTicks(lo, hi float64, most int) []tick {
+// clock is how far a zone's clock is ahead of UTC from some moment on.
+type clock struct{ from, offset float64 }
+
+// clocks are those that an axis of time is written by, the earliest first.
+func (p *Plot) clocks() []clock {
+	all := []clock{{from: math.Inf(-1)}}
+	for i, offset := range p.Offsets {
+		if i == 0 {
+			all[0].offset = offset
+		} else if offset != all[len(all)-1].offset {
+			all = append(all, clock{p.X[i], offset})
+		}
+	}
+	return all
+}
+
+// zonedTicks are places on an axis of seconds since 1970, at most so many, named by the clocks of their time.
+func zonedTicks(lo, hi float64, most int, clocks []clock) []tick {
+	var all []tick
+	for i, c := range clocks {
+		begin, end, next := lo, hi, math.Inf(1)
+		if i > 0 {
+			begin = max(lo, c.from)
+		}
+		if i+1 < len(clocks) {
+			next = clocks[i+1].from
+			end = min(hi, next)
+		}
+		if begin > end {
+			continue
+		}
+		for _, t := range timeTicks(begin+c.offset, end+c.offset, most, hi-lo) {
+			t.at -= c.offset
+			if t.at < next && (len(all) == 0 || t.at-all[len(all)-1].at >= 0.6*(hi-lo)/float64(most)) { // where clocks change, names may come close
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// timeTicks are places on an axis of wall clock seconds, at most so many; wide is the whole axis, of which this may be a part.
+func timeTicks(lo, hi float64, most int, wide float64) []tick {
 	var all []tick
 	for _, by := range timeSteps {
-		if (hi-lo)/float64(by) > float64(most) {
+		if wide/float64(by) > float64(most) {
 			continue
 		}
 		shift := 0.0
@@ -94,7 +149,7 @@ func timeTicks(lo, hi float64, most int) []tick {
 		}
 		for t := math.Ceil((lo-shift)/float64(by))*float64(by) + shift; t <= hi; t += float64(by) {
 			at, layout := time.Unix(int64(t), 0).UTC(), "15:04:05"
-			if by >= day || by >= 60 && int64(t)%day == 0 && hi-lo > 1.5*day {
+			if by >= day || by >= 60 && int64(t)%day == 0 && wide > 1.5*day {
 				layout = "2 Jan"
 			} else if by >= 60 {
 				layout = "15:04"
@@ -105,7 +160,7 @@ func timeTicks(lo, hi float64, most int) []tick {
 	}
 	months := monthSteps[len(monthSteps)-1]
 	for _, m := range monthSteps {
-		if (hi-lo)/(float64(m)*30.44*day) <= float64(most) {
+		if wide/(float64(m)*30.44*day) <= float64(most) {
 			months = m
 			break
 		}
@@ -153,4 +208,88 @@ func shortText(f, by float64) string {
 		}
 	}
 	return decimalText(f, int(max(0, min(6, -math.Floor(math.Log10(by)+1e-9)))))
+}
+
+// ends are both ends of the axis. A window ends now, by the clock that its times are written in; bars stand in the middle of
+// their step.
+func (c *Chart) ends(p *Plot, now time.Time, zoned bool) (lo, hi float64) {
+	half := p.Step / 2
+	if half == 0 && c.Window > 0 {
+		half = c.Window / 48
+	} else if half == 0 {
+		half = 0.5
+	}
+	lo, hi = p.X[0], p.X[len(p.X)-1]
+	switch {
+	case c.Window > 0:
+		hi = float64(now.UnixMilli()) / 1000
+		if zone, err := time.LoadLocation(c.Zone); err == nil && c.Zone != "" && !zoned {
+			_, offset := now.In(zone).Zone()
+			hi += float64(offset)
+		}
+		if c.Type == "bar" {
+			hi += half
+		}
+		return hi - c.Window, hi
+	case p.Axis == "category":
+		return lo - 0.5, hi + 0.5
+	case c.Type == "bar" || lo == hi:
+		return lo - half, hi + half
+	}
+	return lo, hi
+}
+
+// name is how a reader calls a point of the axis.
+func (c *Chart) name(p *Plot, i int) string {
+	switch p.Axis {
+	case "category":
+		return p.Labels[i]
+	case "number":
+		return plainText(p.X[i])
+	}
+	step := p.Step
+	if !p.Regular && step < 0.9*day {
+		step = 0
+	}
+	return spanText(p.X[i]+p.Offsets[i], step, c.Type == "bar", p.X[len(p.X)-1]-p.X[0])
+}
+
+// spanText is how a reader calls a wall clock second, with the end of its step where it lasts; wide is the whole axis.
+func spanText(wall, step float64, lasts bool, wide float64) string {
+	t := time.UnixMilli(int64(math.Floor(wall * 1000))).UTC()
+	if step >= 0.9*day && math.Mod(wall, day) == 0 {
+		switch {
+		case step >= 27*day && t.Day() == 1:
+			return t.Format("Jan 2006")
+		case wide > 300*day:
+			return t.Format("2 Jan 2006")
+		}
+		return t.Format("2 Jan")
+	}
+	layout := "15:04:05"
+	if step >= 60 && math.Mod(wall, 60) == 0 {
+		layout = "15:04"
+	}
+	text := t.Format(layout)
+	if lasts && step >= 60 {
+		text += "–" + t.Add(time.Duration(step*float64(time.Second))).Format(layout)
+	}
+	if wide > 1.5*day {
+		text = t.Format("2 Jan, ") + text
+	}
+	return text
+}
+
+// gutter is how much room the names of a scale take at the right of a plot, in rem of their own size.
+func gutter(marks []Mark) string {
+	longest := 0
+	for _, m := range marks {
+		longest = max(longest, utf8.RuneCountInString(m.Text))
+	}
+	for _, g := range []float64{2.25, 3, 3.75, 4.5} {
+		if g >= float64(longest)*0.39+0.3 {
+			return strconv.FormatFloat(g, 'f', -1, 64)
+		}
+	}
+	return "5.25"
 }

@@ -119,7 +119,10 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		m.Formats[def.Key[0]] = f
 	}
 	if c := def.Chart; c != nil {
-		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max, MaxBy: c.MaxBy, Target: c.Target}
+		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max, MaxBy: c.MaxBy, Target: c.Target, Window: c.Window.Seconds()}
+		if c.Window > 0 {
+			m.Chart.Zone = p.zone.String() // of times that name none
+		}
 		m.Chart.Thresholds = thresholds(c.Thresholds)
 		if m.Chart.Unit == "" && len(c.Y) == 1 {
 			m.Chart.Unit = def.Columns[c.Y[0]].Unit
@@ -200,7 +203,7 @@ func (p *paint) fill(m *views.Panel, have *delta.Panel) {
 	}
 	views.Complete(m.Columns, m.Rows)
 	if m.Chart != nil {
-		m.Draw()
+		m.Draw(p.state.At)
 	}
 	if m.Type == "stat" {
 		m.Stat = views.NewStat(m.Columns, m.Rows, m.Unit)

@@ -6,7 +6,7 @@ import { PartsView } from "./partview.js";
  * @typedef {import("./delta.js").Panel} Panel
  * @typedef {import("./format.js").Column} Column
  * Something that a panel's state is shown by.
- * @typedef {{show(panel: Panel, columns: Column[], now: number): void, tick(now: number): void, theme(): void}} Figure
+ * @typedef {{show(panel: Panel, columns: Column[], now: number): void, tick(now: number): void, theme(): void, destroy(): void}} Figure
  * @typedef {{update(panel: Panel, now: number): boolean}} Rows
  */
 
@@ -27,11 +27,13 @@ class Waiting {
   /** @type {import("./chart.js").Chart|null} */ #chart = null;
   /** @type {[Panel, Column[], number]|null} */ #last = null;
   /** @type {Rows|null} */ #rows = null;
+  #gone = false;
 
   /** @param {HTMLElement} node @param {(node: HTMLElement) => Rows} rows */
   constructor(node, rows) {
     this.node = node;
     import("./chart.js").then(({ Chart }) => {
+      if (this.#gone) return;
       this.#chart = new Chart(node);
       if (this.#last) this.#chart.show(...this.#last);
     });
@@ -63,4 +65,8 @@ class Waiting {
   /** @param {number} now */
   tick(now) { this.#chart?.tick(now); }
   theme() { this.#chart?.theme(); }
+  destroy() {
+    this.#gone = true;
+    this.#chart?.destroy();
+  }
 }

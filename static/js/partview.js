@@ -19,6 +19,7 @@ export class PartsView {
 
   tick() {}
   theme() {}
+  destroy() {}
 
   /** @param {Panel} panel @param {Column[]} columns */
   show(panel, columns) {
@@ -61,7 +62,7 @@ export class PartsView {
     for (const part of p.parts) {
       const li = have.get(part.key) ?? /** @type {HTMLElement} */ (document.importNode(/** @type {Element} */ (/** @type {HTMLTemplateElement} */ (template).content.firstElementChild), true));
       have.delete(part.key);
-      li.dataset.key = part.key;
+      if (li.dataset.key !== part.key) li.dataset.key = part.key;
       const [fill, number] = [li.querySelector("[data-fill]"), one("[data-text]", li)];
       for (const n of li.querySelectorAll("[data-hue]")) attribute(n, "data-hue", part.hue);
       if (fill) attribute(fill, "width", `${part.size}%`);

@@ -40,7 +40,7 @@ export class PanelView {
     this.#columns = describe(fields, this.formats, this.raw);
     const first = apply(undefined, { columns: fields, rows: this.table ? [] : JSON.parse(rows || "[]"), truncated: truncated === "true" });
     this.#shown = this.table ? { ...first, rows: this.table.hydrate(this.#columns) } : first;
-    this.figure?.show(this.#shown, this.#columns, Date.now());
+    this.figure?.show(this.#shown, this.#columns, Date.parse(document.body.dataset.at ?? "") || Date.now());
     return this.#shown;
   }
 

@@ -1,13 +1,17 @@
 // A result's rows as a chart's numbers. Pure: the same rules as views/plot.go, held to the same examples in
 // views/testdata/chart.json.
+import { format } from "./format.js";
+import { span } from "./scale.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
- * @typedef {{type: string, x?: string, y?: string[], series?: string, stacked?: boolean, order?: string[], unit?: string, min?: number, max?: number}} Options
+ * @typedef {{type: string, x?: string, y?: string[], series?: string, stacked?: boolean, order?: string[], unit?: string, min?: number, max?: number, window?: number, zone?: string, thresholds?: {from: number, color: string}[]}} Options
  * A series' numbers, one for each x: null is a gap, undefined only says that others have a point there.
  * @typedef {{label: string, hue: string, values: (number|null|undefined)[]}} Series
  * @typedef {{axis: "time"|"number"|"category", xs: number[], labels: string[], offsets: number[], step: number, regular: boolean, series: Series[], decimals: number, problem: string}} Plot
  * xs: seconds since 1970, numbers, or places of labels; offsets: of the zone that each time was written in, in seconds
+ * Where the series of a stack begin and end.
+ * @typedef {{from: (number|null)[], to: (number|null|undefined)[]}} Layer
  */
 
 /** Series beyond these are drawn in grey: more cannot be told apart. */
@@ -24,6 +28,7 @@ export function plot(columns, rows, options, moments = new Map()) {
   if (typeof at === "string") return { ...p, problem: at };
   const x = columns[at.x];
   p.axis = x.kind === "moment" || x.kind === "datetime" || x.type === "date" ? "time" : x.kind === "integer" || x.kind === "decimal" ? "number" : "category";
+  if (options.window && p.axis !== "time") return { ...p, axis: "category", problem: `The column “${x.name}” holds no times (its type is ${x.type}), so no window can move along it.` };
   const place = places(p, rows, at.x, options.type, moments);
   const names = at.series < 0 ? at.y.map((c) => columns[c].head) : labels(rows, at.series, options.order ?? []);
   const index = new Map(names.map((n, i) => [n, i])), dense = p.regular || p.axis === "category";
@@ -148,7 +153,7 @@ function colour(all, colors) {
 
 /**
  * Where each series begins and ends when they stand on each other: numbers below zero hang below it. Hidden ones take no room.
- * @param {Series[]} all @param {boolean[]} shown @returns {{from: (number|null)[], to: (number|null|undefined)[]}[]}
+ * @param {Series[]} all @param {boolean[]} shown @returns {Layer[]}
  */
 export function stack(all, shown) {
   const n = all[0]?.values.length ?? 0, up = new Array(n).fill(0), down = new Array(n).fill(0);
@@ -165,95 +170,70 @@ export function stack(all, shown) {
   });
 }
 
-/**
- * The ends of a scale of numbers. Bars and areas begin at zero; a line does where it is not far.
- * @param {number|null} low @param {number|null} high @param {Options} o @returns {[number, number]}
- */
-export function range(low, high, o) {
-  let lo = low ?? 0, hi = high ?? 1;
-  if (o.type !== "line" || (lo >= 0 && lo <= hi * 0.6)) lo = Math.min(0, lo);
-  if (o.type !== "line") hi = Math.max(0, hi);
-  const room = (hi - lo || Math.abs(hi) || 1) * (o.type === "bar" ? 0.04 : 0.12);
-  if (hi !== 0 || lo === 0) hi += hi === lo ? room || 1 : room;
-  if (lo !== 0) lo -= room;
-  lo = o.min ?? lo;
-  hi = o.max ?? hi;
-  return hi > lo ? [lo, hi] : [lo, lo + 1];
-}
-
-/**
- * Round numbers between two, about so many; whole: of numbers that have no decimals.
- * @param {number} lo @param {number} hi @param {number} about @param {boolean} [whole] @returns {number[]}
- */
-export function ticks(lo, hi, about, whole = false) {
-  const raw = Math.max(whole ? 1 : 0, (hi - lo) / Math.max(1, about)), unit = 10 ** Math.floor(Math.log10(raw)), by = [1, 2, 5, 10].map((m) => m * unit).find((m) => m >= raw * 0.999) ?? raw;
-  const out = [];
-  for (let i = Math.ceil(lo / by - 1e-9); i * by <= hi + by * 1e-9 && out.length < 50; i++) out.push(Number((i * by).toPrecision(12)));
-  return out;
-}
-
-const MINUTE = 60, HOUR = 3600, DAY = 86400;
-const STEPS = [1, 5, 15, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY];
-const MONTHS = [1, 3, 6, 12, 24, 60, 120, 240, 600, 1200];
-const NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
-
-/** Places on an axis of wall clock seconds, at most so many, and how they read. @param {number} lo @param {number} hi @param {number} most @returns {{at: number, text: string}[]} */
-export function times(lo, hi, most) {
-  const by = STEPS.find((s) => (hi - lo) / s <= most), out = [];
-  if (by) {
-    const shift = by === 7 * DAY ? 4 * DAY : 0; // weeks begin on Mondays
-    for (let t = Math.ceil((lo - shift) / by) * by + shift; t <= hi; t += by) out.push({ at: t, text: by >= DAY ? day(t) : by >= MINUTE ? (t % DAY === 0 && hi - lo > 1.5 * DAY ? day(t) : time(t).slice(0, 5)) : time(t) });
-    return out;
-  }
-  const months = MONTHS.find((m) => (hi - lo) / (m * 30.44 * DAY) <= most) ?? 2400, from = new Date(lo * 1000);
-  for (let m = Math.floor((from.getUTCFullYear() * 12 + from.getUTCMonth()) / months) * months; out.length <= most + 1; m += months) {
-    const t = Date.UTC(Math.floor(m / 12), m % 12) / 1000;
-    if (t > hi) break;
-    if (t >= lo) out.push({ at: t, text: months >= 12 ? String(Math.floor(m / 12)) : m % 12 === 0 ? `${NAMES[0]} ${m / 12}` : NAMES[m % 12] });
-  }
-  return out;
-}
-
-/** @param {number} t wall clock seconds */
-const day = (t) => { const d = new Date(t * 1000); return `${d.getUTCDate()} ${NAMES[d.getUTCMonth()]}`; };
-/** @param {number} t wall clock seconds */
-const time = (t) => new Date(t * 1000).toISOString().slice(11, 19);
-
-/** How a reader names a point of the time axis, with its end where it lasts. @param {number} wall @param {number} step @param {boolean} lasts */
-export function span(wall, step, lasts) {
-  if (step >= DAY * 0.9 && wall % DAY === 0) return step >= DAY * 27 ? `${NAMES[new Date(wall * 1000).getUTCMonth()]} ${new Date(wall * 1000).getUTCFullYear()}` : day(wall);
-  const short = step >= MINUTE && wall % MINUTE === 0 ? 5 : 8, from = time(wall).slice(0, short);
-  return lasts && step >= MINUTE ? `${from}–${time(wall + step).slice(0, short)}` : from;
-}
-
-/** @param {string} digits */
-const group = (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ",");
-
-/** A number with that many decimals, as people read it. @param {number} n @param {number} decimals */
-export function say(n, decimals) {
-  const [whole, frac] = Math.abs(n).toFixed(decimals).split("."), text = group(whole) + (frac ? `.${frac}` : "");
-  return n < 0 && /[1-9]/.test(text) ? `−${text}` : text;
-}
-
-/** A number of a scale, short: 1,500, 20 k, 1.5 M. @param {number} n @param {number} by the distance to the next */
-export function short(n, by) {
-  const a = Math.abs(n);
-  for (const [size, sign] of /** @type {[number, string][]} */ ([[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e4, " k"]])) {
-    if (a >= size && by >= (size === 1e4 ? 100 : size / 1000)) {
-      const unit = size === 1e4 ? 1e3 : size;
-      return say(n / unit, by % unit === 0 ? 0 : by % (unit / 10) === 0 ? 1 : 2) + sign;
-    }
-  }
-  return say(n, Math.max(0, Math.min(6, -Math.floor(Math.log10(by) + 1e-9))));
-}
-
 /** Does a chart's readout add its numbers up while nobody points? @param {Options} o */
-export const sums = (o) => o.type === "bar" || !!o.stacked;
+export const sums = (o) => o.type === "bar";
 
 /** What a series says while nobody points: all of it, or its newest. @param {(number|null|undefined)[]} values @param {Options} o */
 export function rest(values, o) {
   const all = values.filter((v) => v != null);
   return sums(o) ? all.reduce((a, b) => /** @type {number} */ (a) + /** @type {number} */ (b), 0) : all.at(-1);
+}
+
+/**
+ * Both ends of the whole axis. A window ends now, by the clock that its times are written in; bars stand in the middle of their step.
+ * @param {Plot} p @param {Options} o @param {number} now in seconds @returns {[number, number]}
+ */
+export function ends(p, o, now) {
+  const first = p.xs[0] ?? 0, last = p.xs.at(-1) ?? 1, half = (p.step || (o.window ? o.window / 24 : 1)) / 2;
+  if (o.window) {
+    const end = now + (o.type === "bar" ? half : 0);
+    return [end - o.window, end];
+  }
+  if (p.axis === "category") return [first - 0.5, last + 0.5];
+  return o.type === "bar" || first === last ? [first - half, last + half] : [first, last];
+}
+
+/** The first and the last point between two ends; the last is before the first where there is none. @param {number[]} xs @param {number} lo @param {number} hi @returns {[number, number]} */
+export const within = (xs, lo, hi) => [before(xs, lo, false), before(xs, hi, true) - 1];
+
+/** How many are below a number, or up to it. @param {number[]} xs @param {number} v @param {boolean} too */
+function before(xs, v, too) {
+  let lo = 0, hi = xs.length;
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1;
+    if (xs[mid] < v || (too && xs[mid] === v)) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo;
+}
+
+/** The nearest point, -1 where there is none. @param {number[]} xs @param {number} v */
+export function nearest(xs, v) {
+  const i = before(xs, v, false);
+  return i > 0 && (i === xs.length || v - xs[i - 1] <= xs[i] - v) ? i - 1 : i < xs.length ? i : -1;
+}
+
+/** Where a moment or number of another chart's axis is on this one: in the step that holds it, or at the nearest point; -1 if it is not there. @param {Plot} p @param {Options} o @param {number} v */
+export function spot(p, o, v) {
+  const last = p.xs.length - 1, steps = p.axis === "time" && p.regular, slack = p.step * (steps ? 1 : 0.5);
+  if (last < 0 || v < p.xs[0] - (steps && o.type === "bar" ? 0 : slack) || v > p.xs[last] + slack) return -1;
+  if (!steps || o.type !== "bar") return nearest(p.xs, v);
+  const i = before(p.xs, v, true) - 1;
+  return v < p.xs[i] + p.step ? i : -1;
+}
+
+/** How a reader calls a point. @param {Plot} p @param {Options} o @param {number} i */
+export function name(p, o, i) {
+  if (p.axis === "category") return p.labels[i];
+  if (p.axis === "number") return format(/** @type {Column} */ ({ kind: "decimal" }), String(p.xs[i]), 0).text;
+  return span(p.xs[i] + p.offsets[i], p.regular || p.step >= 77_760 ? p.step : 0, o.type === "bar", p.xs[p.xs.length - 1] - p.xs[0]);
+}
+
+/** From when on an axis of time is written by which clock. @param {Plot} p */
+export function clocks(p) {
+  const all = [{ from: -Infinity, offset: p.offsets[0] ?? 0 }];
+  p.offsets.forEach((offset, i) => { if (offset !== all[all.length - 1].offset) all.push({ from: p.xs[i], offset }); });
+  return all;
 }
 
 /** Points between two gaps: they have no line, so they need a dot. @param {(number|null|undefined)[]} values */

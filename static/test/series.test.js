@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describe } from "../js/format.js";
 import { parts, seam } from "../js/parts.js";
-import { lonely, moment, plot, range, rest, rhythm, say, short, span, stack, ticks, times } from "../js/series.js";
+import { ahead, categories, gutter, range, say, short, span, ticks, times, zoned } from "../js/scale.js";
+import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, spot, stack, within } from "../js/series.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/chart.json", import.meta.url), "utf8"));
 const formats = (fields) => Object.fromEntries(fields.filter((f) => f.format).map((f) => [f.name, f.format]));
@@ -47,14 +48,62 @@ test("a rhythm is a step that most have and all are multiples of", () => {
   assert.deepEqual(rhythm([5]), [0, false]);
 });
 test("spans and numbers read as people say them", () => {
-  const t = Date.UTC(2026, 10, 20, 11) / 1000;
-  assert.equal(span(t, 3600, true), "11:00–12:00");
-  assert.equal(span(t, 60, false), "11:00");
-  assert.equal(span(t + 5, 0, false), "11:00:05");
-  assert.equal(span(Date.UTC(2026, 10, 20) / 1000, 86400, true), "20 Nov");
-  assert.equal(span(Date.UTC(2026, 10, 1) / 1000, 28 * 86400, true), "Nov 2026");
+  for (const c of golden.spans) assert.equal(span(c.wall, c.step, c.lasts, c.wide), c.text);
   assert.equal(say(-1234.5, 2), "−1,234.50");
   assert.equal(say(-0.001, 2), "0.00");
+});
+for (const c of golden.zoned) {
+  test(`times by their clocks: ${c.note}`, () => {
+    const got = zoned(c.lo, c.hi, c.most, c.clocks);
+    assert.deepEqual(got.map((t) => t.text), c.texts);
+    if (c.at) assert.deepEqual(got.map((t) => t.at), c.at);
+  });
+}
+for (const c of golden.ends) {
+  test(`ends: ${c.note}`, () => {
+    const now = (c.now ?? 0) / 1000 + (c.zone ? ahead(c.zone, c.now) : 0);
+    assert.deepEqual(ends({ axis: c.axis, xs: c.xs, step: c.step }, c, now), [c.lo, c.hi]);
+  });
+}
+test("gutters", () => {
+  for (const c of golden.gutters) assert.equal(gutter(c.texts), Number(c.rem));
+});
+test("a zone's clock, in summer and winter", () => {
+  const [winter, summer] = ["2026-11-20", "2026-07-20"].map(Date.parse);
+  for (const [zone, ...want] of [["Europe/Berlin", 3600, 7200], ["America/New_York", -18000, -14400], ["Asia/Kolkata", 19800, 19800], ["UTC", 0, 0]]) {
+    assert.deepEqual([ahead(zone, winter), ahead(zone, summer)], want, zone);
+  }
+});
+test("clocks change where the times say so", () => {
+  assert.deepEqual(clocks({ xs: [1, 2, 3, 4], offsets: [7200, 7200, 3600, 3600] }), [{ from: -Infinity, offset: 7200 }, { from: 3, offset: 3600 }]);
+  assert.deepEqual(clocks({ xs: [], offsets: [] }), [{ from: -Infinity, offset: 0 }]);
+});
+test("names that do not fit are cut, and left out where a cut would leave too little", () => {
+  const short = categories(["Notebook A5 dotted", "Ink", "Pens"], 0, 2, 12);
+  assert.deepEqual(short.map((c) => c.text), ["Noteboo…", "Ink", "Pens"]);
+  const many = categories(Array.from({ length: 40 }, (_, i) => `product ${i}`), 0, 39, 35);
+  assert.deepEqual(many.map((c) => c.text), ["product 2", "product 8", "product 14", "product 20", "product 26", "product 32", "product 38"]);
+  assert.deepEqual(categories(["a", "b", "c", "d"], 1, 2, 20).map((c) => c.at), [1, 2]);
+});
+test("the points between two ends", () => {
+  assert.deepEqual(within([1, 2, 3, 4], 2, 3), [1, 2]);
+  assert.deepEqual(within([1, 2, 3, 4], 0, 9), [0, 3]);
+  assert.deepEqual(within([1, 4], 2, 3), [1, 0]);
+});
+test("the nearest point, and the earlier of two as near", () => {
+  assert.deepEqual([-5, 1.4, 2, 9].map((v) => nearest([1, 3], v)), [0, 0, 0, 1]);
+  assert.equal(nearest([], 1), -1);
+});
+test("another chart's moment is in the bar whose time holds it, or at the nearest point, or not there", () => {
+  const hours = { axis: "time", regular: true, step: 3600, xs: [0, 3600, 10800] };
+  assert.deepEqual([-1, 0, 3599, 3600, 7300, 10800, 14399, 14401].map((v) => spot(hours, { type: "bar" }, v)), [-1, 0, 0, 1, -1, 2, 2, -1]);
+  assert.deepEqual([-3601, -3599, 1900, 20000].map((v) => spot(hours, { type: "line" }, v)), [-1, 0, 1, -1]);
+  assert.equal(spot({ axis: "time", regular: false, step: 0, xs: [] }, { type: "line" }, 5), -1);
+});
+test("a point is called by its name, number or time", () => {
+  assert.equal(name({ axis: "category", labels: ["NL"] }, {}, 0), "NL");
+  assert.equal(name({ axis: "number", xs: [1234567.5] }, {}, 0), "1,234,567.5");
+  assert.equal(name({ axis: "time", xs: [1795168800, 1795172400], offsets: [3600, 3600], step: 3600, regular: true }, { type: "bar" }, 0), "11:00–12:00");
 });
 for (const c of golden.parts) {
   test(`parts: ${c.note}`, () => {
