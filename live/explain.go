@@ -87,10 +87,13 @@ var denied = regexp.MustCompile(`^permission denied for (table|view|materialized
 // What would grant the missing right, by what it is missing for. Only a single
 // candidate is proposed: one that is named wrongly would open too much.
 const (
-	grantTable = `SELECT pg_catalog.format('GRANT SELECT ON %I.%I TO %I;', n.nspname, c.relname, current_user)
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')
-  AND (pg_catalog.pg_table_is_visible(c.oid) OR pg_catalog.strpos(pg_catalog.lower($2), pg_catalog.lower(n.nspname)) > 0)`
+	grantTable = `WITH denied AS (
+	SELECT n.nspname, c.relname, pg_catalog.pg_table_is_visible(c.oid) AS visible,
+		pg_catalog.strpos($2, n.nspname || '.' || c.relname) + pg_catalog.strpos($2, pg_catalog.format('%I.%I', n.nspname, c.relname)) > 0 AS named
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+SELECT pg_catalog.format('GRANT SELECT ON %I.%I TO %I;', nspname, relname, current_user)
+FROM denied WHERE named OR visible AND NOT EXISTS (SELECT FROM denied WHERE named)`
 	grantSchema = `SELECT pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I;', n.nspname, current_user)
 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND $2 <> '' AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')`
 	grantFunction = `SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %I;', p.oid::pg_catalog.regprocedure, current_user)

@@ -209,5 +209,6 @@ type Notice struct {
 	Command string // what mends it, in a block of its own; "" for none
 	Hint    string // under the command
 	Link    *Crumb // a way on; nil: all pages
-	Retry   int    // seconds after which the browser loads the page again; 0: never
+	Status  int    // of the answer
+	Retry   int    // seconds between the browser's looks whether the answer is another one by now; 0: never
 }

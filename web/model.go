@@ -254,17 +254,17 @@ func (s *Server) demo() *views.Demo {
 func (s *Server) href(address string) string { return s.config.BasePath + address }
 
 func (s *Server) notice(r *http.Request, p *problem) views.Notice {
-	n := views.Notice{Code: strconv.Itoa(p.status), Head: http.StatusText(p.status), Text: capital(p.message)}
+	n := views.Notice{Status: p.status, Code: strconv.Itoa(p.status), Head: http.StatusText(p.status), Text: capital(p.message)}
 	switch p.code {
 	case codeNotFound:
 		n.Head = "There is no page at " + r.URL.Path
 	case codeForbidden:
-		n.Code, n.Icon, n.Head = "", "lock", "Not for this role"
+		n.Code, n.Icon, n.Head, n.Retry = "", "lock", "Not for this role", 5
 		if p.status == http.StatusForbidden && r.Method != http.MethodGet {
 			n.Head = "Not from here"
 		}
 		if p.fix != "" && s.mayAuthor(r) {
-			n.Text, n.Command, n.Hint = capital(p.message)+". Whoever owns it can run:", p.fix, "Then load this page again."
+			n.Text, n.Command, n.Hint = capital(p.message)+". Whoever owns it can run:", p.fix, "This page comes by itself once it may."
 		}
 	case codeUnavailable:
 		n.Code, n.Icon, n.Head, n.Hint, n.Retry = "", "unplug", "Not available now", "This page tries again by itself.", 3
@@ -275,10 +275,14 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	}
 	if e := p.file; e != nil {
 		m := faulty("", e)
-		n.Head, n.Text, n.Detail, n.Hint, n.Retry = "This dashboard's file has a mistake", m.Where+": "+m.What, m.Excerpt, m.Hint, 0
+		n.Head, n.Text, n.Detail, n.Hint, n.Retry = "This dashboard's file has a mistake", m.Where+": "+m.What, m.Excerpt, m.Hint, 2
+		n.Icon = "triangle-alert"
+		if n.Hint == "" {
+			n.Hint = "This page comes by itself once the file is right."
+		}
 	}
 	n.Chrome = s.frame(n.Head)
-	if p.status == http.StatusNotFound || p.code == codeBadRequest {
+	if p.status == http.StatusNotFound || p.code == codeBadRequest || p.code == codeForbidden && r.Method == http.MethodGet || p.file != nil {
 		n.Chrome = s.chrome(r.Context(), n.Head)
 	}
 	return n

@@ -130,7 +130,7 @@ func (s *site) Page(ctx context.Context, address string) (*dashboard.Page, error
 	}
 	path, _, _ := strings.Cut(address, "?")
 	if path == "/t/hr.salaries" {
-		return nil, &dashboard.AddressError{Code: "forbidden", Message: "the role may not read hr.salaries"}
+		return nil, &dashboard.AddressError{Code: "forbidden", Message: "the role may not read hr.salaries", Fix: "GRANT SELECT ON hr.salaries TO reader;"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

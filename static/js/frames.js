@@ -3,7 +3,7 @@
 
 /**
  * at: the database's clock when the snapshot was taken; took: milliseconds from then until it was painted here, -1 where it
- * never was by itself (a hidden or paused page, the first paint)
+ * was not measured: a hidden or paused page, a snapshot of what was so for a while
  * @typedef {{at: number, panels: string[], rows: number, took: number}} Frame
  */
 
@@ -13,12 +13,12 @@ export class Frames {
   /** @type {Frame[]} */ #frames = [];
   /** @type {Frame[]} those that the next paint shows */ #coming = [];
 
-  /** A frame arrived. @param {number} at @param {string[]} panels @param {number} rows */
-  add(at, panels, rows) {
+  /** A frame arrived. @param {number} at @param {string[]} panels @param {number} rows @param {boolean} change that just happened */
+  add(at, panels, rows, change) {
     const frame = { at, panels, rows, took: -1 };
     this.#frames.push(frame);
     if (this.#frames.length > KEPT) this.#frames.shift();
-    this.#coming.push(frame);
+    if (change) this.#coming.push(frame);
     if (this.#coming.length > KEPT) this.#coming.shift();
   }
 

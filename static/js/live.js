@@ -67,7 +67,7 @@ export class LiveControl {
    * @param {number} at the database's clock at its snapshot @param {string[]} panels @param {number} rows @param {number} now @param {boolean} change of what was shown
    */
   frame(at, panels, rows, now, change) {
-    this.#frames.add(at, panels, rows);
+    this.#frames.add(at, panels, rows, change);
     if (change) this.#rows += rows;
     this.#tape?.push(now, rows);
     const lamp = this.node && one(".lamp", this.node);

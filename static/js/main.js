@@ -5,7 +5,7 @@ import { index } from "./index.js";
 import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
-import { reachable } from "./reload.js";
+import { answer } from "./reload.js";
 import { theme } from "./theme.js";
 import { TreeView } from "./treeview.js";
 import { variables } from "./variables.js";
@@ -95,13 +95,13 @@ for (const form of all("form[data-demo]")) {
   form.addEventListener("submit", async (e) => {
     e.preventDefault();
     const { action } = /** @type {HTMLFormElement} */ (form);
-    const answer = await fetch(action, { method: "POST", headers: { "X-Rowcast": "fetch" }, redirect: "manual" }).catch(() => null);
-    if (!answer || answer.status >= 400) toast("The order was not inserted", "triangle-alert");
+    const done = await fetch(action, { method: "POST", headers: { "X-Rowcast": "fetch" }, redirect: "manual" }).catch(() => null);
+    if (!done || done.status >= 400) toast("The order was not inserted", "triangle-alert");
   });
 }
 
 index(body.dataset.base ?? "");
 
-// A page that says "not yet" tries again by itself, once there is something to load.
-const again = Number(one("[data-retry]")?.dataset.retry ?? 0);
-if (again > 0) setInterval(async () => { if (await reachable()) location.reload(); }, again * 1000 * (1 + Math.random() / 4));
+// A page that says "not yet" comes by itself, once there is another answer.
+const { retry = "0", status = "" } = one("[data-retry]")?.dataset ?? {};
+if (Number(retry) > 0) setInterval(async () => { if (![0, Number(status)].includes(await answer())) location.reload(); }, Number(retry) * 1000 * (1 + Math.random() / 4));

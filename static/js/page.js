@@ -167,6 +167,7 @@ export class LivePage {
       this.#schedule();
     }
     if (m.type !== "delta") this.#say();
+    if (m.type === "status") this.#age(Date.now());
     return true;
   }
 
@@ -210,13 +211,19 @@ export class LivePage {
     time?.setAttribute("datetime", new Date(at).toISOString());
   }
 
+  /** @param {number} now */
+  #age(now) {
+    if (!this.store.heard && this.store.link.kind === "connecting") return; // nothing is known of it yet
+    const { state } = this.#verdict(), { proven, status } = this.store, since = this.#paused ? this.#stopped : state === "live" ? now : proven;
+    for (const v of this.#views) v.age(now - since, state === "timed" && !this.#paused ? (status?.every_ms ?? 5000) + GRACE : 2000);
+  }
+
   #tick() {
     const now = Date.now(), slept = now - this.#ticked > GAP;
     this.#ticked = now;
     if (document.hidden) return;
     if (slept) this.#wake();
-    const proven = this.#verdict().state === "live" ? now : this.store.proven;
-    for (const v of this.#views) v.age(now - (this.#paused ? this.#stopped : proven));
+    this.#age(now);
     write(one("[data-clock]"), clock(Date.now()).slice(0, 5));
     if (this.#paused || document.body.classList.contains("stale-data")) return; // what is old does not grow by itself
     if (this.store.heard) for (const v of this.#views) v.tick(Date.now() + this.store.ahead);

@@ -20,8 +20,8 @@ export function problem(node, error, rows) {
   write(one("[data-head]", place), head);
   write(one("[data-text]", place), text);
   const shown = JSON.stringify([error.fix, lines, where]);
-  if (place.dataset.drawn === shown) return state;
-  place.dataset.drawn = shown;
+  if (place.dataset.told === shown) return state;
+  place.dataset.told = shown;
   place.querySelectorAll(".code, .copyable, .where").forEach((n) => n.remove());
   if (error.fix) place.append(remedy(error.fix));
   if (lines.length) place.append(marked(lines));

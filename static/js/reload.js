@@ -48,10 +48,13 @@ export function reload(version, busy) {
   setTimeout(attempt, wait);
 }
 
-/** Would the page come? A browser's error page never comes back by itself. */
-export async function reachable(url = location.href) {
-  const answer = await fetch(url, { method: "HEAD", cache: "no-store" }).catch(() => null);
-  return !!answer && answer.status < 500;
+/** The status that a page would come with, 0 for none at all: a browser's own error page never comes back by itself. */
+export const answer = (url = location.href) => fetch(url, { method: "HEAD", cache: "no-store" }).then((r) => r.status, () => 0);
+
+/** Would the page come? @param {string} [url] */
+export async function reachable(url) {
+  const status = await answer(url);
+  return status > 0 && status < 500;
 }
 
 /** After a reload of our own: where the reader was, and why it came. */

@@ -18,6 +18,7 @@ export class PanelView {
   /** @type {Column[]} */ #columns = [];
   /** @type {Panel|undefined} */ #shown;
   /** @type {HTMLElement|null} */ #age;
+  #stopped = 0; // when an error came, where that was seen
 
   /** @param {HTMLElement} node a section with data-panel */
   constructor(node) {
@@ -66,12 +67,13 @@ export class PanelView {
     this.table?.tick(now);
   }
 
-  /** How old what is shown is: as old as the page, unless the panel is read apart. @param {number} ms of the page */
-  age(ms) {
-    const { at, every } = this.#shown ?? { at: "", every: 0 };
+  /** How old what is shown is: as old as the page, unless the panel is read apart. @param {number} ms of the page @param {number} [old] from when on it says so loudly */
+  age(ms, old = 2000) {
+    const { at, every, error } = this.#shown ?? { at: "", every: 0, error: null };
     if (!this.#age) return;
+    if (error) return write(this.#age, this.#stopped ? `stopped at ${clock(this.#stopped)}` : "");
     this.#age.classList.toggle("own", !!at);
-    this.#age.classList.toggle("old", !at && ms >= 2000);
+    this.#age.classList.toggle("old", !at && ms >= old);
     write(this.#age, at ? `as of ${clock(Date.parse(at))}${every ? `, every ${ago(Math.max(2000, every)).words}` : ""}` : ago(Math.max(0, ms)).words);
   }
 
@@ -96,8 +98,11 @@ export class PanelView {
   /** The rule, the message, the line under a cut result. @param {Panel} panel */
   #state(panel) {
     const { node } = this, none = one("[data-empty]", node), has = panel.rows.length > 0;
-    if (panel.error) node.dataset.state = problem(node, panel.error, has);
-    else {
+    if (panel.error) {
+      if (has) this.#stopped ||= Date.now();
+      node.dataset.state = problem(node, panel.error, has);
+    } else {
+      this.#stopped = 0;
       problem(node, null, has);
       node.dataset.state = (this.table || this.figure) && !has && !this.raw ? "empty" : "";
     }

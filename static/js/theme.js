@@ -1,5 +1,6 @@
 // Light, dark, or as the system has it. The choice is kept in this browser.
 import { all, attribute, one, write } from "./dom.js";
+import { clock } from "./format.js";
 
 const ORDER = ["system", "light", "dark"];
 const KEY = "rowcast.theme";
@@ -25,7 +26,7 @@ export function theme(changed) {
   };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
   addEventListener("storage", (e) => { if (e.key === KEY) { now = read(); show(); } }); // chosen in another tab
-  addEventListener("beforeprint", () => write(one("[data-paper]"), [document.title, document.querySelector("[data-asof]")?.textContent, location.href].filter(Boolean).join(", ")));
+  addEventListener("beforeprint", () => write(one("[data-paper]"), paper()));
   show();
   return {
     /** The next of system, light, dark. */
@@ -36,4 +37,10 @@ export function theme(changed) {
       return now;
     },
   };
+}
+
+/** What paper says once: what it is, as of when, from where. */
+function paper() {
+  const at = Date.parse(one("[data-asof]")?.getAttribute("datetime") ?? "") || Date.now();
+  return `${document.title}, ${new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" })}, ${clock(at)}, ${location.href}`;
 }

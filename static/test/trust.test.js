@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+globalThis.matchMedia ??= () => ({ matches: false });
+const { Frames } = await import("../js/frames.js");
+const { match } = await import("../js/match.js");
+const { pause } = await import("../js/reload.js");
+const { following } = await import("../js/wall.js");
+const { told } = await import("../js/details.js");
+const { linked, receive, start, verdict } = await import("../js/store.js");
+
+test("times to the screen are those of frames that were painted", () => {
+  const f = new Frames();
+  assert.deepEqual(f.times(), { count: 0, last: -1, median: -1, p95: -1 });
+  f.add(1000, ["a"], 5, false); // a snapshot: how old it is says nothing
+  for (let i = 1; i <= 20; i++) {
+    f.add(1000 * i, ["a"], 1, true);
+    f.painted(f.drawn(), 1000 * i + i);
+  }
+  f.add(50_000, ["b"], 2, true); // not painted yet
+  assert.deepEqual(f.times(), { count: 20, last: 20, median: 10, p95: 19 });
+  assert.deepEqual(f.newest(2).map((x) => [x.at, x.took]), [[50_000, -1], [20_000, 20]]);
+});
+test("no more frames are kept after a week than after a minute", () => {
+  const f = new Frames();
+  for (let i = 0; i < 100_000; i++) f.add(i, ["a"], 1, true); // hidden: nothing is drawn
+  assert.equal(f.newest(1e6).length, 100);
+  assert.equal(f.drawn().length, 100);
+  assert.equal(f.drawn().length, 0);
+});
+
+const found = (query, ...texts) => texts.map((t) => ({ t, m: match(query, t) })).filter(({ m }) => m).sort((a, b) => b.m.score - a.m.score).map(({ t }) => t);
+test("words are found in any order, in any case, with or without marks", () => {
+  assert.ok(match("hour ORDERS", "Orders by hour"));
+  assert.ok(match("umsatze", "Umsätze"));
+  assert.ok(match("", "anything"));
+  assert.equal(match("orders day", "Orders by hour"), null);
+});
+test("beginnings of words come first, letters in their order last", () => {
+  assert.deepEqual(found("ord", "public.reorder", "Orders", "public.orders"), ["Orders", "public.orders", "public.reorder"]);
+  assert.deepEqual(found("pord", "public.orders", "public.stock"), ["public.orders"]);
+  assert.equal(match("xord", "public.orders"), null);
+});
+test("what was found is marked, overlaps once", () => {
+  assert.deepEqual(match("ord orders", "public.orders").ranges, [[7, 13]]);
+  assert.deepEqual(match("é", "Café été").ranges.length, 1);
+});
+
+test("new code is loaded once, not again and again", () => {
+  const none = { times: [], version: "", tried: 0, why: "", scroll: 0, focus: "" }, half = () => 0.5;
+  assert.equal(pause(none, "b", 0, half), 1500);
+  assert.equal(pause(none, "", 0, half), 250);
+  const tried = { ...none, times: [1000], version: "b", tried: 1000 };
+  assert.equal(pause(tried, "b", 60_000, half), -1, "a server that still says so is not obeyed");
+  assert.equal(pause(tried, "c", 60_000, half), 1500, "yet another version is another reason");
+  assert.ok(pause(tried, "b", 1000 + 600_000, half) >= 0, "but it is tried again later");
+});
+test("a dashboard that is being written is not loaded without end", () => {
+  const times = Array.from({ length: 10 }, (_, i) => i * 1000);
+  assert.equal(pause({ times, version: "", tried: 0, why: "", scroll: 0, focus: "" }, "", 10_000, () => 0), 110_000);
+});
+
+test("a wall goes round", () => {
+  const at = "http://h/base/d/shop?kiosk&rotate=shop,stock%20room&each=20&status=paid";
+  assert.deepEqual(following(at), { url: "http://h/base/d/stock%20room?kiosk=&rotate=shop%2Cstock+room&each=20", seconds: 20 });
+  assert.match(following(following(at).url).url, /\/d\/shop\?/);
+  assert.equal(following("http://h/d/shop?kiosk"), null);
+  assert.equal(following("http://h/d/shop?kiosk&rotate=shop"), null);
+  assert.equal(following("http://h/d/shop?kiosk&rotate=a,b&each=0.001").seconds, 5);
+  assert.match(following("http://h/d/shop?kiosk&rotate=a,b").url, /\/d\/a\?/);
+});
+
+const T = Date.parse("2026-11-20T10:00:00Z"), open = { kind: "open", retryAt: 0, why: "" };
+const seen = (store, more = {}) => ({ store, verdict: verdict(store, T, true), paused: false, held: "", now: T, ...more });
+const fresh = start({ page: "/d/shop", cursor: "a:1", at: new Date(T).toISOString(), panels: new Map() }, T);
+const status = (state, more) => receive(linked(fresh, open), { type: "status", page: "/d/shop", state, at: new Date(T).toISOString(), age_ms: 0, next_ms: 5000, ...more }, T);
+test("what stands behind each word", () => {
+  assert.match(told(seen(status("live"))).text, /^Every commit up to \d\d:\d\d:\d\d is on this screen/);
+  assert.match(told(seen(status("timed", { tables: ["public.x"], every_ms: 5000 }))).text, /public\.x has no doorbell.*rowcast watch public\.x/);
+  assert.match(told(seen(status("live"), { paused: true, held: "12 new" })).text, /12 new since then/);
+  assert.match(told(seen(status("stale", { since: new Date(T).toISOString(), age_ms: 0, reason: "database_unreachable" }))).text, /The database does not answer/);
+  assert.match(told(seen(fresh)).text, /snapshot of/);
+});
