@@ -67,6 +67,7 @@ func (w *tab) pick(name, label string) {
 	if !ask[bool](w, `document.querySelector("#pick-`+name+`").matches(":popover-open")`) {
 		w.click(`[popovertarget="pick-` + name + `"]`)
 	}
+	w.until("the box", `document.querySelector('[popovertarget="pick-`+name+`"]').ariaExpanded === "true"`)
 	w.until("the option "+label, option(name, label))
 	w.run(`const o = ` + option(name, label) + `; o.scrollIntoView(); o.id = "wanted"`)
 	w.click("#wanted")
@@ -96,7 +97,7 @@ func testVariables(t *testing.T, b *browser) {
 	if !ask[bool](w, `!document.querySelector(".flash, tr.fresh, .panel.beat")`) {
 		t.Error("what was chosen is shown as if it had changed")
 	}
-	w.until("the file's address", `document.querySelector("a[download]").getAttribute("href") === "/d/orders/list.csv?status=paid"`)
+	w.until("the file's address", `(({ pathname, search }) => pathname + search)(document.querySelector("a[download]")) === "/d/orders/list.csv?status=paid"`)
 
 	// It is as live as it was.
 	db.Exec(t, `UPDATE orders SET status = 'paid' WHERE id = 4`)
@@ -181,6 +182,7 @@ func testDependentVariables(t *testing.T, b *browser) {
 	}
 	// A new option comes with its commit, and leaves the focus where it is.
 	w.click(`[popovertarget="pick-city"]`)
+	w.until("the box", `document.querySelector("#pick-city").contains(document.activeElement)`)
 	w.run(`window.tick = document.querySelector('#pick-city [value="Bonn"]'); tick.focus()`)
 	db.Exec(t, `INSERT INTO orders VALUES (5, 'open', 'DE', 'Bochum', 50), (6, 'open', 'AT', 'Graz', 60)`)
 	w.until("the new city", cities+` === "Berlin,Bochum,Bonn"`)
@@ -232,6 +234,7 @@ panels:
 	w.until("the box to close", `!document.querySelector(":popover-open")`)
 
 	w.click(`[popovertarget="pick-range"]`)
+	w.until("the box", `document.querySelector("#pick-range").contains(document.activeElement)`)
 	w.run(`
 		const [from, to] = document.querySelectorAll("[data-end]");
 		window.began = from.value;
