@@ -43,6 +43,10 @@ description: Every type and every state
 variables:
   - {name: status, label: Status, options: [all, open, done], default: all}
   - {name: q, label: Search}
+  - {name: city, label: City, multiple: true, query: "SELECT 'city ' || n FROM generate_series(10, 30) n ORDER BY 1"}
+  - {name: range, label: Made, type: range}
+  - {name: least, label: At least, type: number}
+  - {name: day, label: Day, type: date}
 panels:
   - {id: stat, title: Number, type: stat, unit: EUR, query: 'SELECT sum(n) AS n, count(*) AS rows FROM events'}
   - {id: gauge, title: Gauge, type: gauge, max: 2000, thresholds: {0: red, 100: amber}, query: 'SELECT sum(n) FROM events'}
@@ -112,6 +116,8 @@ var accessibleViews = []struct{ name, at, ready, open, opened string }{
 	{"the palette", "d/all", drawn, `document.querySelector("[data-do=jump]").click()`, `document.querySelector("#palette[open] .item")`},
 	{"the keys", "d/all", drawn, `dispatchEvent(new KeyboardEvent("keydown", { key: "?" }))`, `document.querySelector("#keys[open] kbd")`},
 	{"a paused dashboard", "d/all", drawn, `document.querySelector("[data-do=pause]").click()`, `document.querySelector("#live").dataset.state === "paused"`},
+	{"several of many", "d/all?city=city%2012", drawn, `document.querySelector('[popovertarget="pick-city"]').click()`, `document.activeElement.type === "search" || document.activeElement.checked`},
+	{"a time range", "d/all", drawn, `document.querySelector('[popovertarget="pick-range"]').click()`, `document.activeElement.value === "last-1h"`},
 	{"a wall", "d/all?kiosk", drawn, "", ""},
 	{"a frame", "d/all?embed", drawn, "", ""},
 	{"a table", "t/public.events", clocked, "", ""},

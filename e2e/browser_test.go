@@ -57,6 +57,10 @@ func TestBrowser(t *testing.T) {
 		"table is dropped while watched":  testTableIsDropped,
 		"table without a bell":            testTableWithoutBell,
 		"nothing keeps people out":        testAccessible,
+		"variables":                       testVariables,
+		"variables that are typed":        testTypedVariables,
+		"variables that depend on others": testDependentVariables,
+		"time ranges":                     testTimeRanges,
 		"demo":                            testDemoInBrowser,
 		"screenshots of the demo's pages": testScreenshots,
 	} {

@@ -219,5 +219,8 @@ func variableAttributes(v *Variable) templ.OrderedAttributes {
 	if v.Multiple {
 		a = append(a, templ.KV[string, any]("data-multiple", true))
 	}
+	if v.Type == "date" && v.value() == "" {
+		a = append(a, templ.KV[string, any]("data-empty", true))
+	}
 	return templ.OrderedAttributes(a)
 }

@@ -10,7 +10,7 @@ import { GRACE, linked, moved, receive, start, verdict } from "./store.js";
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
-const FRAME = 16, LATE = 100, GAP = 10_000;
+const FRAME = 16, LATE = 100, GAP = 10_000, ONWARD = 2000;
 const NOTHING = { added: 0, changed: 0, removed: 0 };
 /** Parameters of the browser's own, which stay while a reader goes from page to page. */
 const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
@@ -36,6 +36,7 @@ export class LivePage {
   #woken = 0;
   #base = "";
   #quiet = false; // what comes next is another page, not a change of this one
+  #went = 0; // when that was asked for, until it is there
   /** @type {((d: Description) => void)[]} */ #listeners = [];
 
   /** @param {DOMStringMap} data of the body @param {View[]} [further] what shows panels elsewhere than in their places */
@@ -95,6 +96,7 @@ export class LivePage {
   #move(address) {
     this.#paused = false;
     this.#quiet = true;
+    this.#went = Date.now();
     this.store = moved(this.store, address);
     this.socket.go(address);
     document.body.ariaBusy = "true";
@@ -130,7 +132,12 @@ export class LivePage {
   }
 
   #verdict() { return verdict(this.store, Date.now(), navigator.onLine); }
-  #say() { this.#control.show(this.store, this.#verdict(), this.#paused, this.#held, Date.now()); }
+  /** On the way to another page nothing is said that is over in a moment. */
+  #say() {
+    const { refused, link } = this.store;
+    if (this.#went && !refused && link.kind === "open" && Date.now() - this.#went < ONWARD) return;
+    this.#control.show(this.store, this.#verdict(), this.#paused, this.#held, Date.now());
+  }
   #wake() {
     if (!document.hidden && navigator.onLine) this.#look();
     if (!document.hidden && this.#waiting) this.#draw();
@@ -162,6 +169,7 @@ export class LivePage {
       if (e instanceof Lost) return false;
       throw e;
     }
+    if (m.type === "status" && this.store.cursor) this.#went = 0;
     if (m.type === "snapshot" || m.type === "delta") {
       this.#control.frame(this.store.at, Object.keys(m.panels), size(m), Date.now(), m.type === "delta");
       this.#schedule();

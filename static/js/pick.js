@@ -82,7 +82,8 @@ export class Pick {
     const [from, to] = this.#ends();
     if (from && to && this.#v.values[0] !== undefined) [from.value, to.value] = moments(this.#v.values[0], Date.now(), this.node.dataset.zone ?? "UTC");
     this.#place();
-    const first = this.search && !this.search.closest("label")?.hidden ? this.search : this.#ticks.find((t) => t.checked) ?? this.#ticks[0];
+    // Where a keyboard would cover half of the screen, nobody has asked for it yet.
+    const first = this.search && !this.search.closest("label")?.hidden && !matchMedia("(pointer: coarse)").matches ? this.search : this.#ticks.find((t) => t.checked) ?? this.#ticks[0];
     if (first instanceof HTMLElement) first.focus({ preventScroll: true });
     this.#ticks.find((t) => t.checked)?.parentElement?.scrollIntoView({ block: "nearest" });
   }

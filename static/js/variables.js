@@ -95,12 +95,14 @@ export class Variables {
       if (field.validity.valid) v.values = [v.type === "text" ? field.value : field.value.trim()];
       return field.validity.valid;
     };
-    field.addEventListener("input", () => { if (take()) bar.#soon(v.name, TYPED); else clearTimeout(bar.#timer); });
+    const empty = () => field.closest("label")?.toggleAttribute("data-empty", v.type === "date" && field.value === "");
+    field.addEventListener("input", () => { empty(); if (take()) bar.#soon(v.name, TYPED); else clearTimeout(bar.#timer); });
     field.addEventListener("change", () => { if (take()) bar.#done(v.name); else field.reportValidity(); });
     return {
       get busy() { return document.activeElement === field && field.value.trim() !== (v.values[0] ?? "").trim(); },
       show() {
         if (field.value !== v.values[0] && !this.busy) field.value = v.values[0] ?? "";
+        empty();
         if (!list) return;
         const have = [...list.options];
         if (!same(v.options.map((o) => o.value), have.map((o) => o.value))) list.replaceChildren(...v.options.map((o) => new Option(o.label, o.value)));
