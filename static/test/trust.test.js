@@ -49,7 +49,7 @@ test("what was found is marked, overlaps once", () => {
 test("new code is loaded once, not again and again", () => {
   const none = { times: [], version: "", tried: 0, why: "", scroll: 0, focus: "" }, half = () => 0.5;
   assert.equal(pause(none, "b", 0, half), 1500);
-  assert.equal(pause(none, "", 0, half), 250);
+  assert.equal(pause(none, "", 0, half), 125);
   const tried = { ...none, times: [1000], version: "b", tried: 1000 };
   assert.equal(pause(tried, "b", 60_000, half), -1, "a server that still says so is not obeyed");
   assert.equal(pause(tried, "c", 60_000, half), 1500, "yet another version is another reason");
