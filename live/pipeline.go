@@ -227,13 +227,11 @@ func (t *transaction) begin() {
 // that is to be read.
 func (t *transaction) send(now time.Time) error {
 	sent := false
-	for t.next < len(t.requests) && !t.over(now) {
-		q := t.requests[t.next]
-		if !t.window.low() && q.page != t.window.under[0].page || !t.window.room(q, t.cfg.budget()) {
+	for low := t.window.low(); t.next < len(t.requests) && !t.over(now); t.next++ {
+		if q := t.requests[t.next]; !t.window.room(q, low, t.cfg.budget()) {
 			break
 		}
 		t.ask(t.next)
-		t.next++
 		sent = true
 	}
 	if !t.ended && (t.next == len(t.requests) || t.over(now)) {

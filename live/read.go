@@ -168,7 +168,7 @@ func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 		if err := s.blame(ctx, &a, ready, f); err != nil {
 			return nil, err
 		}
-		if f.late || time.Since(a.began) > s.cfg.budget() {
+		if f.query != none && time.Since(a.began) > s.cfg.budget() || f.late {
 			a.shed(f.answers)
 		}
 	}
@@ -186,12 +186,12 @@ type attempt struct {
 }
 
 // shed leaves the pages that were not answered in time for the next reading.
-// One with a query that failed stays: what is wrong with it is known, and it
-// must not come first again and again.
+// One with a query that failed, or ended the session, stays until that is
+// settled: it must not come first again and again.
 func (a *attempt) shed(answered map[string]*answer) {
 	stays := map[int]bool{}
 	for _, q := range a.requests {
-		if a.failed[q.id] != nil {
+		if a.failed[q.id] != nil || a.killed[q.id] > 0 {
 			stays[q.page] = true
 		}
 	}

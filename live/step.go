@@ -153,14 +153,21 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 		return func() {
 			e.counters.busy.Add(uint64(res.ended.Sub(armed)))
 			e.settle(&e.main, res)
-			if res.err == nil && (trimmed || slices.Contains(res.left, true)) {
-				// More is due than fits: half of the time is the others'.
-				e.pause = res.ended.Add(res.ended.Sub(res.began))
-			}
+			e.pause = e.breath(res, trimmed)
 			e.disarm(bells) // a page may have gone while they were armed
 		}
 	})
 	return next
+}
+
+// breath is when the next cycle may begin. What rings meanwhile is read
+// together then; where more was due than fits, half of the time is the others'.
+func (e *Engine) breath(res *result, trimmed bool) time.Time {
+	took := res.ended.Sub(res.began)
+	if !trimmed && !slices.Contains(res.left, true) {
+		took = min(took, e.cfg.Frame)
+	}
+	return res.ended.Add(took)
 }
 
 // choose picks the pages of the next cycle out of those that are due: all

@@ -26,16 +26,16 @@ type window struct {
 	cost  time.Duration // of those, as far as known
 }
 
-// room tells whether to send q now. A page that is being answered will be read
-// to its end, so nothing is gained by holding its queries back.
-func (w *window) room(q request, budget time.Duration) bool {
-	return len(w.under) == 0 || q.page == w.under[0].page ||
-		len(w.under) < w.ahead && w.cost+q.took <= budget/aheadShare
-}
-
 // low tells whether it is time to send more: so many at once that they travel
 // together, and early enough that the server does not wait.
 func (w *window) low() bool { return len(w.under) <= w.ahead/2 }
+
+// room tells whether to send q now. A page that is being answered will be read
+// to its end, so nothing is gained by holding its queries back.
+func (w *window) room(q request, low bool, budget time.Duration) bool {
+	return len(w.under) == 0 || q.page == w.under[0].page ||
+		low && len(w.under) < w.ahead && w.cost+q.took <= budget/aheadShare
+}
 
 func (w *window) sent(q request) {
 	w.under = append(w.under, q)
