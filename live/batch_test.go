@@ -243,7 +243,7 @@ func TestValuesThatDoNotAnswerInTimeKeepTheirTurn(t *testing.T) {
 	if b.engine.Stats().Left == left {
 		t.Error("nobody had to wait for a turn: this tests nothing")
 	}
-	if age := stop(); age > 3*time.Second {
+	if age := stop(); age > time.Second {
 		t.Errorf("a cycle with a budget of 0.4 s kept its snapshot for %v", age)
 	} else {
 		t.Logf("the longest cycle took %v", age)
@@ -272,16 +272,16 @@ func (v *viewer) honest(c *commits) {
 
 func TestQuickValuesThatTurnSlowAtOnceDoNotHoldTheSnapshot(t *testing.T) {
 	b := start(t, paced, func(c *live.Config) { c.Slow = 50 * time.Millisecond })
-	viewers := b.many(300, `SELECT v, $1::int, pg_sleep(CASE WHEN $1::int % 100 > 80 THEN s ELSE 0 END) FROM a, pace`)
+	viewers := b.many(300, `SELECT v, $1::int, pg_sleep(CASE WHEN $1::int % 100 > 50 THEN s ELSE 0 END) FROM a, pace`)
 	all(viewers, "live", isLive)
 	for i := range 3 { // the window opens
 		b.exec(fmt.Sprintf("UPDATE a SET v = %d", i))
 		all(viewers, "a change", func(v *viewer) bool { return v.number(0) == i })
 	}
 	stop := b.oldest()
-	b.exec("BEGIN; UPDATE pace SET s = 0.03; UPDATE a SET v = 9; COMMIT") // 1.7 seconds for all
+	b.exec("BEGIN; UPDATE pace SET s = 0.03; UPDATE a SET v = 9; COMMIT") // 4.4 seconds for all
 	all(viewers, "its turn", func(v *viewer) bool { return v.number(0) == 9 })
-	if age := stop(); age > 3*time.Second {
+	if age := stop(); age > 2500*time.Millisecond {
 		t.Errorf("a cycle with a budget of 0.2 s kept its snapshot for %v", age)
 	} else {
 		t.Logf("the longest cycle took %v", age)
