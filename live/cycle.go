@@ -18,6 +18,7 @@ import (
 type task struct {
 	page  *page
 	epoch string
+	turn  time.Time // when the page was read before
 	items []item
 }
 
@@ -27,6 +28,7 @@ type item struct {
 	def   *dashboard.Panel
 	query query
 	step  int
+	took  time.Duration // when it was last read
 	prev  *delta.Panel
 }
 
@@ -43,9 +45,9 @@ type outcome struct {
 
 // taskFor makes a page's part of a cycle out of these panels.
 func taskFor(p *page, panels []*panel) task {
-	t := task{page: p, epoch: p.epoch}
+	t := task{page: p, epoch: p.epoch, turn: p.read}
 	for _, n := range panels {
-		it := item{panel: n, def: n.def, query: n.query, step: n.step}
+		it := item{panel: n, def: n.def, query: n.query, step: n.step, took: n.took}
 		if p.state != nil {
 			it.prev = p.state.Panels[n.def.ID]
 		}
@@ -54,36 +56,28 @@ func taskFor(p *page, panels []*panel) task {
 	return t
 }
 
-func queriesOf(tasks []task) []query {
-	var list []query
+// requestsOf are the tasks' queries in the tasks' order, each once.
+func requestsOf(tasks []task) []request {
+	var list []request
 	seen := map[string]bool{}
-	for _, t := range tasks {
+	for i, t := range tasks {
 		for _, it := range t.items {
 			if !seen[it.query.id] {
 				seen[it.query.id] = true
-				list = append(list, it.query)
+				list = append(list, request{query: it.query, page: i, took: it.took})
 			}
 		}
 	}
-	// Panels of one time zone together: each change of zone costs a statement.
-	slices.SortStableFunc(list, func(a, b query) int {
-		switch {
-		case a.zone < b.zone:
-			return -1
-		case a.zone > b.zone:
-			return 1
-		}
-		return 0
-	})
 	return list
 }
 
 // result is what a job brings back to the loop.
 type result struct {
 	tasks    []task
-	outcomes [][]outcome // per task
-	watched  [][]relation
-	apart    bool // all tasks read the same relations, as far as was known
+	left     []bool      // per task: it was not answered, and keeps its turn
+	outcomes [][]outcome // per task that was
+	watched  []relation  // of the first task
+	apart    bool        // all tasks read the same relations, as far as was known
 	snap     *snapshot
 	gens     map[int64]uint64 // of the bells armed before the snapshot
 	identity string
@@ -104,22 +98,40 @@ func readTasks(ctx context.Context, s *session, tasks []task, r reading) (res *r
 		}
 	}()
 	defer caught(&res.err)
-	r.queries = queriesOf(tasks)
+	r.requests = requestsOf(tasks)
 	res.snap, res.err = s.read(ctx, r)
-	if res.err != nil || len(res.snap.torn()) > 0 {
+	if res.err != nil {
 		return res
 	}
 	for _, t := range tasks {
+		res.left = append(res.left, !t.answered(res.snap))
+	}
+	if len(res.snap.torn()) > 0 {
+		return res
+	}
+	for i, t := range tasks {
 		list := make([]outcome, 0, len(t.items))
 		for _, it := range t.items {
-			list = append(list, it.outcome(s, res.snap.answers[it.query.id]))
+			if !res.left[i] {
+				list = append(list, it.outcome(s, res.snap.answers[it.query.id]))
+			}
 		}
 		res.outcomes = append(res.outcomes, list)
-		if r.discover {
-			res.watched = append(res.watched, s.watched(ctx, t))
-		}
+	}
+	if r.discover {
+		res.watched = s.watched(ctx, tasks[0])
 	}
 	return res
+}
+
+// answered tells whether all panels of the task have an answer, or an error.
+func (t task) answered(snap *snapshot) bool {
+	for _, it := range t.items {
+		if snap.answers[it.query.id] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // outcome makes a panel of an answer; a panic over it is that panel's error.
@@ -221,7 +233,13 @@ func (e *Engine) settle(w *worker, res *result) {
 		if !e.current(t) {
 			continue // dropped or renewed meanwhile
 		}
-		p.read, p.ended, p.took = res.began, res.ended, res.ended.Sub(res.began)
+		p.ended, p.took = res.ended, res.ended.Sub(res.began)
+		if res.left[i] { // and is the first to be read next time
+			e.counters.left.Add(1)
+			p.dirty, p.read = true, t.turn
+			continue
+		}
+		p.read = res.began
 		e.adopt(p, res.snap.relations, len(res.tasks) == 1, known)
 		if len(torn) > 0 {
 			e.rebuilding(p, torn, known, res.apart)

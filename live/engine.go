@@ -51,11 +51,16 @@ type Config struct {
 	StatementTimeout time.Duration // of one panel, 5 s
 	LockTimeout      time.Duration // of one lock, 500 ms
 	MaxBytes         int           // of one panel's cells, 4 MiB
+	MaxCycleBytes    int           // of all panels read at once, 64 MiB; no page is begun beyond it
 
 	// Candid adds to a query's error what only those who may see queries should
 	// read: the place, PostgreSQL's hint, the statement that grants a right.
 	Candid bool
 }
+
+// budget is how long one reading may take before what it has not begun keeps
+// its turn.
+func (c Config) budget() time.Duration { return verySlow * c.Slow }
 
 func (c Config) withDefaults() Config {
 	for _, d := range []struct {
@@ -77,6 +82,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxBytes == 0 {
 		c.MaxBytes = 4 << 20
+	}
+	if c.MaxCycleBytes == 0 {
+		c.MaxCycleBytes = 64 << 20
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -104,6 +112,7 @@ type Engine struct {
 	lane   worker
 
 	blocked map[uint32]time.Time // tables that could not be locked, and when
+	pause   time.Time            // no cycle begins before it
 	turn    bool                 // the next cycle is that of a page that is read apart
 
 	counters counters
@@ -121,8 +130,8 @@ type inbox struct {
 
 // counters are what the engine has done so far.
 type counters struct {
-	cycles, frames, unrung, repeats, failures atomic.Uint64
-	pages                                     atomic.Int64
+	cycles, frames, unrung, repeats, failures, left, busy atomic.Uint64
+	pages                                                 atomic.Int64
 }
 
 // Stats are what the engine has done since it started, and what it does now.
@@ -132,7 +141,10 @@ type Stats struct {
 	Unrung   uint64 // changes that a safety read found and nobody rang for
 	Repeats  uint64 // readings thrown away because a table was being replaced
 	Failures uint64 // readings that failed as a whole
+	Left     uint64 // turns that pages kept because a reading had used up its budget
 	Pages    int64  // watched now
+
+	Reading time.Duration // spent in those cycles, arming and comparing included
 }
 
 // Stats may be called from anywhere.
@@ -141,6 +153,7 @@ func (e *Engine) Stats() Stats {
 	return Stats{
 		Cycles: c.cycles.Load(), Frames: c.frames.Load(), Unrung: c.unrung.Load(),
 		Repeats: c.repeats.Load(), Failures: c.failures.Load(), Pages: c.pages.Load(),
+		Left: c.left.Load(), Reading: time.Duration(c.busy.Load()),
 	}
 }
 

@@ -94,3 +94,24 @@ func TestACycleStaysShort(t *testing.T) {
 		t.Errorf("%d pages in a cycle of one second", len(got))
 	}
 }
+
+func TestAPageThatWasNotReadKeepsItsTurnAndProvesNothing(t *testing.T) {
+	e, p := shown(t)
+	turn := time.Now().Add(-time.Minute)
+	p.read, p.dirty, p.gens = turn, true, map[int64]uint64{1: 7}
+	work := taskFor(p, p.shared())
+	p.dirty, p.read = false, time.Now()
+	e.settle(&e.main, &result{
+		tasks: []task{work}, left: []bool{true}, outcomes: [][]outcome{nil}, began: time.Now(), ended: time.Now(),
+		snap: &snapshot{at: time.Now()}, gens: map[int64]uint64{1: 8},
+	})
+	if !p.dirty || !p.read.Equal(turn) {
+		t.Errorf("it is dirty: %v, and was read %v ago", p.dirty, time.Since(p.read))
+	}
+	if !p.proof.IsZero() || p.gens[1] != 7 || e.Stats().Frames != 0 {
+		t.Error("it counts as read")
+	}
+	if e.Stats().Left != 1 {
+		t.Error("nobody counts it")
+	}
+}

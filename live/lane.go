@@ -93,9 +93,7 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 			n.relations[r.oid] = true
 		}
 	}
-	if len(res.watched) > 0 {
-		e.adopt(p, res.watched[0], true, nil)
-	}
+	e.adopt(p, res.watched, true, nil)
 	if len(res.snap.torn()) > 0 {
 		n.dirty = true
 		return

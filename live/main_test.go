@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // bench is an engine with a real listener on a database of its own.
 type bench struct {
 	*testing.T
+	wire   wire
 	url    string
 	conn   *pgx.Conn
 	hub    *broadcast.Hub[*delta.State]
@@ -60,6 +61,7 @@ func (b *bench) run(change ...func(*live.Config)) {
 		}
 		config.MaxProtocolMessageBodyLen = 16 << 20
 		config.RuntimeParams["application_name"] = "rowcast/" + role
+		config.DialFunc = b.wire.dialer(config.DialFunc, role)
 		return pgx.ConnectConfig(ctx, config)
 	}
 	log := slog.New(slog.NewTextHandler(testWriter{b.T}, nil))
@@ -142,8 +144,10 @@ type viewer struct {
 	sub    *broadcast.Subscription[*delta.State]
 	state  *delta.State
 	status delta.Message
+	proof  time.Time // up to when what is shown is proven, as the newest status says
 	frames int
 	queue  []broadcast.Message
+	heard  time.Time // when the queue came
 }
 
 func page(address string, panels ...dashboard.Panel) *dashboard.Page {
@@ -173,7 +177,7 @@ func (v *viewer) next(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		v.queue = batch.Messages
+		v.queue, v.heard = batch.Messages, time.Now()
 	}
 	data := v.queue[0].Data
 	v.queue = v.queue[1:]
@@ -188,7 +192,7 @@ func (v *viewer) next(ctx context.Context) error {
 		}
 		v.frames++
 	case delta.TypeStatus:
-		v.status = msg
+		v.status, v.proof = msg, v.heard.Add(-msg.Age)
 	}
 	return nil
 }

@@ -2,13 +2,15 @@ package live
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 )
 
-// startOpening reads the pages that show nothing yet, one at a time, so that
-// what each of them reads is known; and the catalog, when that is due. A page
-// that could not be read before waits for that.
+// startOpening reads the pages that show nothing yet; and the catalog, when
+// that is due. A page that could not be read before waits for that. The first
+// of its kind is read by itself, so that what it reads is known; all that ask
+// the same for other values are read in one batch from then on.
 func (e *Engine) startOpening(now time.Time, jobs *jobs) time.Time {
 	if e.opener.busy {
 		return time.Time{}
@@ -43,33 +45,77 @@ func (e *Engine) unopened(now time.Time) (pick *page, next time.Time) {
 		if p.state != nil {
 			continue
 		}
-		if due := p.read.Add(e.cfg.Frame << min(p.tries, 4)); due.After(now) {
+		if due := e.opens(p); due.After(now) {
 			if next.IsZero() || due.Before(next) {
 				next = due
 			}
-		} else if pick == nil || p.read.Before(pick.read) {
+		} else if pick == nil || byTurn(p, pick) < 0 {
 			pick = p
 		}
 	}
 	return pick, next
 }
 
-// startFirst reads a page that shows nothing yet.
-func (e *Engine) startFirst(p *page, now time.Time, jobs *jobs) {
-	t := taskFor(p, p.shared())
-	p.dirty, p.read = false, now
+// opens is when a page that shows nothing may be read.
+func (e *Engine) opens(p *page) time.Time { return p.read.Add(e.cfg.Frame << min(p.tries, 4)) }
+
+// startFirst reads a page that shows nothing yet, and those that open with it.
+func (e *Engine) startFirst(first *page, now time.Time, jobs *jobs) {
+	r := reading{}
+	pages := []*page{first}
+	if known := e.kin(first); known != nil {
+		pages = e.alike(first, now)
+		for _, p := range pages {
+			maps.Copy(p.relations, known.relations)
+			e.book.wire(p)
+		}
+		r = e.reading(known.relations)
+	}
+	r.discover = true
+	var tasks []task
+	for _, p := range pages {
+		tasks = append(tasks, taskFor(p, p.shared()))
+		p.dirty, p.read = false, now
+	}
 	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
-		res := readTasks(ctx, e.opener.session, []task{t}, reading{discover: true})
+		res := readTasks(ctx, e.opener.session, tasks, r)
 		res.apart = true
 		return func() {
 			e.settle(&e.opener, res)
-			if len(res.watched) > 0 && e.current(t) {
-				e.adopt(p, res.watched[0], true, nil)
+			for i, t := range tasks {
+				if res.err != nil || res.left[i] || !e.current(t) {
+					continue
+				}
+				e.adopt(t.page, res.watched, true, nil)
+				t.page.discovered = time.Now()
+				t.page.dirty = true // it was read unarmed
 			}
-			p.discovered = time.Now()
-			p.dirty = true // it was read unarmed
 		}
 	})
+}
+
+// kin is a page that asks the same as p for other values, and of which it is
+// known what it reads; or nil.
+func (e *Engine) kin(p *page) *page {
+	for _, k := range e.pages {
+		if k.shape == p.shape && k.state != nil && !k.unsure && !k.distrust && len(k.relations) > 0 {
+			return k
+		}
+	}
+	return nil
+}
+
+// alike are p and the pages that show nothing yet and ask the same for other
+// values, those that waited longest first.
+func (e *Engine) alike(p *page, now time.Time) []*page {
+	var list []*page
+	for _, k := range e.pages {
+		if k.shape == p.shape && k.state == nil && !e.opens(k).After(now) {
+			list = append(list, k)
+		}
+	}
+	slices.SortFunc(list, byTurn)
+	return list
 }
 
 // startCatalog looks at the bells of all relations that the pages read.

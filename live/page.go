@@ -3,6 +3,7 @@ package live
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ const proofLasts = 2500 * time.Millisecond
 type page struct {
 	def     *dashboard.Page
 	panels  []*panel
+	shape   string // the same for pages that ask the same for other values
 	viewers int
 	opened  time.Time
 	empty   time.Time // since when nobody watches
@@ -84,14 +86,18 @@ func newPage(def *dashboard.Page) *page {
 		def: def, opened: time.Now(), dirty: true, epoch: newEpoch(),
 		relations: map[uint32]bool{},
 	}
+	var shape strings.Builder
 	for i := range def.Panels {
 		d := &def.Panels[i]
 		if d.SQL == "" {
 			continue
 		}
 		p.watches = p.watches || len(d.Watch) > 0
-		p.panels = append(p.panels, &panel{def: d, query: newQuery(def, d), dirty: true, relations: map[uint32]bool{}})
+		n := &panel{def: d, query: newQuery(def, d), dirty: true, relations: map[uint32]bool{}}
+		p.panels = append(p.panels, n)
+		fmt.Fprintf(&shape, "%s %q\n", n.query.text, d.Watch)
 	}
+	p.shape = shape.String()
 	return p
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -44,6 +45,7 @@ type failure struct {
 	query   int
 	lock    int
 	took    time.Duration
+	late    bool               // it was ended here: too much was still to come
 	answers map[string]*answer // of the queries before
 }
 
@@ -55,8 +57,24 @@ type step struct {
 	take   func(*pgconn.ResultReader, *snapshot) error
 }
 
-// transact runs the queries as one pipeline in one transaction.
-func (s *session) transact(ctx context.Context, a attempt, queries []query) (*snapshot, *failure) {
+// transaction is one pipeline on its way.
+type transaction struct {
+	*session
+	attempt
+	requests []request
+	pipe     *pgconn.Pipeline
+	began    time.Time
+	steps    []step // expected and not taken
+	local    string // time zone, after all that was sent
+	next     int    // the request to send next
+	size     int    // of the answers
+	full     int    // the page after which no other is kept; none: there is room
+	ended    bool   // all has been sent
+}
+
+// transact runs the queries as one pipeline in one transaction. Pages that it
+// did not begin within the budget stay without an answer.
+func (s *session) transact(ctx context.Context, a attempt, requests []request) (*snapshot, *failure) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// Each step may take what the server allows it; a connection that is silent
@@ -64,36 +82,66 @@ func (s *session) transact(ctx context.Context, a attempt, queries []query) (*sn
 	patience := s.statement + s.cfg.LockTimeout + grace
 	watchdog := time.AfterFunc(patience, cancel)
 	defer watchdog.Stop()
-	started := time.Now()
-	pipe := s.conn.PgConn().StartPipeline(ctx)
-	steps := s.send(pipe, a, queries)
-	if err := pipe.Sync(); err != nil {
-		_ = pipe.Close()
-		s.close()
-		return nil, &failure{fmt.Errorf("send cycle: %w", err), none, none, 0, nil}
+	// Where quick queries all turned slow at once, too many are under way.
+	var crowded, late atomic.Bool
+	limit := time.AfterFunc(2*s.cfg.budget()+s.statement, func() {
+		if crowded.Load() {
+			late.Store(true)
+			cancel()
+		}
+	})
+	defer limit.Stop()
+	defer s.window.reset()
+
+	t := &transaction{
+		session: s, attempt: a, requests: requests, pipe: s.conn.PgConn().StartPipeline(ctx),
+		began: time.Now(), full: none,
 	}
 	snap := &snapshot{answers: map[string]*answer{}}
-	before := started
-	for _, step := range steps {
-		err := step.run(pipe, snap)
+	t.begin()
+	for before := t.began; ; {
+		if err := t.send(before); err != nil {
+			_ = t.pipe.Close()
+			s.close()
+			return nil, &failure{err: fmt.Errorf("send cycle: %w", err), query: none, lock: none, late: late.Load(), answers: snap.answers}
+		}
+		if len(t.steps) == 0 {
+			break
+		}
+		crowded.Store(s.window.crowded())
+		step := t.steps[0]
+		t.steps = t.steps[1:]
+		err := step.run(t.pipe, snap)
 		now := time.Now()
 		if err != nil {
-			return nil, &failure{s.abandon(pipe, err), step.query, step.lock, now.Sub(before), snap.answers}
+			return nil, &failure{t.abandon(err), step.query, step.lock, now.Sub(before), late.Load(), snap.answers}
 		}
 		if step.answer {
-			q := queries[step.query]
-			snap.answers[q.id].took = now.Sub(before)
-			s.statements[q.text].runs++
+			t.answered(requests[step.query], now.Sub(before), snap)
 		}
 		before = now
 		watchdog.Reset(patience)
 	}
-	if err := pipe.Close(); err != nil {
+	if err := t.pipe.Close(); err != nil {
 		s.close()
-		return nil, &failure{fmt.Errorf("end cycle: %w", err), none, none, 0, nil}
+		return nil, &failure{err: fmt.Errorf("end cycle: %w", err), query: none, lock: none}
 	}
-	snap.skew = snap.at.Sub(started)
+	snap.skew = snap.at.Sub(t.began)
 	return snap, nil
+}
+
+// answered notes a query's answer, unless it is of a page too many.
+func (t *transaction) answered(q request, took time.Duration, snap *snapshot) {
+	t.window.answered(took, t.cfg.budget())
+	a := snap.answers[q.id]
+	if a == nil {
+		return
+	}
+	a.took = took
+	t.statements[q.text].runs++
+	if t.size += a.size; t.size > t.cfg.MaxCycleBytes && t.full == none {
+		t.full = q.page
+	}
 }
 
 // run takes the step's result. What panics over it is that result's trouble.
@@ -108,27 +156,33 @@ func (st step) run(pipe *pgconn.Pipeline, snap *snapshot) (err error) {
 
 // abandon leaves a failed transaction: it is rolled back, or the connection
 // ends where the error is not the query's own.
-func (s *session) abandon(pipe *pgconn.Pipeline, cause error) error {
+func (t *transaction) abandon(cause error) error {
 	if isTooLarge(cause) {
 		// The rest of the result is not worth reading.
-		s.close()
+		t.close()
 		return errTooLarge
 	}
 	if broken(cause) { // a panic too: nobody knows where the pipeline stands
-		s.close()
+		t.close()
 		return fmt.Errorf("read panels: %w", cause)
 	}
-	closeErr := pipe.Close()
+	if !t.ended { // what is under way is skipped up to here
+		if err := t.pipe.Sync(); err != nil {
+			t.close()
+			return fmt.Errorf("read panels: %w", errors.Join(errEnded, err))
+		}
+	}
+	closeErr := t.pipe.Close()
 	var pg *pgconn.PgError
 	if closeErr != nil && !errors.As(closeErr, &pg) {
-		s.close()
+		t.close()
 		return fmt.Errorf("read panels: %w", errors.Join(errEnded, closeErr))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	for _, end := range []string{rollback, unlock} {
-		if err := s.conn.PgConn().ExecParams(ctx, end, nil, nil, nil, nil).Read().Err; err != nil {
-			s.close()
+		if err := t.conn.PgConn().ExecParams(ctx, end, nil, nil, nil, nil).Read().Err; err != nil {
+			t.close()
 			return cause
 		}
 	}
@@ -138,56 +192,104 @@ func (s *session) abandon(pipe *pgconn.Pipeline, cause error) error {
 // errEnded is what ends a session without a word of PostgreSQL's own.
 var errEnded = errors.New("the connection ended")
 
-func (s *session) send(pipe *pgconn.Pipeline, a attempt, queries []query) []step {
-	var steps []step
-	run := func(sql string, args [][]byte, st step) {
-		if i := slices.Index(fixed[:], sql); i >= 0 {
-			pipe.SendQueryPrepared(fixedName(i), args, nil, nil)
-		} else {
-			pipe.SendQueryParams(sql, args, nil, nil, nil)
-		}
-		steps = append(steps, st)
-	}
-	other := func(take func(*pgconn.ResultReader, *snapshot) error) step {
-		return step{query: none, lock: none, take: take}
-	}
-	if flaw.On("no-common-snapshot") {
-		run("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", nil, other(discard))
+// run adds a statement to the pipeline.
+func (t *transaction) run(sql string, args [][]byte, st step) {
+	if i := slices.Index(fixed[:], sql); i >= 0 {
+		t.pipe.SendQueryPrepared(fixedName(i), args, nil, nil)
 	} else {
-		run(begin, nil, other(discard))
+		t.pipe.SendQueryParams(sql, args, nil, nil, nil)
 	}
-	for i, sql := range lockTables(a.locks, a.oneByOne) {
-		run(sql, nil, step{query: none, lock: i, take: discard})
+	t.steps = append(t.steps, st)
+}
+
+func other(take func(*pgconn.ResultReader, *snapshot) error) step {
+	return step{query: none, lock: none, take: take}
+}
+
+// begin adds what comes before the queries.
+func (t *transaction) begin() {
+	if flaw.On("no-common-snapshot") {
+		t.run("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", nil, other(discard))
+	} else {
+		t.run(begin, nil, other(discard))
 	}
-	run(moment, nil, other(takeMoment))
-	if a.discover {
-		run(serial, nil, other(discard))
+	for i, sql := range lockTables(t.locks, t.oneByOne) {
+		t.run(sql, nil, step{query: none, lock: i, take: discard})
 	}
-	zone := ""
-	for i, q := range queries {
-		if q.zone != zone {
-			zone = q.zone
-			run(timeZone, [][]byte{[]byte(zone)}, step{query: i, lock: none, take: discard})
+	t.run(moment, nil, other(takeMoment))
+	if t.discover {
+		t.run(serial, nil, other(discard))
+	}
+	t.pipe.SendFlushRequest()
+}
+
+// send sends as many queries as there is room for, and the end after the last
+// that is to be read.
+func (t *transaction) send(now time.Time) error {
+	sent := false
+	for low := t.window.low(); t.next < len(t.requests) && !t.over(now); t.next++ {
+		if q := t.requests[t.next]; !t.window.room(q, low, t.cfg.budget()) {
+			break
 		}
-		st := s.statements[q.text]
-		// Flushed one by one: otherwise all answers come at the end, and no
-		// panel's time can be told from another's.
-		pipe.SendFlushRequest()
-		pipe.SendQueryPrepared(st.name, q.args, nil, nil)
-		steps = append(steps, step{query: i, lock: none, answer: true, take: func(rr *pgconn.ResultReader, snap *snapshot) error {
-			a, err := st.collect(rr, q.limit, s.cfg.MaxBytes)
-			if err == nil {
-				snap.answers[q.id] = a
-			}
-			return err
-		}})
+		t.ask(t.next)
+		sent = true
 	}
-	pipe.SendFlushRequest()
-	run(locked, nil, other(takeLocked))
-	run(standing, nil, other(takeStanding))
-	run(rollback, nil, other(discard))
-	run(unlock, nil, other(discard))
-	return steps
+	if !t.ended && (t.next == len(t.requests) || t.over(now)) {
+		t.end()
+		sent = true
+	}
+	if !sent {
+		return nil
+	}
+	return t.pipe.Flush()
+}
+
+// over tells whether the budget is used up before the next query, which
+// begins a page.
+func (t *transaction) over(now time.Time) bool {
+	if t.ended {
+		return true
+	}
+	if t.next == 0 || t.requests[t.next].page == t.requests[t.next-1].page {
+		return false
+	}
+	return t.full != none || now.Sub(t.began) > t.cfg.budget()
+}
+
+// ask adds a query.
+func (t *transaction) ask(i int) {
+	q := t.requests[i]
+	if q.zone != t.local {
+		t.local = q.zone
+		t.run(timeZone, [][]byte{[]byte(q.zone)}, step{query: i, lock: none, take: discard})
+		t.pipe.SendFlushRequest()
+	}
+	st := t.statements[q.text]
+	t.pipe.SendQueryPrepared(st.name, q.args, nil, nil)
+	t.window.sent(q)
+	t.steps = append(t.steps, step{query: i, lock: none, answer: true, take: func(rr *pgconn.ResultReader, snap *snapshot) error {
+		if t.full != none && t.full != q.page {
+			return discard(rr, snap)
+		}
+		a, err := st.collect(rr, q.limit, t.cfg.MaxBytes)
+		if err == nil {
+			snap.answers[q.id] = a
+		}
+		return err
+	}})
+	// Flushed one by one: otherwise all answers come at the end, and no
+	// panel's time can be told from another's.
+	t.pipe.SendFlushRequest()
+}
+
+// end adds what comes after the queries.
+func (t *transaction) end() {
+	t.run(locked, nil, other(takeLocked))
+	t.run(standing, nil, other(takeStanding))
+	t.run(rollback, nil, other(discard))
+	t.run(unlock, nil, other(discard))
+	t.pipe.SendPipelineSync()
+	t.ended = true
 }
 
 // lockTables are the statements that lock the tables before the snapshot.

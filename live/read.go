@@ -52,6 +52,7 @@ type answer struct {
 	rows      [][]delta.Cell
 	keys      []delta.KeyChoice // by the row description: primary key, then unique keys
 	truncated bool
+	size      int // bytes of its cells
 	took      time.Duration
 	err       *delta.Error
 	locked    bool // the error is that somebody holds a table
@@ -108,12 +109,12 @@ type lock struct {
 	name string // quoted, with its schema
 }
 
-// reading says how to read.
+// reading says what to read, and how.
 type reading struct {
-	queries []query
-	locks   []lock // tables to lock before the snapshot
-	blocked []lock // tables that could not be, a moment ago
-	hasty   bool   // do not wait long for a lock
+	requests []request
+	locks    []lock // tables to lock before the snapshot
+	blocked  []lock // tables that could not be, a moment ago
+	hasty    bool   // do not wait long for a lock
 	// discover reads without parallel workers: their locks are not ours, so
 	// what they read would stay unknown.
 	discover bool
@@ -133,14 +134,15 @@ const (
 
 // read answers all queries in one snapshot. A query that fails is answered
 // with its error and the rest are read again without it, so the answers
-// without an error always share one snapshot.
+// without an error always share one snapshot. Pages that cannot be answered
+// within the budget are left without an answer.
 func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 	a := attempt{
 		reading: r, began: time.Now(), failed: map[string]*answer{}, killed: map[string]int{},
-		missed: slices.Clone(r.blocked),
+		prepared: map[string]*answer{}, missed: slices.Clone(r.blocked),
 	}
 	a.hasty = r.hasty || len(r.blocked) > 0
-	if err := s.trim(ctx, len(r.queries)); err != nil {
+	if err := s.trim(ctx, r.requests); err != nil {
 		return nil, err
 	}
 	for {
@@ -166,6 +168,9 @@ func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 		if err := s.blame(ctx, &a, ready, f); err != nil {
 			return nil, err
 		}
+		if f.query != none && time.Since(a.began) > s.cfg.budget() || f.late {
+			a.shed(f.answers)
+		}
 	}
 }
 
@@ -174,43 +179,89 @@ type attempt struct {
 	reading
 	began    time.Time
 	failed   map[string]*answer
-	killed   map[string]int // how often the session ended while the query ran
-	missed   []lock         // tables that could not be locked before the snapshot
-	oneByOne bool           // lock the tables one by one, to see which it is
+	prepared map[string]*answer // by text: nil, or why it could not be
+	killed   map[string]int     // how often the session ended while the query ran
+	missed   []lock             // tables that could not be locked before the snapshot
+	oneByOne bool               // lock the tables one by one, to see which it is
 }
 
-// prepareAll prepares the queries that have not failed.
-func (s *session) prepareAll(ctx context.Context, a *attempt) ([]query, error) {
-	var ready []query
-	for _, q := range a.queries {
+// shed leaves the pages that were not answered in time for the next reading.
+// One with a query that failed, or ended the session, stays until that is
+// settled: it must not come first again and again.
+func (a *attempt) shed(answered map[string]*answer) {
+	stays := map[int]bool{}
+	for _, q := range a.requests {
+		if a.failed[q.id] != nil || a.killed[q.id] > 0 {
+			stays[q.page] = true
+		}
+	}
+	var kept []request
+	for _, q := range a.requests {
+		if got := answered[q.id]; got != nil {
+			q.took = got.took
+		} else if !stays[q.page] {
+			continue
+		}
+		kept = append(kept, q)
+	}
+	a.requests = kept
+}
+
+// prepareAll prepares the queries that have not failed, each text once.
+func (s *session) prepareAll(ctx context.Context, a *attempt) ([]request, error) {
+	var ready []request
+	for _, q := range a.requests {
 		if a.failed[q.id] != nil {
 			continue
 		}
-		limit := s.cfg.LockTimeout
-		if a.hasty {
-			limit = min(limit, hasty)
+		why, known := a.prepared[q.text]
+		if !known || why == nil && s.statements[q.text] == nil {
+			var err error
+			if why, err = s.prepareFor(ctx, a, q.query); err != nil {
+				return nil, err
+			}
+			a.prepared[q.text] = why
 		}
-		err := s.wait(ctx, limit)
-		if err == nil {
-			err = s.prepare(ctx, q)
-		}
-		if err == nil {
-			ready = append(ready, q)
+		if why != nil {
+			a.failed[q.id] = why
 			continue
 		}
-		if broken(err) {
-			s.close()
-			return nil, fmt.Errorf("prepare panel: %w", err)
-		}
-		a.hasty = a.hasty || codeOf(err) == lockNotAvailable
-		a.failed[q.id] = &answer{err: s.explainQuery(ctx, q, err, 0), locked: codeOf(err) == lockNotAvailable}
+		ready = append(ready, q)
 	}
 	return ready, nil
 }
 
+// prepareFor prepares a query, or says what its viewers are told instead.
+func (s *session) prepareFor(ctx context.Context, a *attempt, q query) (*answer, error) {
+	limit := s.cfg.LockTimeout
+	if a.hasty {
+		limit = min(limit, hasty)
+	}
+	err := s.wait(ctx, limit)
+	if err == nil {
+		err = s.prepare(ctx, q)
+	}
+	if err == nil {
+		return nil, nil
+	}
+	if broken(err) {
+		s.close()
+		return nil, fmt.Errorf("prepare panel: %w", err)
+	}
+	a.hasty = a.hasty || codeOf(err) == lockNotAvailable
+	return &answer{err: s.explainQuery(ctx, q, err, 0), locked: codeOf(err) == lockNotAvailable}, nil
+}
+
 // blame decides what the next try does without. It returns the error of a
 // session that failed through no query's fault.
-func (s *session) blame(ctx context.Context, a *attempt, ready []query, f *failure) error {
+func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *failure) error {
+	if f.late {
+		s.window.ahead = 1 // what is quick now was thought so before
+		if f.query != none && f.took > s.cfg.Slow {
+			a.failed[ready[f.query].id] = &answer{err: late, took: f.took}
+		}
+		return nil
+	}
 	if f.lock != none && !broken(f.err) {
 		a.hasty = true
 		switch {
@@ -241,21 +292,29 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []query, f *failu
 	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0:
 		return s.forget(ctx) // its columns changed since it was prepared
 	}
-	if codeOf(f.err) == "57014" && s.role == "open" && time.Since(a.began) > 2*s.statement {
-		a.hurry(ready, f.answers)
+	if codeOf(f.err) == "57014" && time.Since(a.began) > 2*s.statement {
+		a.hurry(ready, q.page, f, s.role != "open")
 	}
 	a.hasty = a.hasty || codeOf(f.err) == lockNotAvailable
-	a.failed[q.id] = &answer{err: s.explainQuery(ctx, q, f.err, len(wrapper)), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
+	a.failed[q.id] = &answer{err: s.explainQuery(ctx, q.query, f.err, len(wrapper)), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
 	return nil
 }
 
-// hurry leaves out the queries that have not been answered yet: a page of many
-// that are too slow would keep all others from opening. Its lane reads them.
-func (a *attempt) hurry(ready []query, answered map[string]*answer) {
+// late is what a query is told that took long among many.
+var late = &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}
+
+// hurry leaves out what has not been answered yet of a page with many queries
+// that are too slow: it would keep all others waiting. Its lane reads them.
+func (a *attempt) hurry(ready []request, page int, f *failure, slow bool) {
 	for _, q := range ready {
-		if answered[q.id] == nil {
-			a.failed[q.id] = &answer{err: &delta.Error{Code: "timeout", Message: "the page's other queries took too long"}}
+		if q.page != page || f.answers[q.id] != nil {
+			continue
 		}
+		left := &answer{err: &delta.Error{Code: "timeout", Message: "the page's other queries took too long"}}
+		if slow { // it has rows to show meanwhile, and counts as too slow for the cycle
+			left.took = f.took
+		}
+		a.failed[q.id] = left
 	}
 }
 

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +52,8 @@ func (e *Engine) discovery(p *page) time.Time {
 	return p.discovered.Add(e.cfg.Safety)
 }
 
-// startDiscovery reads one page by itself, only to see what it reads.
+// startDiscovery reads one page by itself, only to see what it reads; with it
+// those that ask the same for other values and read the same as far as known.
 func (e *Engine) startDiscovery(now time.Time, jobs *jobs) time.Time {
 	var pick *page
 	for _, p := range e.pages {
@@ -65,35 +67,54 @@ func (e *Engine) startDiscovery(now time.Time, jobs *jobs) time.Time {
 	if due := e.discovery(pick); due.After(now) {
 		return due
 	}
-	t := taskFor(pick, pick.shared())
+	tasks := []task{taskFor(pick, pick.shared())}
+	for _, p := range e.pages {
+		if p != pick && p.state != nil && p.shape == pick.shape && !p.unsure && !pick.unsure &&
+			!e.discovery(p).After(now.Add(unsureEvery)) && maps.Equal(p.relations, pick.relations) {
+			tasks = append(tasks, taskFor(p, p.shared()))
+		}
+	}
 	r := e.reading(pick.relations)
 	r.discover = true
-	pick.discovered, pick.unsure = now, false
+	unsure := pick.unsure
+	for _, t := range tasks {
+		t.page.discovered, t.page.unsure = now, false
+	}
 	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
-		res := readTasks(ctx, e.opener.session, []task{t}, r)
-		return func() { e.settleDiscovery(t, res) }
+		res := readTasks(ctx, e.opener.session, tasks, r)
+		return func() { e.settleDiscovery(res, unsure) }
 	})
 	return time.Time{}
 }
 
 // settleDiscovery takes the relations only: rows are the cycle's, for two who
 // publish one page could take it back.
-func (e *Engine) settleDiscovery(t task, res *result) {
+func (e *Engine) settleDiscovery(res *result, unsure bool) {
+	again := res.began.Add(-e.cfg.Safety)
 	if res.err != nil {
-		t.page.unsure = true
+		for _, t := range res.tasks {
+			t.page.unsure, t.page.discovered = t.page.unsure || unsure, again
+		}
 		e.unreachable(&e.opener, res.err)
 		return
 	}
 	e.answered(&e.opener)
-	if !e.current(t) || e.opener.stale || res.identity != e.source.identity {
+	if e.opener.stale || res.identity != e.source.identity {
 		return
 	}
 	e.noteLocks(res.snap)
-	e.adopt(t.page, res.snap.relations, true, nil)
-	if len(res.watched) > 0 {
-		e.adopt(t.page, res.watched[0], true, nil)
+	for i, t := range res.tasks {
+		switch {
+		case !e.current(t):
+			continue
+		case res.left[i]:
+			t.page.discovered = again
+			continue
+		}
+		e.adopt(t.page, res.snap.relations, len(res.tasks) == 1, nil)
+		e.adopt(t.page, res.watched, true, nil)
+		t.page.discovered = time.Now()
 	}
-	t.page.discovered = time.Now()
 }
 
 // reading says how to read where these relations are known to be read: which

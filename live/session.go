@@ -25,10 +25,11 @@ type session struct {
 	zone       string        // that literals are parsed in
 	limit      time.Duration // of a lock's wait
 	identity   string
+	window     window
 }
 
 func newSession(cfg Config, role string, statement time.Duration) *session {
-	return &session{cfg: cfg, role: role, statement: statement}
+	return &session{cfg: cfg, role: role, statement: statement, window: window{ahead: startAhead}}
 }
 
 // settings fix what shapes the text of a cell, so that the same value reads
@@ -120,8 +121,8 @@ const maxStatements = 500
 
 // trim gives up the prepared statements when they have become many, so that a
 // long life with many pages does not fill the server's memory.
-func (s *session) trim(ctx context.Context, needed int) error {
-	if len(s.statements) > max(maxStatements, 2*needed) {
+func (s *session) trim(ctx context.Context, requests []request) error {
+	if len(s.statements) > max(maxStatements, 2*len(requests)) {
 		return s.forget(ctx)
 	}
 	return nil

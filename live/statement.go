@@ -250,6 +250,7 @@ func (st *statement) collect(rr *pgconn.ResultReader, limit, maxBytes int) (*ans
 		}
 		a.rows = append(a.rows, row)
 	}
+	a.size = size
 	_, err := rr.Close()
 	if err == nil && width != len(st.columns) {
 		return nil, &pgconn.PgError{Code: "0A000", Message: "the columns of the result changed"}

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"math/rand/v2"
@@ -111,7 +112,10 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 	if now.Before(e.main.retryAt) {
 		return e.main.retryAt
 	}
-	pages, apart, next := e.choose(now)
+	if now.Before(e.pause) {
+		return e.pause
+	}
+	pages, apart, trimmed, next := e.choose(now)
 	if len(pages) == 0 {
 		return next
 	}
@@ -139,6 +143,7 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 	}
 	r := e.reading(relations)
 	e.launch(jobs, &e.main, func(ctx context.Context) func() {
+		armed := time.Now()
 		res := e.cycle(ctx, tasks, bells, r)
 		res.apart = apart
 		if flaw.On("unordered-publisher") && rand.N(8) == 0 {
@@ -146,16 +151,29 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 			return func() {}
 		}
 		return func() {
+			e.counters.busy.Add(uint64(res.ended.Sub(armed)))
 			e.settle(&e.main, res)
+			e.pause = e.breath(res, trimmed)
 			e.disarm(bells) // a page may have gone while they were armed
 		}
 	})
 	return next
 }
 
+// breath is when the next cycle may begin. What rings meanwhile is read
+// together then; where more was due than fits, half of the time is the others'.
+func (e *Engine) breath(res *result, trimmed bool) time.Time {
+	took := res.ended.Sub(res.began)
+	if !trimmed && !slices.Contains(res.left, true) {
+		took = min(took, e.cfg.Frame)
+	}
+	return res.ended.Add(took)
+}
+
 // choose picks the pages of the next cycle out of those that are due: all
-// that stand, or some that read the same tables and of late tore or may have.
-func (e *Engine) choose(now time.Time) (pages []*page, apart bool, next time.Time) {
+// that stand, as far as it may take, or some that read the same tables and of
+// late tore or may have.
+func (e *Engine) choose(now time.Time) (pages []*page, apart, trimmed bool, next time.Time) {
 	var torn []*page
 	for _, p := range e.pages {
 		if p.state == nil {
@@ -173,36 +191,33 @@ func (e *Engine) choose(now time.Time) (pages []*page, apart bool, next time.Tim
 	}
 	if len(torn) == 0 || len(pages) > 0 && !e.turn {
 		e.turn = true
-		pages = e.affordable(pages)
-		return pages, len(pages) == 1, next
+		fit := e.affordable(pages)
+		return fit, len(fit) == 1, len(fit) < len(pages), next
 	}
 	e.turn = false
-	first := slices.MinFunc(torn, func(a, b *page) int { return a.read.Compare(b.read) })
+	slices.SortFunc(torn, byTurn)
+	first := torn[0]
 	torn = slices.DeleteFunc(torn, func(p *page) bool { return !maps.Equal(p.relations, first.relations) })
-	return torn, true, next
+	return torn, true, false, next
 }
 
-// affordable leaves pages for the next cycle where all together would make
-// one that holds up whatever rings meanwhile. Who waited longest comes first.
+// byTurn puts pages that waited longest first. Those that waited equally long
+// come by time zone, each change of which costs a statement, and always in
+// the same order, so that a reading that was cut short goes on where it was.
+func byTurn(a, b *page) int {
+	return cmp.Or(a.read.Compare(b.read), cmp.Compare(a.def.TimeZone, b.def.TimeZone), cmp.Compare(a.def.Address, b.def.Address))
+}
+
+// affordable puts pages in their turn, and leaves for the next cycle those
+// with which it would use up its budget, as far as is known beforehand.
 func (e *Engine) affordable(pages []*page) []*page {
-	cost := func(p *page) (sum time.Duration) {
-		for _, n := range p.shared() {
-			sum += n.took
-		}
-		return sum
-	}
+	slices.SortFunc(pages, byTurn)
 	var all time.Duration
-	for _, p := range pages {
-		all += cost(p)
-	}
-	limit := verySlow * e.cfg.Slow
-	if all <= limit {
-		return pages
-	}
-	slices.SortFunc(pages, func(a, b *page) int { return a.read.Compare(b.read) })
-	all = 0
 	for i, p := range pages {
-		if all += cost(p); all > limit && i > 0 {
+		for _, n := range p.shared() {
+			all += n.took
+		}
+		if all > e.cfg.budget() && i > 0 {
 			return pages[:i]
 		}
 	}

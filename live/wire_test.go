@@ -1,0 +1,59 @@
+package live_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// wire counts what the engine's sessions send, by their role.
+type wire struct {
+	mu     sync.Mutex
+	counts map[string]sending
+}
+
+// sending is what one role sent: how often it wrote to its socket, and how
+// many transactions it began.
+type sending struct{ writes, begins int }
+
+func (w *wire) sent(role string) sending {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.counts[role]
+}
+
+func (a sending) since(b sending) sending { return sending{a.writes - b.writes, a.begins - b.begins} }
+
+func (w *wire) dialer(dial pgconn.DialFunc, role string) pgconn.DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return countedConn{conn, w, role}, err
+	}
+}
+
+type countedConn struct {
+	net.Conn
+	wire *wire
+	role string
+}
+
+// beginning binds the statement that every session has prepared first, BEGIN.
+var beginning = []byte("\x00f0\x00")
+
+func (c countedConn) Write(p []byte) (int, error) {
+	c.wire.mu.Lock()
+	if c.wire.counts == nil {
+		c.wire.counts = map[string]sending{}
+	}
+	n := c.wire.counts[c.role]
+	n.writes++
+	if bytes.HasPrefix(p, []byte("B")) { // the first of a pipeline
+		n.begins += bytes.Count(p[:min(len(p), 64)], beginning)
+	}
+	c.wire.counts[c.role] = n
+	c.wire.mu.Unlock()
+	return c.Conn.Write(p)
+}
