@@ -23,6 +23,7 @@ type Config struct {
 	Dir      string // folder of dashboards, followed by Run; "": none
 	Source   Source // further dashboards; a file of the same name in Dir wins
 	DB       DB     // nil: no table pages
+	Bulk     DB     // counts rows and exports them, up to four at once; nil: DB
 	TimeZone string // of pages that name none; default UTC
 	MaxRows  int    // limit of panels that name none; default 1,000
 	Log      *slog.Logger
@@ -31,7 +32,9 @@ type Config struct {
 // Book holds the dashboards that there are and makes pages from them and from
 // the catalog. Its methods may be called at the same time.
 type Book struct {
-	cfg Config
+	cfg     Config
+	counts  counter
+	exports chan struct{} // one place for each that runs
 
 	mu      sync.RWMutex
 	entries map[string]*entry // by slug; entries never change, they are replaced
@@ -60,7 +63,13 @@ func Open(_ context.Context, cfg Config) (*Book, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Book{cfg: cfg, entries: map[string]*entry{}}
+	if cfg.Bulk == nil {
+		cfg.Bulk = cfg.DB
+	}
+	b := &Book{
+		cfg: cfg, entries: map[string]*entry{},
+		counts: counter{slots: make(chan struct{}, mostCounts)}, exports: make(chan struct{}, mostExports),
+	}
 	if _, _, err := b.load(false); err != nil {
 		if at := (*fs.PathError)(nil); errors.As(err, &at) {
 			err = at.Err // its path is a "." below the folder

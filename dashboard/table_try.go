@@ -7,15 +7,22 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// tryLimit bounds what is read to answer for an address.
+const tryLimit = 2 * time.Second
+
 // try has PostgreSQL plan the page's query, so that a value that does not fit
 // its column is refused here and not shown as a broken panel.
 func (b *Book) try(ctx context.Context, p *Page, w *condition) error {
-	_, err := b.explain(ctx, p.TimeZone, p.Panels[0].SQL, w.args)
+	err := reading(ctx, b.cfg.DB, p.TimeZone, tryLimit, func(tx pgx.Tx) error {
+		_, err := explain(ctx, tx, p.Panels[0].SQL, w.args)
+		return err
+	})
 	var pg *pgconn.PgError
 	if err == nil {
 		return nil
@@ -48,29 +55,27 @@ func (t *Table) misfit(pg *pgconn.PgError, w *condition) error {
 
 // explain plans a query as its panel would run it. It answers with what EXPLAIN
 // says in JSON.
-func (b *Book) explain(ctx context.Context, timeZone, sql string, args []*string) (plan []byte, err error) {
-	err = b.reading(ctx, timeZone, "2s", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "EXPLAIN (FORMAT JSON) "+sql, textArgs(args)...)
-		if err != nil {
-			return fmt.Errorf("plan query: %w", err)
-		}
-		if plan, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]byte]); err != nil {
-			return fmt.Errorf("plan query: %w", err)
-		}
-		return nil
-	})
-	return plan, err
+func explain(ctx context.Context, tx pgx.Tx, sql string, args []*string) ([]byte, error) {
+	rows, err := tx.Query(ctx, "EXPLAIN (FORMAT JSON) "+sql, textArgs(args)...)
+	if err != nil {
+		return nil, fmt.Errorf("plan query: %w", err)
+	}
+	plan, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return nil, fmt.Errorf("plan query: %w", err)
+	}
+	return plan, nil
 }
 
 // reading runs work in one snapshot that only reads, with the settings by which
 // panels understand values and with a limit for each statement.
-func (b *Book) reading(ctx context.Context, timeZone, limit string, work func(pgx.Tx) error) error {
-	tx, err := b.cfg.DB.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+func reading(ctx context.Context, db DB, timeZone string, limit time.Duration, work func(pgx.Tx) error) error {
+	tx, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if _, err := tx.Exec(ctx, readingSettings, timeZone, limit); err != nil {
+	if _, err := tx.Exec(ctx, readingSettings, timeZone, strconv.FormatInt(limit.Milliseconds(), 10)); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	return work(tx)

@@ -44,10 +44,8 @@ func (s *Server) serveRows(w http.ResponseWriter, r *http.Request) {
 	case kind == ".json":
 		s.writeJSON(w, r, http.StatusOK, rowsJSON(p))
 	default:
-		name := strings.Trim(strings.ReplaceAll(page.Title, "/", "-")+"-"+id, "-") + ".csv"
-		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-		raw := r.URL.Query().Get("raw")
-		s.writeBytes(w, r, http.StatusOK, "text/csv; charset=utf-8; header=present", rowsCSV(p, raw == "" || raw == "0"))
+		attach(w, page.Title+"-"+id+".csv")
+		s.writeBytes(w, r, http.StatusOK, csvType, rowsCSV(p, guarded(r)))
 	}
 }
 
@@ -98,34 +96,68 @@ func rowsJSON(p *delta.Panel) panelJSON {
 	return out
 }
 
-// rowsCSV writes RFC 4180: a head, CRLF, quotes where they are needed, and an
-// empty field for null. With guard, a text that a spreadsheet would take for a
-// formula begins with an apostrophe. encoding/csv is not used, because it
-// changes the line ends inside of fields.
-func rowsCSV(p *delta.Panel, guard bool) []byte {
-	var b []byte
-	textual := make([]bool, len(p.Columns))
-	for i, c := range p.Columns {
-		textual[i] = isText(c.Type)
-		b = appendField(b, i, c.Name, guard)
-	}
-	b = append(b, "\r\n"...)
-	for _, r := range p.Rows {
-		for i, c := range r.Cells {
-			if c.Null {
-				b = appendField(b, i, "", false)
-				continue
-			}
-			if c.Text == "" {
-				b = appendQuoted(b, i, "")
-				continue
-			}
-			b = appendField(b, i, c.Text, guard && i < len(textual) && textual[i])
-		}
-		b = append(b, "\r\n"...)
-	}
-	return b
+const csvType = "text/csv; charset=utf-8; header=present"
+
+// attach has the answer saved as a file.
+func attach(w http.ResponseWriter, name string) {
+	name = strings.Trim(strings.ReplaceAll(name, "/", "-"), "-")
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 }
+
+// guarded tells whether a CSV is for a spreadsheet, which takes some texts for
+// formulas; ?raw=1 is for programs.
+func guarded(r *http.Request) bool {
+	raw := r.URL.Query().Get("raw")
+	return raw == "" || raw == "0"
+}
+
+// rowsCSV writes all rows of a panel.
+func rowsCSV(p *delta.Panel, guard bool) []byte {
+	columns := make([]columnJSON, len(p.Columns))
+	for i, c := range p.Columns {
+		columns[i] = columnJSON(c)
+	}
+	c := newCSV(columns, guard)
+	for _, r := range p.Rows {
+		for i, cell := range r.Cells {
+			c.cell(i, cell.Text, cell.Null)
+		}
+		c.end()
+	}
+	return c.b
+}
+
+// csvText is RFC 4180 in the making: a head, CRLF, quotes where they are needed,
+// and an empty field for null. With guard, a text that a spreadsheet would take
+// for a formula begins with an apostrophe. encoding/csv is not used, because it
+// changes the line ends inside of fields.
+type csvText struct {
+	b     []byte
+	guard []bool // by column
+}
+
+func newCSV(columns []columnJSON, guard bool) *csvText {
+	c := &csvText{guard: make([]bool, len(columns))}
+	for i, column := range columns {
+		c.guard[i] = guard && isText(column.Type)
+		c.b = appendField(c.b, i, column.Name, guard)
+	}
+	c.end()
+	return c
+}
+
+func (c *csvText) cell(i int, text string, null bool) {
+	switch {
+	case null:
+		c.b = appendField(c.b, i, "", false)
+	case text == "":
+		c.b = appendQuoted(c.b, i, "")
+	default:
+		c.b = appendField(c.b, i, text, i < len(c.guard) && c.guard[i])
+	}
+}
+
+func (c *csvText) end() { c.b = append(c.b, "\r\n"...) }
 
 func appendField(b []byte, i int, s string, guard bool) []byte {
 	if guard && s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {

@@ -73,7 +73,7 @@ func (p *paint) table() views.TablePage {
 	}
 	if len(p.page.Panels) > 0 {
 		m.Rows = p.panel(&p.page.Panels[0])
-		m.CSV = m.Rows.CSV
+		m.CSV = p.server.file(p.page.Address, "all.csv")
 		p.sortable(m.Rows.Columns)
 	}
 	return m

@@ -40,6 +40,12 @@ func (s *Server) routes() *http.ServeMux {
 	m.Handle("GET /t/{table}", pack(s.servePage))
 	m.Handle("GET /d/{dashboard}/{file}", pack(s.serveRows))
 	m.Handle("GET /t/{table}/{file}", pack(s.serveRows))
+	if s.config.Tables != nil {
+		m.Handle("GET /t/{table}/all.csv", pack(s.serveAllCSV))
+		m.Handle("GET /t/{table}/all.json", pack(s.serveAllJSON))
+		m.Handle("GET /api/v1/count", pack(s.serveCount))
+		m.Handle("GET /api/v1/row", pack(s.serveRow))
+	}
 	m.HandleFunc("GET /live", s.serveSocket)
 	m.Handle("GET /api/v1/pages", pack(s.servePages))
 	m.Handle("GET /api/v1/page", pack(s.servePageDescription))

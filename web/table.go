@@ -93,7 +93,7 @@ func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
 		Columns: []tableColumnJSON{}, Key: filled(t.Key), ForeignKeys: []foreignKeyJSON{},
 		Shown: filled(t.Shown), AllColumns: t.AllColumns, Sort: []sortTermJSON{}, DefaultSort: t.DefaultSort, Where: []filterJSON{},
 		Search: t.Search, Rows: t.Rows, PageSizes: filled(t.PageSizes), Page: t.Page, Count: t.Estimate(),
-		CSV: s.file(page.Address, "rows.csv"), JSON: s.file(page.Address, "rows.json"), PageCSV: s.file(page.Address, "rows.csv"),
+		CSV: s.file(page.Address, "all.csv"), JSON: s.file(page.Address, "all.json"), PageCSV: s.file(page.Address, "rows.csv"),
 	}
 	for _, c := range t.Columns {
 		column := tableColumnJSON{

@@ -36,7 +36,7 @@ func TestTableDescription(t *testing.T) {
 		`{"name":"customer","type":"integer","kind":"number","not_null":false,"primary_key":false,"references":{"table":"\"a b\".c","address":"/t/%22a%20b%22.c","column":"x,y","where":"/t/%22a%20b%22.c?where=%22x%2Cy%22.is."},"sortable":false,"operators":[]}],` +
 		`"key":["id"],"foreign_keys":[],"shown":["id"],"all_columns":false,"sort":[{"column":"id","desc":true}],"default_sort":false,` +
 		`"where":[{"column":"status","op":"in","value":"paid,late","values":["paid","late"]}],"search":"","rows":200,"page_sizes":[50,200],"page":3,"count":null,` +
-		`"csv":"/base/t/public.orders/rows.csv?where=status.in.paid,late\u0026columns=id","json":"/base/t/public.orders/rows.json?where=status.in.paid,late\u0026columns=id",` +
+		`"csv":"/base/t/public.orders/all.csv?where=status.in.paid,late\u0026columns=id","json":"/base/t/public.orders/all.json?where=status.in.paid,late\u0026columns=id",` +
 		`"page_csv":"/base/t/public.orders/rows.csv?where=status.in.paid,late\u0026columns=id"}}`
 	if body = strings.TrimSpace(body); body != want {
 		t.Errorf("got  %s\nwant %s", body, want)

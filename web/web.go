@@ -43,6 +43,13 @@ type Feed interface {
 	Open(p *dashboard.Page) (release func())
 }
 
+// Tables reads of tables what is on no live page. Errors are as those of Pages.
+type Tables interface {
+	Count(ctx context.Context, p *dashboard.Page) (dashboard.Count, error)
+	Row(ctx context.Context, p *dashboard.Page, key string) (*dashboard.Row, error)
+	Export(ctx context.Context, p *dashboard.Page, begin func([]dashboard.ExportColumn) error, row func(cells [][]byte) error) error
+}
+
 // Readiness is what /readyz tells.
 type Readiness struct {
 	Ready    bool   // the dashboards are loaded and the database was reached once
@@ -58,10 +65,11 @@ type Demo struct {
 
 // Config says what to serve. Pages, Feed and Hub are required.
 type Config struct {
-	Pages Pages
-	Feed  Feed
-	Hub   *broadcast.Hub[*delta.State]
-	Log   *slog.Logger // nil: slog.Default()
+	Pages  Pages
+	Tables Tables // nil: nothing is counted, exported or read by its key
+	Feed   Feed
+	Hub    *broadcast.Hub[*delta.State]
+	Log    *slog.Logger // nil: slog.Default()
 
 	// Origins may open sockets besides the server's own host, each as
 	// "https://wall.example"; see [CheckOrigins].

@@ -25,7 +25,7 @@ func (c *checkCommand) Run(ctx context.Context, s *streams) error {
 		}
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
-		pool, err := db.pool(ctx)
+		pool, err := db.pool(ctx, "check", 2)
 		if err != nil {
 			return err
 		}

@@ -87,13 +87,18 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if err := f.guardRole(ctx, s, db); err != nil {
 		return err
 	}
-	pool, err := db.pool(ctx)
+	pool, err := db.pool(ctx, "catalog", 2)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	bulk, err := db.pool(ctx, "bulk", 3)
+	if err != nil {
+		return err
+	}
+	defer bulk.Close()
 	book, err := dashboard.Open(ctx, dashboard.Config{
-		Dir: f.Dashboards, Source: with.source, DB: pool, TimeZone: f.TimeZone, Log: s.log,
+		Dir: f.Dashboards, Source: with.source, DB: pool, Bulk: bulk, TimeZone: f.TimeZone, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -133,7 +138,7 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 		Safety: f.Safety, StatementTimeout: f.PanelTimeout, Candid: f.mayAuthor(),
 	})
 	a.web = web.New(web.Config{
-		Pages: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
+		Pages: book, Tables: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
 		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Authors: f.mayAuthor(),
@@ -241,16 +246,17 @@ func (f *serveFlags) url(ln net.Listener) string {
 	return "http://" + net.JoinHostPort(host, port) + strings.TrimRight(f.BasePath, "/") + "/"
 }
 
-// pool serves the catalog lookups of pages; small, because they are few.
-func (d *database) pool(ctx context.Context) (*pgxpool.Pool, error) {
+// pool serves what is asked beside the pages: lookups in the catalog, or counts
+// and exports. It is small, and holds no session that nobody uses.
+func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig("")
 	if err != nil {
 		return nil, fmt.Errorf("make pool: %w", redacted(err))
 	}
 	config.ConnConfig = d.config.Copy()
-	config.ConnConfig.RuntimeParams["application_name"] = "rowcast/catalog"
+	config.ConnConfig.RuntimeParams["application_name"] = "rowcast/" + role
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "5000"
-	config.MaxConns, config.MinConns = 2, 0
+	config.MaxConns, config.MinConns = most, 0
 	config.MaxConnIdleTime = 30 * time.Second
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
