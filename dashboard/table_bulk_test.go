@@ -16,7 +16,7 @@ import (
 const many = `
 CREATE TABLE many (id int PRIMARY KEY, grp text, note text);
 INSERT INTO many SELECT i, 'g' || i % 10, CASE WHEN i % 7 > 0 THEN 'note ' || i END FROM generate_series(1, 150000) i;
-CREATE VIEW slow AS SELECT id, pg_sleep(0.01)::text AS s FROM many LIMIT 1000;
+CREATE VIEW slow AS SELECT id, pg_sleep(0.002)::text AS s FROM many LIMIT 1000;
 CREATE TABLE few (id int PRIMARY KEY); INSERT INTO few SELECT generate_series(1, 30);
 ANALYZE`
 

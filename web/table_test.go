@@ -1,10 +1,15 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"html"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/web"
@@ -47,5 +52,122 @@ func TestTableDescription(t *testing.T) {
 	var described struct{ Table json.RawMessage }
 	if err := json.Unmarshal([]byte(body), &described); err != nil || html.UnescapeString(data) != string(described.Table) {
 		t.Errorf("the page carries %s: %v", html.UnescapeString(data), err)
+	}
+}
+
+// ledger plays the tables that are read beside the pages.
+type ledger struct {
+	rows  int
+	fault error // after the rows; or, without any, before the first
+	key   string
+}
+
+func (l *ledger) Count(context.Context, *dashboard.Page) (dashboard.Count, error) {
+	return dashboard.Count{Rows: 7, At: time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)}, l.fault
+}
+
+func (l *ledger) Row(_ context.Context, _ *dashboard.Page, key string) (*dashboard.Row, error) {
+	l.key = key
+	one := "1"
+	return &dashboard.Row{Address: "/t/x.y?where=a.is.1", Columns: []dashboard.ExportColumn{{Name: "a", Type: "int4"}, {Name: "b", Type: "text"}}, Cells: []*string{&one, nil}}, l.fault
+}
+
+func (l *ledger) Export(_ context.Context, _ *dashboard.Page, begin func([]dashboard.ExportColumn) error, row func([][]byte) error) error {
+	if l.fault != nil && l.rows == 0 {
+		return l.fault
+	}
+	if err := begin([]dashboard.ExportColumn{{Name: "a", Type: "int4"}, {Name: "b", Type: "text"}}); err != nil {
+		return err
+	}
+	for i := range l.rows {
+		cells := [][]byte{[]byte("-1"), []byte("=x,\xff")}
+		if i == 1 {
+			cells = [][]byte{nil, {}}
+		}
+		if err := row(cells); err != nil {
+			return err
+		}
+	}
+	return l.fault
+}
+
+func TestExportOfAllRows(t *testing.T) {
+	l := &ledger{rows: 2}
+	s := newSite(t, func(c *web.Config) { c.Tables = l })
+	resp, body := s.ask("GET", "/t/public.orders/all.csv?where=x")
+	if want := "a,b\r\n-1,\"'=x,\xff\"\r\n,\"\"\r\n"; body != want || resp.Header.Get("Content-Disposition") != "attachment; filename=Shop.csv" {
+		t.Errorf("%q %v, want %q", body, resp.Header, want)
+	}
+	if _, body = s.ask("GET", "/t/public.orders/all.csv?raw=1"); !strings.Contains(body, "-1,\"=x,") {
+		t.Errorf("raw: %q", body)
+	}
+	_, body = s.ask("GET", "/t/public.orders/all.json")
+	if want := `{"columns":[{"name":"a","type":"int4"},{"name":"b","type":"text"}],"rows":[["-1","=x,\ufffd"],` + "\n" + `[null,""]],"truncated":false}` + "\n"; body != want {
+		t.Errorf("got %s want %s", body, want)
+	}
+	resp, body = s.ask("HEAD", "/t/public.orders/all.csv")
+	if resp.StatusCode != http.StatusOK || body != "" || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/csv") {
+		t.Errorf("head: %d %q %v", resp.StatusCode, body, resp.Header)
+	}
+	l.rows = 0
+	if _, body = s.ask("GET", "/t/public.orders/all.json"); body != `{"columns":[{"name":"a","type":"int4"},{"name":"b","type":"text"}],"rows":[],"truncated":false}`+"\n" {
+		t.Errorf("no rows: %s", body)
+	}
+	l.fault = &dashboard.AddressError{Code: "too_many", Message: "2 exports are running"}
+	resp, body = s.ask("GET", "/t/public.orders/all.csv", "Accept", "application/json")
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "2 exports are running") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// TestExportThatBreaksOff holds that what is missing rows does not look whole,
+// compressed or not, short or long.
+func TestExportThatBreaksOff(t *testing.T) {
+	l := &ledger{fault: errors.New("the database went away")}
+	s := newSite(t, func(c *web.Config) { c.Tables = l })
+	for _, rows := range []int{1, 100_000} {
+		for _, file := range []string{"all.csv", "all.json"} {
+			for _, encoding := range []string{"gzip", "identity"} {
+				l.rows = rows
+				req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/t/public.orders/"+file), nil)
+				req.Header.Set("Accept-Encoding", encoding)
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					continue // cut before the head was sent
+				}
+				body, err := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				if err == nil {
+					t.Errorf("%s, %d rows, %s: %d with %d bytes looks whole", file, rows, encoding, resp.StatusCode, len(body))
+				}
+			}
+		}
+	}
+	if !strings.Contains(s.logs.String(), "an export was broken off") {
+		t.Errorf("log: %s", s.logs)
+	}
+}
+
+func TestCountAndRow(t *testing.T) {
+	l := &ledger{}
+	s := newSite(t, func(c *web.Config) { c.Tables = l })
+	if _, body := s.ask("GET", "/api/v1/count"+query("/t/public.orders")); body != `{"rows":7,"exact":false,"at":"2026-11-20T10:00:00Z"}`+"\n" {
+		t.Errorf("count: %s", body)
+	}
+	_, body := s.ask("GET", "/api/v1/row"+query("/t/public.orders")+"&key=%5B%221%22%5D")
+	if body != `{"address":"/t/x.y?where=a.is.1","columns":[{"name":"a","type":"int4"},{"name":"b","type":"text"}],"cells":["1",null]}`+"\n" || l.key != `["1"]` {
+		t.Errorf("row of %s: %s", l.key, body)
+	}
+	l.fault = &dashboard.AddressError{Code: "not_found", Message: "the row is not there any more"}
+	for _, path := range []string{"row", "count"} {
+		if resp, body := s.ask("GET", "/api/v1/"+path+query("/t/public.orders")); resp.StatusCode != http.StatusNotFound || !strings.Contains(body, "any more") {
+			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+		if resp, _ := s.ask("GET", "/api/v1/"+path+query("/t/public.nothing")); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s of no page: %d", path, resp.StatusCode)
+		}
+	}
+	if resp, _ := newSite(t).ask("GET", "/api/v1/count"+query("/t/public.orders")); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("without tables: %d", resp.StatusCode)
 	}
 }
