@@ -115,7 +115,7 @@ func guarded(r *http.Request) bool {
 func rowsCSV(p *delta.Panel, guard bool) []byte {
 	columns := make([]columnJSON, len(p.Columns))
 	for i, c := range p.Columns {
-		columns[i] = columnJSON(c)
+		columns[i] = columnJSON{c.Name, c.Type}
 	}
 	c := newCSV(columns, guard)
 	for _, r := range p.Rows {
