@@ -111,6 +111,7 @@ func (g *ground) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // serving is a running `rowcast serve`.
 type serving struct {
+	pid  int
 	url  string // with a slash at its end
 	stop func() error
 }
@@ -142,7 +143,7 @@ func (g *ground) serve(ctx context.Context, dashboards string) (*serving, error)
 		}
 		ended <- cmd.Wait()
 	}()
-	s := &serving{stop: func() error {
+	s := &serving{pid: cmd.Process.Pid, stop: func() error {
 		cancel()
 		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
 			return fmt.Errorf("stop rowcast: %w", err)

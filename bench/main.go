@@ -4,6 +4,7 @@
 //
 //	go run ./bench bell       what the doorbell costs the writers of a table
 //	go run ./bench latency    from a commit to the changed text in a browser
+//	go run ./bench values     what many values of one variable cost, open at once
 //
 // The figures are printed as they come out; docs/performance.md says how to
 // read them.
@@ -24,9 +25,10 @@ import (
 type commands struct {
 	Bell    bellCommand    `cmd:"" help:"What the doorbell costs the writers of a table, beside no trigger and NOTIFY on every write."`
 	Latency latencyCommand `cmd:"" help:"From a commit to the changed text in a browser."`
+	Values  valuesCommand  `cmd:"" help:"What 1, 100 and 1,000 values of one variable cost that are open at once."`
 }
 
-// site says where things run; both commands have it.
+// site says where things run; all commands have it.
 type site struct {
 	Dir     string `placeholder:"DIR" help:"Where the data directory is made, on a real disk; by default /var/tmp, or the system's folder for temporary files."`
 	Rowcast string `placeholder:"PATH" help:"The program to measure; built from this module when not given."`

@@ -29,12 +29,14 @@ type item struct {
 	query query
 	step  int
 	took  time.Duration // when it was last read
+	last  *answer
 	prev  *delta.Panel
 }
 
 // outcome is one panel as it was read.
 type outcome struct {
 	item   item
+	answer *answer
 	panel  *delta.Panel // nil when there is an error
 	change *delta.Change
 	step   int
@@ -47,7 +49,7 @@ type outcome struct {
 func taskFor(p *page, panels []*panel) task {
 	t := task{page: p, epoch: p.epoch, turn: p.read}
 	for _, n := range panels {
-		it := item{panel: n, def: n.def, query: n.query, step: n.step, took: n.took}
+		it := item{panel: n, def: n.def, query: n.query, step: n.step, took: n.took, last: n.last}
 		if p.state != nil {
 			it.prev = p.state.Panels[n.def.ID]
 		}
@@ -64,7 +66,7 @@ func requestsOf(tasks []task) []request {
 		for _, it := range t.items {
 			if !seen[it.query.id] {
 				seen[it.query.id] = true
-				list = append(list, request{query: it.query, page: i, took: it.took})
+				list = append(list, request{query: it.query, page: i, took: it.took, last: it.last})
 			}
 		}
 	}
@@ -149,10 +151,17 @@ func (it item) outcome(s *session, a *answer) (o outcome) {
 
 // compare makes a panel of an answer and finds what changed.
 func (it item) compare(a *answer) outcome {
-	o := outcome{item: it, step: it.step, took: a.took, err: a.err, locked: a.locked}
+	o := outcome{item: it, answer: a, step: it.step, took: a.took, err: a.err, locked: a.locked}
 	if a.err != nil {
 		o.err = it.locate(a.err)
 		return o
+	}
+	if a.same != nil {
+		o.answer = a.same // the newest one would hold all before it
+		if p := it.prev; a.same == it.last && p != nil && p.Err == nil && p.At.IsZero() {
+			o.panel = p
+			return o
+		}
 	}
 	width := max(0, len(a.columns)-it.def.Hidden)
 	panel := &delta.Panel{Columns: a.columns[:width:width], Truncated: a.truncated}
@@ -172,6 +181,13 @@ func (it item) compare(a *answer) outcome {
 	o.panel = panel
 	o.change = delta.Diff(o.before(), panel)
 	return o
+}
+
+// apart is a panel that is not read in its page's snapshot.
+func apart(p *delta.Panel, at time.Time, every time.Duration) *delta.Panel {
+	own := *p
+	own.At, own.Every = at, every
+	return &own
 }
 
 // before is what the panel's change starts from: nothing where the keys are
@@ -280,10 +296,10 @@ func (e *Engine) settlePage(p *page, res *result, outcomes []outcome) {
 			e.fault(p, n, o, changes, panels)
 			continue
 		}
-		n.step = o.step
+		n.step, n.last = o.step, o.answer
 		e.time(n, o.took)
 		if n.own { // it just became slow: from here on it has a time of its own
-			o.panel.At, o.panel.Every = res.snap.at, n.pace()
+			o.panel = apart(o.panel, res.snap.at, n.pace())
 			o.change = delta.Diff(o.before(), o.panel)
 		}
 		panels[n.def.ID] = o.panel

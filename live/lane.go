@@ -109,9 +109,8 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 		p.touch()
 		return
 	default:
-		n.fault, n.step = nil, o.step
-		o.panel.At = res.snap.at
-		o.panel.Every = n.pace()
+		n.fault, n.step, n.last = nil, o.step, o.answer
+		o.panel = apart(o.panel, res.snap.at, n.pace())
 		panels[n.def.ID] = o.panel
 		if c := delta.Diff(o.before(), o.panel); c != nil {
 			changes[n.def.ID] = c

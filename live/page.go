@@ -62,8 +62,9 @@ type page struct {
 type panel struct {
 	def   *dashboard.Panel
 	query query
-	step  int // which choice of key is in use; it only grows within an epoch
-	slow  int // how often it took too long
+	step  int     // which choice of key is in use; it only grows within an epoch
+	last  *answer // what its rows were made of
+	slow  int     // how often it took too long
 
 	own   bool // runs in its own lane for the rest of the epoch
 	fault *delta.Error

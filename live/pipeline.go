@@ -271,7 +271,7 @@ func (t *transaction) ask(i int) {
 		if t.full != none && t.full != q.page {
 			return discard(rr, snap)
 		}
-		a, err := st.collect(rr, q.limit, t.cfg.MaxBytes)
+		a, err := st.collect(rr, q.limit, t.cfg.MaxBytes, q.last)
 		if err == nil {
 			snap.answers[q.id] = a
 		}

@@ -48,11 +48,13 @@ func newQuery(page *dashboard.Page, p *dashboard.Panel) query {
 
 // answer is a query's result in one snapshot, or why there is none.
 type answer struct {
+	statement *statement
 	columns   []delta.Column
 	rows      [][]delta.Cell
 	keys      []delta.KeyChoice // by the row description: primary key, then unique keys
 	truncated bool
-	size      int // bytes of its cells
+	size      int     // bytes of its cells
+	same      *answer // the one before, where nothing changed since
 	took      time.Duration
 	err       *delta.Error
 	locked    bool // the error is that somebody holds a table

@@ -13,6 +13,7 @@ type request struct {
 	query
 	page int           // the first page of the reading that asks it
 	took time.Duration // when it was last answered
+	last *answer       // that answer, or nil
 }
 
 // window says how far a session may send ahead of the answers: far enough

@@ -21,6 +21,10 @@ func (a *app) metrics() http.Handler {
 			prometheus.GaugeOpts{Namespace: "rowcast", Name: name, Help: help}, value))
 	}
 	count("cycles_total", "Snapshots taken for pages that were due.", func() uint64 { return a.engine.Stats().Cycles })
+	registry.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Namespace: "rowcast", Name: "cycle_seconds_total", Help: "Time that those took, with arming and comparing."},
+		func() float64 { return a.engine.Stats().Reading.Seconds() }))
+	count("turns_kept_total", "Pages left for the next snapshot because one had used up its time.", func() uint64 { return a.engine.Stats().Left })
 	count("frames_total", "States published.", func() uint64 { return a.engine.Stats().Frames })
 	count("unrung_changes_total", "Changes that a safety read found and nobody rang for.", func() uint64 { return a.engine.Stats().Unrung })
 	count("torn_readings_total", "Readings thrown away because a table was being replaced.", func() uint64 { return a.engine.Stats().Repeats })

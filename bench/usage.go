@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// used is how many seconds of CPU rowcast has used, and its sessions in
+// PostgreSQL.
+type used struct {
+	server, panels float64
+	known          bool // the system tells
+}
+
+// usage asks the system, where it has a /proc as Linux does.
+func usage(ctx context.Context, server int, conn *pgx.Conn) (u used, err error) {
+	rows, err := conn.Query(ctx, `SELECT pid FROM pg_catalog.pg_stat_activity WHERE application_name LIKE 'rowcast%'`)
+	if err != nil {
+		return u, fmt.Errorf("ask for sessions: %w", err)
+	}
+	sessions, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return u, fmt.Errorf("ask for sessions: %w", err)
+	}
+	u.server, u.known = processor(server)
+	for _, pid := range sessions {
+		seconds, known := processor(pid)
+		u.panels += seconds
+		u.known = u.known && known
+	}
+	return u, nil
+}
+
+// processor is a process's time on the CPU so far, in seconds.
+func processor(pid int) (seconds float64, known bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	// The second field is the program's name in brackets, with anything in it.
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) < 13 {
+		return 0, false
+	}
+	for _, field := range fields[11:13] { // utime and stime
+		ticks, err := strconv.ParseFloat(string(field), 64)
+		if err != nil {
+			return 0, false
+		}
+		seconds += ticks / 100 // USER_HZ, the same on every Linux
+	}
+	return seconds, true
+}
