@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,6 +77,13 @@ type ForeignKey struct {
 type SortTerm struct {
 	Column string
 	Desc   bool
+}
+
+// Same tells whether the catalog says the same of the table as it did for the
+// other page, so that what readers may ask of it has not changed.
+func (t *Table) Same(o *Table) bool {
+	return o != nil && t.quoted == o.quoted && t.RelKind == o.RelKind && slices.Equal(t.Key, o.Key) &&
+		reflect.DeepEqual(t.Columns, o.Columns) && reflect.DeepEqual(t.ForeignKeys, o.ForeignKeys)
 }
 
 // tablePage makes the page of one table from the catalog of this moment.

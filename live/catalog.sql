@@ -1,7 +1,8 @@
 -- The relations named by $1 and the partition and inheritance trees around
 -- them: oid, quoted name, kind, whether this role may lock it, the bell of its
 -- enabled trigger (after each statement that inserts, updates, deletes or
--- truncates), its parents. The last column changes when its definition does.
+-- truncates), its parents. The last column changes when its definition does: its
+-- columns, their enums' labels, its keys and references, what a view reads.
 WITH RECURSIVE up AS (
     SELECT unnest AS oid FROM pg_catalog.unnest($1::pg_catalog.oid[])
     UNION
@@ -25,6 +26,13 @@ SELECT c.oid,
         FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
        c.relnatts || coalesce((SELECT pg_catalog.string_agg(r.xmin::text, ',')
         FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid), '')
+       || CASE WHEN c.oid < 16384 OR c.relispartition THEN '' ELSE ':' -- partitions are as their root
+           || coalesce((SELECT pg_catalog.string_agg(a.xmin::text || coalesce((
+                 SELECT '.' || pg_catalog.string_agg(e.xmin::text || e.enumlabel, '.' ORDER BY e.oid)
+                 FROM pg_catalog.pg_enum e WHERE e.enumtypid = a.atttypid), ''), ',' ORDER BY a.attnum)
+               FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0), '') || ':'
+           || coalesce((SELECT pg_catalog.string_agg(k.oid::text, ',' ORDER BY k.oid)
+               FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('f', 'p', 'u')), '') END
 FROM tree
 JOIN pg_catalog.pg_class c ON c.oid = tree.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -39,7 +39,10 @@ type Config struct {
 	Connect func(ctx context.Context, role string) (*pgx.Conn, error)
 	Hub     *broadcast.Hub[*delta.State]
 	Bell    Doorbell
-	Log     *slog.Logger
+	// Define makes a page of a table anew when the table was altered; nil: what a
+	// page is never changes. Its error is a *dashboard.AddressError.
+	Define func(ctx context.Context, address string) (*dashboard.Page, error)
+	Log    *slog.Logger
 
 	Frame  time.Duration // least time between two frames of a page, 50 ms
 	Grace  time.Duration // how long a page outlives its last viewer, 10 s

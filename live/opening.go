@@ -128,7 +128,7 @@ func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
 	}
 	e.book.wanted, e.book.due, e.book.read = false, now.Add(catalogEvery), now
 	if len(relations) == 0 {
-		e.learn(newCatalog())
+		e.learn(newCatalog(), jobs)
 		return
 	}
 	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
@@ -137,7 +137,7 @@ func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
 			switch {
 			case err == nil:
 				e.answered(&e.opener)
-				e.learn(c)
+				e.learn(c, jobs)
 			case broken(err):
 				e.unreachable(&e.opener, err)
 				e.book.wanted = true
@@ -150,7 +150,7 @@ func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
 
 // learn takes a freshly read catalog: where it differs, every page is wired
 // anew and read again.
-func (e *Engine) learn(c *catalog) {
+func (e *Engine) learn(c *catalog, jobs *jobs) {
 	before := e.book
 	c.due, c.read, c.wanted = time.Now().Add(catalogEvery), before.read, before.wanted
 	e.book = c
@@ -159,15 +159,19 @@ func (e *Engine) learn(c *catalog) {
 			delete(e.blocked, oid)
 		}
 	}
+	var altered []*page
 	for _, p := range e.pages {
 		p.distrust = false
 		changed := false
 		for oid := range p.relations {
 			if c.gone(oid) {
 				delete(p.relations, oid)
-				p.resolved = false
+				p.resolved, p.altered = false, true
 			}
 			changed = changed || c.differs(before, oid)
+		}
+		if p.altered = p.altered || changed; p.altered && p.def.Table != nil {
+			altered = append(altered, p)
 		}
 		if !changed && p.resolved {
 			continue
@@ -181,4 +185,5 @@ func (e *Engine) learn(c *catalog) {
 		}
 	}
 	e.rewire()
+	e.redefine(altered, jobs)
 }

@@ -52,6 +52,7 @@ type page struct {
 	unarmed  time.Time        // since when some bell could not be armed
 	proof    time.Time        // proven up to, by the database's clock
 	unrung   *suspicion       // a change that perhaps nobody rang for
+	altered  bool             // its relations are not defined as they were; until its definition was made anew
 	distrust bool             // its bells missed a change; until the catalog is read again
 
 	status     delta.Status
@@ -247,7 +248,7 @@ func (e *Engine) disarm(bells []int64) {
 // renew starts a new epoch: what is shown is no longer comparable.
 func (e *Engine) renew(p *page) {
 	fresh := newPage(p.def)
-	fresh.viewers, fresh.empty = p.viewers, p.empty
+	fresh.viewers, fresh.empty, fresh.altered = p.viewers, p.empty, p.altered
 	*p = *fresh
 	e.cfg.Hub.Drop(p.def.Address)
 }

@@ -134,7 +134,7 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 	a := &app{log: log, book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
-		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Log: log,
+		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log,
 		Safety: f.Safety, StatementTimeout: f.PanelTimeout, Candid: f.mayAuthor(),
 	})
 	a.web = web.New(web.Config{
