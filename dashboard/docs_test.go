@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,14 +45,15 @@ func TestDocumentedDashboards(t *testing.T) {
 	}
 }
 
-// TestDocumentedFields holds that the reference names every type and color.
+// TestDocumentedFields holds that the reference names every type of panel and
+// variable, and every color.
 func TestDocumentedFields(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/dashboards.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(dashboard.Types(), dashboard.Colors()...) {
+	for _, name := range slices.Concat(dashboard.Types(), dashboard.VariableTypes(), dashboard.Colors()) {
 		if !strings.Contains(string(text), "`"+name+"`") {
 			t.Errorf("%q is not in the reference", name)
 		}

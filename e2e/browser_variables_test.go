@@ -86,11 +86,18 @@ func testVariables(t *testing.T, b *browser) {
 	w := b.tab(t)
 	w.watch(server.URL + "d/orders")
 	w.shows("1,2,3,4")
-	w.run(`window.row = document.querySelector("tbody tr:nth-child(2)")`)
+	w.run(`
+		window.row = document.querySelector("tbody tr:nth-child(2)");
+		window.said = [];
+		new MutationObserver(() => said.push(document.querySelector("#live").dataset.state + " " + document.querySelector("#banner").hidden))
+			.observe(document.body, { subtree: true, attributeFilter: ["data-state", "hidden"] })`)
 	w.choose("status", "paid")
 	w.shows("2,3")
 	w.at("/d/orders?status=paid")
-	w.live()
+	w.until("the page as it is", `!document.body.ariaBusy`)
+	if said := ask[[]string](w, `said.filter((s) => s !== "live true")`); len(said) > 0 {
+		t.Errorf("on its way the page says %q", said)
+	}
 	if !ask[bool](w, `row === document.querySelector("tbody tr") && document.activeElement === document.querySelector("select[name=status]")`) {
 		t.Error("a row that stays is another element, or the focus went elsewhere")
 	}

@@ -37,7 +37,7 @@ const (
 // ErrForeign says that the database has a schema of that name that is not ours.
 var ErrForeign = errors.New("the database already has a schema named shop, and it is not the sample shop")
 
-// Dashboards holds shop.yaml and operations.yaml.
+// Dashboards holds shop.yaml, operations.yaml and explore.yaml.
 func Dashboards() fs.FS {
 	sub, err := fs.Sub(dashboards, "dashboards")
 	if err != nil {

@@ -40,7 +40,7 @@ export class Variables {
       if (to instanceof HTMLElement && to.dataset.variable === this.#at) return;
       this.#at = "";
     });
-    addEventListener("popstate", () => { clearTimeout(this.#timer); this.#at = ""; });
+    addEventListener("popstate", () => { this.#stop(); this.#at = ""; });
   }
 
   /** The panels that hold options, to be kept up to date with the others. */
@@ -96,7 +96,7 @@ export class Variables {
       return field.validity.valid;
     };
     const empty = () => field.closest("label")?.toggleAttribute("data-empty", v.type === "date" && field.value === "");
-    field.addEventListener("input", () => { empty(); if (take()) bar.#soon(v.name, TYPED); else clearTimeout(bar.#timer); });
+    field.addEventListener("input", () => { empty(); if (take()) bar.#soon(v.name, TYPED); else bar.#stop(); });
     field.addEventListener("change", () => { if (take()) bar.#done(v.name); else field.reportValidity(); });
     return {
       get busy() { return document.activeElement === field && field.value.trim() !== (v.values[0] ?? "").trim(); },
@@ -110,9 +110,14 @@ export class Variables {
     };
   }
 
+  #stop() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   /** Goes there after a pause. @param {string} name @param {number} pause */
   #soon(name, pause) {
-    clearTimeout(this.#timer);
+    this.#stop();
     this.#timer = setTimeout(() => this.#go(name), pause);
   }
 
@@ -124,8 +129,7 @@ export class Variables {
 
   /** @param {string} [name] of a variable that is still being changed */
   #go(name = "") {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stop();
     const to = address(this.#path, [...this.#all.values()].map(({ v }) => v));
     if (to === this.#shown) return;
     if (to.length > LONGEST) return toast("That is too much for one address. Choose fewer.", "triangle-alert");
