@@ -64,7 +64,7 @@ export class PanelView {
     if (!before || before.columns !== panel.columns) this.#head(panel);
     this.table?.show(panel, now, quiet || !before);
     if (this.#columns.length) this.stat?.show(this.#columns, panel, quiet ? undefined : before, now, others);
-    this.#state(panel, panel.error ?? others.find((o) => o?.error)?.error ?? null);
+    this.#state(panel, panel.error ?? elsewhere(others));
     if (panel.columns.length) this.figure?.show(panel, this.#columns, now);
     return true;
   }
@@ -121,4 +121,10 @@ export class PanelView {
     node.classList.toggle("many", panel.rows.length > 8);
     write(one("[data-shown]", node), String(panel.rows.length));
   }
+}
+
+/** What is wrong with another panel, without its place in a query that is not this panel's. @param {(Panel|undefined)[]} others */
+function elsewhere(others) {
+  const error = others.find((o) => o?.error)?.error;
+  return error ? { code: error.code, message: error.message } : null;
 }
