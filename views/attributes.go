@@ -144,13 +144,13 @@ func cellAttributes(col *Column, c *Cell) templ.OrderedAttributes {
 	var a attributes
 	a.add("class", strings.TrimSpace(col.Class+" "+c.Class))
 	a.add("data-as", col.As)
+	a.hide(col)
 	a.add("title", c.Title)
 	a.add("data-time", c.Time)
 	a.add("data-raw", c.Raw)
 	if c.Null {
 		a = append(a, templ.KV[string, any]("data-null", true))
 	}
-	a.hide(col)
 	return templ.OrderedAttributes(a)
 }
 

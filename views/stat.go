@@ -194,6 +194,9 @@ func (o *StatOptions) change(c *Column, is, was *Cell, name string) *Change {
 		return ch
 	}
 	amount := c.quantity(diff).Text
+	if c.style == "percent" {
+		amount = strings.TrimSuffix(amount, "%") + " pp" // points: the percentage beside it is of the number itself
+	}
 	if ch.Way = "down"; diff[0] != '-' {
 		ch.Way, amount = "up", "+"+amount
 	}

@@ -70,7 +70,8 @@ function change(o, c, is, was, name) {
   const none = { way: "", mood: "", text: "–", more: "", than: o.label || `on ${lower(name)}` }, diff = is === null || was === null || !numeric(c) ? "" : difference(is, was);
   if (!diff) return none;
   if (!/[1-9]/.test(diff)) return { ...none, way: "same", text: "no change" };
-  const way = diff.startsWith("-") ? "down" : "up", amount = (way === "up" ? "+" : "") + quantity(diff, c.style, c.decimals).text;
+  const way = diff.startsWith("-") ? "down" : "up", shown = quantity(diff, c.style, c.decimals).text;
+  const amount = (way === "up" ? "+" : "") + (c.style === "percent" ? shown.replace(/%$/, " pp") : shown); // points: the percentage beside it is of the number itself
   const mood = !o.good ? "" : o.good === way ? "good" : "poor", base = Math.abs(Number(was));
   if (!(base > 0)) return { ...none, way, mood, text: amount };
   const share = Math.abs(Number(is) - Number(was)) / base;
