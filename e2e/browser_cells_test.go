@@ -88,6 +88,7 @@ func testCells(t *testing.T, b *browser) {
 		if moved := left - ask[float64](w, `at(1, "id").getBoundingClientRect().left`); moved > 12 || moved < -12 {
 			t.Errorf("%s: scrolled sideways, the first column moved by %v", page, moved)
 		}
+		w.keep("scrolled sideways")
 		w.run(`box.scrollLeft = 0`)
 		w.until("no edge", edge+` === `+digit(before))
 		if page == "d/things" && ask[bool](w, `!!at(1, "raw").offsetParent`) {
@@ -149,6 +150,7 @@ func testDocumentTree(t *testing.T, b *browser) {
 	if ask[bool](w, `!!`+pop+`.querySelector(".tree-body b")`) {
 		t.Error("markup of a document became elements")
 	}
+	w.keep("a document opened")
 	// A reader opens a list, which stays open.
 	w.run(`window.list = ` + pop + `.querySelector('[data-path="$/0/1"], [data-path="$/0/0"]'); list.querySelector("summary").click()`)
 	w.until("the list", pop+`.querySelectorAll("details[open]").length === 3`)

@@ -1,11 +1,12 @@
 package views
 
 import (
+	"cmp"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // StatOptions is how a stat's number is judged; the browser reads it as it is written here.
@@ -257,6 +258,7 @@ func trend(r *Result, thresholds []Threshold) *Trend {
 	if y < 0 {
 		return nil
 	}
+	r, places := r.along()
 	values, low, high, last := make([]float64, len(r.Rows)), -1, -1, -1
 	count := 0
 	for i := range r.Rows {
@@ -275,7 +277,6 @@ func trend(r *Result, thresholds []Threshold) *Trend {
 	if count < 2 {
 		return nil
 	}
-	places := places(r)
 	span := values[high] - values[low]
 	height := func(v float64) string {
 		if span == 0 {
@@ -309,37 +310,58 @@ func trend(r *Result, thresholds []Threshold) *Trend {
 	return t
 }
 
-// places are where rows stand along a sparkline, 0 to 100.
-func places(r *Result) []string {
+// along puts rows in the order of their places on an axis, and says where they stand on a sparkline, 0 to 100: evenly where the
+// first column has no such places.
+func (r *Result) along() (*Result, []string) {
 	at, even := make([]float64, len(r.Rows)), len(r.Columns) == 1
 	for i := range r.Rows {
 		at[i] = r.Columns[0].place(&r.Rows[i].Cells[0])
-		even = even || math.IsNaN(at[i]) || i > 0 && at[i] <= at[i-1]
+		even = even || math.IsNaN(at[i])
 	}
-	list := make([]string, len(at))
+	if !even {
+		order := make([]int, len(at))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(at[a], at[b]) })
+		sorted, rows := make([]float64, len(at)), make([]Row, len(at))
+		for i, from := range order {
+			sorted[i], rows[i] = at[from], r.Rows[from]
+			even = even || i > 0 && sorted[i] == sorted[i-1]
+		}
+		r, at = &Result{Columns: r.Columns, Rows: rows}, sorted
+	}
+	places := make([]string, len(at))
 	for i := range at {
 		if even {
-			list[i] = hundredth(float64(i) / float64(len(at)-1) * 100)
+			places[i] = hundredth(float64(i) / float64(len(at)-1) * 100)
 		} else {
-			list[i] = hundredth((at[i] - at[0]) / (at[len(at)-1] - at[0]) * 100)
+			places[i] = hundredth((at[i] - at[0]) / (at[len(at)-1] - at[0]) * 100)
 		}
 	}
-	return list
+	return r, places
 }
 
 // place is a number, or a moment in milliseconds; NaN for what has no place on an axis.
 func (c *Column) place(cell *Cell) float64 {
 	s := cell.source()
-	switch {
-	case s == nil:
+	if s == nil {
 		return math.NaN()
+	}
+	text := *s
+	switch {
 	case c.kind == integer || c.kind == decimal:
 		return float(cell)
-	case c.kind == moment:
-		if m := stamp.FindStringSubmatch(*s); m != nil {
-			if t, ok := instant(m); ok {
-				return float64(t.Truncate(time.Millisecond).UnixMilli())
-			}
+	case c.kind == datetime:
+		text += "+00"
+	case c.Type == "date":
+		text += " 00:00:00+00"
+	case c.kind != moment:
+		return math.NaN()
+	}
+	if m := stamp.FindStringSubmatch(text); m != nil {
+		if t, ok := instant(m); ok {
+			return float64(t.UnixMilli())
 		}
 	}
 	return math.NaN()

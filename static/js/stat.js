@@ -89,13 +89,14 @@ function difference(a, b) {
 }
 
 /** A line in a square of 100: the first column of numbers along the first column, or along the rows. @param {Result} r @param {Threshold[]} thresholds @returns {Trend|null} */
-function trend({ columns, rows }, thresholds) {
+function trend({ columns, rows: unordered }, thresholds) {
   const y = columns.findIndex((c, i) => numeric(c) && (i > 0 || columns.length === 1));
   if (y < 0) return null;
+  const { rows, places: at } = along(columns, unordered);
   const values = rows.map((r) => float(r.cells[y])), known = values.map((_, i) => i).filter((i) => !Number.isNaN(values[i]));
   if (known.length < 2) return null;
   const low = known.reduce((m, i) => (values[i] < values[m] ? i : m)), high = known.reduce((m, i) => (values[i] > values[m] ? i : m)), last = /** @type {number} */ (known.at(-1));
-  const span = values[high] - values[low], at = places(columns, rows);
+  const span = values[high] - values[low];
   /** @param {number} v */
   const height = (v) => (span === 0 ? "50" : hundredth(((values[high] - v) / span) * 100));
   let line = "", under = "";
@@ -112,9 +113,23 @@ function trend({ columns, rows }, thresholds) {
   return { line, under, x: at[last], y: height(values[last]), limit: mark ? height(mark.from) : "", label: `${known.length} points from ${words[0]} to ${words[1]}` };
 }
 
-/** Where rows stand along a sparkline, 0 to 100. @param {Column[]} columns @param {Row[]} rows */
-function places([c, ...more], rows) {
-  const at = rows.map(({ cells: [s] }) => (s === null ? NaN : numeric(c) ? float(s) : c.kind === "moment" ? moment(s) : NaN)), end = at.length - 1;
-  const even = !more.length || at.some((v, i) => Number.isNaN(v) || (i > 0 && v <= at[i - 1]));
-  return at.map((v, i) => hundredth((even ? i / end : (v - at[0]) / (at[end] - at[0])) * 100));
+/**
+ * Puts rows in the order of their places on an axis, and says where they stand on a sparkline, 0 to 100: evenly where the first
+ * column has no such places. @param {Column[]} columns @param {Row[]} rows
+ */
+function along([c, ...more], rows) {
+  const placed = rows.map((r) => ({ r, at: place(c, r.cells[0]) })), end = rows.length - 1;
+  let even = !more.length || placed.some((p) => Number.isNaN(p.at));
+  if (!even) {
+    placed.sort((a, b) => a.at - b.at);
+    even = placed.some((p, i) => i > 0 && p.at === placed[i - 1].at);
+  }
+  return { rows: placed.map((p) => p.r), places: placed.map((p, i) => hundredth((even ? i / end : (p.at - placed[0].at) / (placed[end].at - placed[0].at)) * 100)) };
+}
+
+/** A number, or a moment in milliseconds; NaN for what has no place on an axis. @param {Column} c @param {string|null} s */
+function place(c, s) {
+  if (s === null) return NaN;
+  if (numeric(c)) return float(s);
+  return c.kind === "moment" ? moment(s) : c.kind === "datetime" ? moment(`${s}+00`) : c.type === "date" ? moment(`${s} 00:00:00+00`) : NaN;
 }
