@@ -52,7 +52,8 @@ var uses = []struct {
 	{"x", charts}, {"y", slices.Concat(charts, parts)}, {"series", slices.Concat(charts, []string{"donut", "progress"})},
 	{"stacked", []string{"area", "bar"}}, {"min", slices.Concat(charts, []string{"gauge"})},
 	{"max", slices.Concat(charts, []string{"gauge", "progress"})}, {"target", []string{"gauge"}},
-	{"thresholds", slices.Concat(charts, []string{"gauge", "progress"})}, {"window", charts}, {"content", []string{"text"}},
+	{"thresholds", slices.Concat(charts, []string{"gauge", "progress", "stat"})}, {"window", charts}, {"content", []string{"text"}},
+	{"compare", []string{"stat"}}, {"sparkline", []string{"stat"}},
 }
 
 // panelFigure reads the fields that belong to the panel's type and refuses the others.

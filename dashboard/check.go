@@ -185,6 +185,9 @@ func (c *checker) columns(p *Panel, have []string) {
 			}
 		}
 	}
+	if s := p.Stat; s != nil && s.Compare != nil && s.Compare.Column != "" && !slices.Contains(have, s.Compare.Column) {
+		c.add(p.places["compare"], false, didYouMean(s.Compare.Column, have), "compare: the query has no column %q", s.Compare.Column)
+	}
 	if p.Chart != nil {
 		for _, named := range []struct {
 			field string

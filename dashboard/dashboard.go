@@ -64,6 +64,8 @@ type Panel struct {
 	Height  int    // grid rows; 0: as the content needs
 	Unit    string // of a stat's or a chart's numbers
 	Chart   *Chart // nil: a table, stat or text
+	Stat    *Stat  // of a stat
+	Of      string // id of the stat that shows this panel's rows: it has no place of its own; or ""
 	Content string // of a text: Markdown
 	Columns map[string]Format
 	Pos     Pos    // where the query stands

@@ -68,7 +68,11 @@ func (d *document) panel(def *definition, n ast.Node, lim limits) {
 	if p.Width == 0 {
 		p.Width = widths[p.Type]
 	}
-	def.panels = append(def.panels, p)
+	var more []Panel
+	if p.Type == "stat" && drawn {
+		p.Stat, more = d.stat(def, &p, at)
+	}
+	def.panels = append(append(def.panels, p), more...)
 }
 
 // panelType reads the type, and tells whether this version draws it.

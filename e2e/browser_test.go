@@ -62,6 +62,11 @@ func TestBrowser(t *testing.T) {
 		"variables that depend on others": testDependentVariables,
 		"time ranges":                     testTimeRanges,
 		"demo":                            testDemoInBrowser,
+		"cells":                           testCells,
+		"cells that lead elsewhere":       testCellLinks,
+		"documents open as trees":         testDocumentTree,
+		"bars and thresholds":             testBars,
+		"stats are compared":              testStatCompared,
 		"screenshots of the demo's pages": testScreenshots,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -51,6 +51,10 @@ func panelState(p *Panel) string {
 		return ""
 	case p.Columns == nil:
 		return "loading"
+	case p.Stat != nil && p.Stat.Level == "amber":
+		return "warn"
+	case p.Stat != nil && p.Stat.Level == "red":
+		return "bad"
 	case p.Type != "stat" && len(p.Rows) == 0:
 		return "empty"
 	default:
@@ -140,13 +144,13 @@ func cellAttributes(col *Column, c *Cell) templ.OrderedAttributes {
 	var a attributes
 	a.add("class", strings.TrimSpace(col.Class+" "+c.Class))
 	a.add("data-as", col.As)
+	a.hide(col)
 	a.add("title", c.Title)
 	a.add("data-time", c.Time)
 	a.add("data-raw", c.Raw)
 	if c.Null {
 		a = append(a, templ.KV[string, any]("data-null", true))
 	}
-	a.hide(col)
 	return templ.OrderedAttributes(a)
 }
 
@@ -179,14 +183,75 @@ func rowsJSON(p *Panel) string {
 	if p.Type == "table" || p.Columns == nil {
 		return ""
 	}
-	rows := make([][]*string, len(p.Rows))
-	for i, r := range p.Rows {
+	return marshal(wireRows(p.Rows))
+}
+
+func wireRows(list []Row) [][]*string {
+	rows := make([][]*string, len(list))
+	for i, r := range list {
 		rows[i] = append(rows[i], &r.Key)
 		for j := range r.Cells {
 			rows[i] = append(rows[i], r.Cells[j].source())
 		}
 	}
-	return marshal(rows)
+	return rows
+}
+
+// companionsJSON are the panels that a stat shows besides its own, as the protocol writes them; null where there is no result yet.
+func companionsJSON(p *Panel) string {
+	if len(p.Companions) == 0 {
+		return ""
+	}
+	type result struct {
+		Columns json.RawMessage `json:"columns"`
+		Rows    [][]*string     `json:"rows"`
+	}
+	all := map[string]*result{}
+	for id, r := range p.Companions {
+		all[id] = nil
+		if r != nil && r.Columns != nil {
+			all[id] = &result{json.RawMessage(columnsJSON(r.Columns)), wireRows(r.Rows)}
+		}
+	}
+	return marshal(all)
+}
+
+// statJSON is how the browser judges a stat; "" where nothing is said.
+func statJSON(p *Panel) string {
+	if p.StatOptions == nil {
+		return ""
+	}
+	return marshal(p.StatOptions)
+}
+
+// statOf is never nil, so that there is a place for what comes.
+func statOf(p *Panel) *Stat {
+	if p.Stat == nil {
+		return &Stat{}
+	}
+	return p.Stat
+}
+
+func changeOf(p *Panel) *Change {
+	if p.Stat == nil || p.Stat.Change == nil {
+		return &Change{}
+	}
+	return p.Stat.Change
+}
+
+func trendOf(p *Panel) *Trend {
+	if p.Stat == nil || p.Stat.Trend == nil {
+		return &Trend{X: "0", Y: "0"}
+	}
+	return p.Stat.Trend
+}
+
+// limitPath is a line across, nowhere in sight where there is no limit.
+func limitPath(t *Trend) string {
+	if t.Limit == "" {
+		return ""
+	}
+	return "M0 " + t.Limit + "H100"
 }
 
 // chartJSON is what the browser draws a chart by; "" where there is none.

@@ -122,33 +122,35 @@ type TablePage struct {
 
 // Panel is one query's place on a page.
 type Panel struct {
-	ID, Title string
-	Note      string        // dim, beside the title: "newest 50", "every 60 s"
-	At        time.Time     // of its own snapshot; zero: the page's
-	Every     time.Duration // its own pace; zero: the page's
-	AsOf      string        // time of day of the panel's own snapshot, where it has one (slow or timed): "14:29:52"; see [Clock]
-	Type      string        // "table", "stat", "line", "area", "bar", "donut", "gauge", "progress" or "text"
-	Width     int           // of 12 columns; 0: 12
-	Height    int           // grid rows it spans; 0: 1
-	Limit     int           // rows at most, for the line under a cut result
-	Raw       bool          // a table's own page: heads are column names as they are, timestamps absolute
-	State     string        // "", "loading", "error", "timeout", "denied"; see [Panel.SetError]
-	Message   *Message
-	Columns   []Column // nil: no result yet
-	Rows      []Row
-	Truncated bool
-	Stat      *Stat             // for type "stat"; see [NewStat]
-	Chart     *Chart            // for all types but "table", "stat" and "text"
-	Figure    *Figure           // a line, area or bar, drawn; see [Panel.Draw]
-	Parts     *Parts            // the same of a donut, gauge or progress
-	Text      string            // of a text: HTML that is safe, see [Markdown]
-	Unit      string            // of a stat
-	Formats   map[string]Format // by column name, for the browser
-	CSV       string            // URL of the rows; "" where there is none
-	Query     string            // as it is written; "" where the reader may not see it
-	File      string            // that it stands in: "shop.yaml"; "" for none
-	message   string            // of its error, as it came
-	Source    *Source           // where the panel's query has a mistake, see [Panel.Explain]
+	ID, Title   string
+	Note        string        // dim, beside the title: "newest 50", "every 60 s"
+	At          time.Time     // of its own snapshot; zero: the page's
+	Every       time.Duration // its own pace; zero: the page's
+	AsOf        string        // time of day of the panel's own snapshot, where it has one (slow or timed): "14:29:52"; see [Clock]
+	Type        string        // "table", "stat", "line", "area", "bar", "donut", "gauge", "progress" or "text"
+	Width       int           // of 12 columns; 0: 12
+	Height      int           // grid rows it spans; 0: 1
+	Limit       int           // rows at most, for the line under a cut result
+	Raw         bool          // a table's own page: heads are column names as they are, timestamps absolute
+	State       string        // "", "loading", "error", "timeout", "denied"; see [Panel.SetError]
+	Message     *Message
+	Columns     []Column // nil: no result yet
+	Rows        []Row
+	Truncated   bool
+	Stat        *Stat              // for type "stat"; see [Panel.DrawStat]
+	StatOptions *StatOptions       // of a stat
+	Companions  map[string]*Result // of a stat: the panels that its options name, by id
+	Chart       *Chart             // for all types but "table", "stat" and "text"
+	Figure      *Figure            // a line, area or bar, drawn; see [Panel.Draw]
+	Parts       *Parts             // the same of a donut, gauge or progress
+	Text        string             // of a text: HTML that is safe, see [Markdown]
+	Unit        string             // of a stat
+	Formats     map[string]Format  // by column name, for the browser
+	CSV         string             // URL of the rows; "" where there is none
+	Query       string             // as it is written; "" where the reader may not see it
+	File        string             // that it stands in: "shop.yaml"; "" for none
+	message     string             // of its error, as it came
+	Source      *Source            // where the panel's query has a mistake, see [Panel.Explain]
 }
 
 // Message says what is the matter with a panel.
@@ -173,13 +175,6 @@ type SourceLine struct {
 type Row struct {
 	Key   string
 	Cells []Cell
-}
-
-// Stat is a big number: Whole and Fraction are set apart in size, Note is a line below it.
-type Stat struct {
-	Cell                  // the value as a cell
-	Whole, Fraction, Unit string
-	Note                  string
 }
 
 // Demo lets a reader of the sample shop change a row by hand.

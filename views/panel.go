@@ -5,36 +5,6 @@ import (
 	"time"
 )
 
-// NewStat shows the first row of a result as a big number: its first cell is the value, the others are the note below.
-// No row is shown as a dash.
-func NewStat(columns []Column, rows []Row, unit string) *Stat {
-	if len(columns) == 0 {
-		return nil
-	}
-	if len(rows) == 0 {
-		return &Stat{Whole: "–", Note: "no rows", Cell: Cell{Null: true}}
-	}
-	cells := rows[0].Cells
-	s := &Stat{Cell: cells[0], Whole: cells[0].Text, Unit: unit}
-	if cells[0].Null {
-		s.Whole, s.Title = "–", "null"
-	} else if k := columns[0].kind; k == decimal {
-		if whole, frac, ok := strings.Cut(s.Whole, "."); ok {
-			s.Whole, s.Fraction = whole, "."+frac
-		}
-	}
-	var notes []string
-	for i := 1; i < len(columns) && i < len(cells); i++ {
-		word := cells[i].Text
-		if k := columns[i].kind; (k == integer || k == decimal) && !cells[i].Null {
-			word += " " + lower(columns[i].Head)
-		}
-		notes = append(notes, word)
-	}
-	s.Note = strings.Join(notes, ", ")
-	return s
-}
-
 // asOf names a panel's own snapshot, and how often it is read.
 func asOf(p *Panel) string {
 	if p.Every < time.Second {
@@ -46,13 +16,6 @@ func asOf(p *Panel) string {
 func pace(d time.Duration) string {
 	words, _ := Ago(max(2*time.Second, d))
 	return words
-}
-
-func lower(s string) string {
-	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' {
-		return string(s[0]-'A'+'a') + s[1:]
-	}
-	return s
 }
 
 // SetError tells a panel what is wrong with it, by the protocol's code and message. Rows that it has are its last good ones.

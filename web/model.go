@@ -34,8 +34,8 @@ func (p *paint) dashboard() views.Dashboard {
 		m.Variables = append(m.Variables, p.variable(&p.page.Variables[i]))
 	}
 	for i := range p.page.Panels {
-		if p.page.Panels[i].OptionsOf != "" {
-			continue
+		if p.page.Panels[i].OptionsOf != "" || p.page.Panels[i].Of != "" {
+			continue // shown elsewhere: in the bar, or by a stat
 		}
 		m.Panels = append(m.Panels, p.panel(&p.page.Panels[i]))
 		if p.page.Panels[i].HasAxes() && m.Assets.Charts == nil {
@@ -128,6 +128,10 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 			m.Chart.Unit = def.Columns[c.Y[0]].Unit
 		}
 	}
+	if s := def.Stat; s != nil {
+		m.StatOptions = &views.StatOptions{Thresholds: thresholds(s.Thresholds)}
+		p.companions(&m, def)
+	}
 	if def.Type == "text" {
 		m.Text = views.Markdown(def.Content)
 		return m
@@ -151,6 +155,12 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		m.SetError(e.Code, e.Message)
 		if p.author {
 			m.Explain(views.Mistake{Hint: e.Hint, Fix: e.Fix, Position: e.Position, Line: e.Line, Column: e.Column})
+		}
+	}
+	for _, id := range def.Companions() {
+		if c := p.state.Panels[id]; c != nil && c.Err != nil && have.Err == nil {
+			m.SetError(c.Err.Code, c.Err.Message)
+			break
 		}
 	}
 	return m
@@ -187,26 +197,67 @@ func (p *paint) queryOf(def *dashboard.Panel) string {
 	return def.Source
 }
 
+// companions reads the panels that a stat shows besides its own. What is wrong with one of them is told as the stat's trouble.
+func (p *paint) companions(m *views.Panel, def *dashboard.Panel) {
+	o := m.StatOptions
+	if c := def.Stat.Compare; c != nil {
+		o.Compare, o.Label, o.Good = c.Column, c.Label, c.Good
+		if c.Column == "" {
+			o.Earlier = def.Earlier()
+		}
+	}
+	if def.Stat.Spark {
+		o.Spark = def.Spark()
+	}
+	m.Companions = map[string]*views.Result{}
+	for _, id := range def.Companions() {
+		m.Companions[id] = p.companion(m, id)
+	}
+}
+
+func (p *paint) companion(m *views.Panel, id string) *views.Result {
+	if p.state == nil || p.state.Panels[id] == nil || p.state.Panels[id].Columns == nil {
+		return nil
+	}
+	have := p.state.Panels[id]
+	fields := make([]views.Field, len(have.Columns))
+	for i, c := range have.Columns {
+		fields[i] = views.Field{Name: c.Name, Type: c.Type, Format: m.Formats[c.Name]}
+	}
+	r := &views.Result{Columns: views.Describe(fields, false)}
+	r.Rows = p.rows(r.Columns, have)
+	return r
+}
+
+func (p *paint) rows(columns []views.Column, have *delta.Panel) []views.Row {
+	rows := make([]views.Row, len(have.Rows))
+	for i, r := range have.Rows {
+		cells := make([]views.Cell, len(r.Cells))
+		for j, c := range r.Cells {
+			cells[j] = columns[j].Cell(c.Text, c.Null, p.now)
+		}
+		rows[i] = views.Row{Key: r.Key, Cells: cells}
+	}
+	return rows
+}
+
 func (p *paint) fill(m *views.Panel, have *delta.Panel) {
 	fields := make([]views.Field, len(have.Columns))
 	for i, c := range have.Columns {
 		fields[i] = views.Field{Name: c.Name, Type: c.Type, Enum: c.Enum, Format: m.Formats[c.Name]}
 	}
 	m.Columns = views.Describe(fields, m.Raw)
-	m.Rows = make([]views.Row, len(have.Rows))
-	for i, r := range have.Rows {
-		cells := make([]views.Cell, len(r.Cells))
-		for j, c := range r.Cells {
-			cells[j] = m.Columns[j].Cell(c.Text, c.Null, p.now)
-		}
-		m.Rows[i] = views.Row{Key: r.Key, Cells: cells}
-	}
+	m.Rows = p.rows(m.Columns, have)
 	views.Complete(m.Columns, m.Rows)
 	if m.Chart != nil {
 		m.Draw(p.state.At)
 	}
 	if m.Type == "stat" {
-		m.Stat = views.NewStat(m.Columns, m.Rows, m.Unit)
+		o := m.StatOptions
+		if o == nil {
+			o = &views.StatOptions{}
+		}
+		m.DrawStat(m.Companions[o.Earlier], m.Companions[o.Spark])
 	}
 }
 

@@ -34,7 +34,7 @@ export function drawBars(columns, rows, on) {
     if (!c.bar) return;
     const scale = ends(c.bar, rows.map((r) => r.cells[i]));
     for (const r of rows) {
-      const rect = on(r.key)?.querySelector(`td[data-col="${i}"] > .bar > rect`);
+      const rect = on(r.key)?.querySelector(`td[data-col="${i}"] > .databar > rect`);
       if (!rect) continue;
       const { at, size, hue } = extent(r.cells[i], scale, c.thresholds);
       for (const [name, value] of [["x", `${at}%`], ["width", `${size}%`], ["data-hue", hue]]) if (rect.getAttribute(name) !== value) rect.setAttribute(name, value);

@@ -74,7 +74,7 @@ export function headCell(c, i) {
 export function emptyCell(c, i) {
   const td = el("td", { "data-col": String(i), class: c.className }, el("span", { class: "v" }));
   if (c.as) td.dataset.as = c.as;
-  if (c.bar) td.prepend(svg("svg", { class: "bar", "aria-hidden": "true" }, svg("rect", { "data-hue": "ink", x: "0%", width: "0%", height: "100%" })));
+  if (c.bar) td.prepend(svg("svg", { class: "databar", "aria-hidden": "true" }, svg("rect", { "data-hue": "ink", x: "0%", width: "0%", height: "100%" })));
   td.hidden = c.hidden;
   return td;
 }

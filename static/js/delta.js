@@ -94,7 +94,7 @@ export function missed(shown, now) {
   let added = 0, changed = 0, removed = 0;
   for (const [id, panel] of now) {
     const was = shown.get(id);
-    if (!was || was === panel || was.rows === panel.rows || id.startsWith("@")) continue; // options are no rows that somebody reads
+    if (!was || was === panel || was.rows === panel.rows || /^@|\./.test(id)) continue; // options, and what a stat shows besides its number
     const before = new Map(was.rows.map((r) => [r.key, r]));
     for (const r of panel.rows) {
       const b = before.get(r.key);

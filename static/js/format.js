@@ -199,7 +199,13 @@ function timestamp(c, s, now) {
   return near ? shown({ text: words, title: s, time: new Date(t).toISOString() }) : shown({ text: m[1], title: s });
 }
 
-/** The moment that a timestamp with a zone names, in milliseconds. @param {RegExpExecArray} m */
+/** The moment that a timestamp with a zone names, in milliseconds; NaN where it names none. @param {string} s */
+export function moment(s) {
+  const m = STAMP.exec(s);
+  return m ? instant(m) : NaN;
+}
+
+/** @param {RegExpExecArray} m */
 function instant(m) {
   if (!m[4] || m[1].length !== 10) return NaN;
   const t = Date.parse(`${m[1]}T${m[2]}Z`), offset = m[4].slice(1).split(":").reduce((sum, part, i) => sum + Number(part) * [3600, 60, 1][i], 0);
@@ -218,25 +224,6 @@ export function ago(ms) {
 
 /** A moment's time of day as the reader's clock has it. @param {number} ms */
 export const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-
-/**
- * The first row of a result as a big number: its first cell is the value, the others are the note below.
- * @param {Column[]} columns @param {(string|null)[]|undefined} cells @param {number} now
- */
-export function stat(columns, cells, now) {
-  if (!cells) return { whole: "–", fraction: "", note: "no rows", title: "" };
-  const all = columns.map((c, i) => format(c, cells[i] ?? null, now)), first = all[0];
-  let whole = first.text, fraction = "", title = first.title;
-  if (first.isNull) [whole, title] = ["–", "null"];
-  else if (columns[0].kind === "decimal" && whole.includes(".")) [whole, fraction] = [whole.slice(0, whole.indexOf(".")), whole.slice(whole.indexOf("."))];
-  const note = all.slice(1).map((c, i) => {
-    const { kind, head } = columns[i + 1];
-    return (kind === "integer" || kind === "decimal") && !c.isNull ? `${c.text} ${lower(head)}` : c.text;
-  }).join(", ");
-  return { whole, fraction, note, title };
-}
-/** @param {string} s */
-const lower = (s) => (/^[A-Z][a-z]/.test(s) ? s[0].toLowerCase() + s.slice(1) : s);
 
 /** What a panel's error means for its rule and its heading. @param {string} code */
 export function panelError(code) {

@@ -20,7 +20,7 @@ const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
  * @typedef {{address: string, kind: string, title: string, variables?: {name: string, values: string[]}[]}} Description
  *
  * What shows a panel.
- * @typedef {Pick<PanelView, "id"|"node"|"hydrate"|"update"|"tick"|"age"|"waiting"|"beat"> & {figure: PanelView["figure"]|null}} View
+ * @typedef {Pick<PanelView, "id"|"node"|"hydrate"|"update"|"tick"|"age"|"waiting"|"beat"> & {figure: PanelView["figure"]|null, others?: PanelView["others"]}} View
  */
 
 export class LivePage {
@@ -43,12 +43,15 @@ export class LivePage {
   constructor(data, further = []) {
     this.#views.push(...further);
     this.#base = (data.live ?? "/live").replace(/\/live$/, "");
+    let whole = this.#views.length > 0;
     for (const v of this.#views) {
-      const panel = v.hydrate();
-      if (panel) this.#shown.set(v.id, panel);
+      for (const [id, panel] of [/** @type {const} */ ([v.id, v.hydrate()]), ...(v.others?.() ?? [])]) {
+        if (panel) this.#shown.set(id, panel);
+        else whole = false;
+      }
     }
     // A panel that had no result yet, or an error, is not fully known from the page: begin with a snapshot then.
-    const whole = this.#views.length > 0 && this.#views.every((v) => this.#shown.has(v.id) && (v.node.dataset.state ?? "") !== "error" && !["timeout", "denied"].includes(v.node.dataset.state ?? ""));
+    whole &&= this.#views.every((v) => (v.node.dataset.state ?? "") !== "error" && !["timeout", "denied"].includes(v.node.dataset.state ?? ""));
     this.store = start({ page: data.page ?? "", cursor: whole ? data.cursor ?? "" : "", at: data.at ?? "", panels: new Map(this.#shown) }, Date.now());
     const at = new URL(data.live ?? "/live", location.href);
     if (data.version) at.searchParams.set("v", data.version);
@@ -205,7 +208,7 @@ export class LivePage {
     const live = this.#shown.size > 0 && !this.#quiet;
     for (const v of this.#views) {
       const panel = panels.get(v.id);
-      if (panel && v.update(panel, Date.now() + this.store.ahead, this.#quiet) && live) v.beat();
+      if (panel && v.update(panel, Date.now() + this.store.ahead, this.#quiet, panels) && live) v.beat();
     }
     if (this.store.cursor) {
       this.#quiet = false;

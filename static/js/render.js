@@ -19,6 +19,7 @@ export class PanelView {
   /** @type {Panel|undefined} */ #shown;
   /** @type {HTMLElement|null} */ #age;
   #stopped = 0; // when an error came, where that was seen
+  /** @type {(Panel|undefined)[]} the other panels that a stat shows */ #others = [];
 
   /** @param {HTMLElement} node a section with data-panel */
   constructor(node) {
@@ -30,7 +31,14 @@ export class PanelView {
     this.figure = figure(node, (n) => new PanelView(n));
     const tbody = one("tbody", node);
     this.table = tbody instanceof HTMLTableSectionElement ? new TableView(node, tbody) : null;
-    this.stat = this.table || this.figure ? null : new StatView(node);
+    this.stat = this.table || this.figure ? null : new StatView(node, this.formats);
+  }
+
+  /** What the server rendered of the panels that a stat shows besides its own; undefined for one that had no result yet. @returns {[string, Panel|undefined][]} */
+  others() {
+    const all = this.stat?.hydrate(), list = (this.stat?.companions ?? []).map((id) => /** @type {[string, Panel|undefined]} */ ([id, all?.get(id)]));
+    this.#others = list.map(([, panel]) => panel);
+    return list;
   }
 
   /** Reads the state that the server rendered; undefined where there was no result yet. @returns {Panel|undefined} */
@@ -47,16 +55,16 @@ export class PanelView {
 
   /**
    * Brings the panel to this state; quietly where it is no change of what was shown, but something else in its place.
-   * @param {Panel} panel @param {number} now by the database's clock @param {boolean} [quiet]
+   * @param {Panel} panel @param {number} now by the database's clock @param {boolean} [quiet] @param {Map<string, Panel>} [panels] all of the page
    */
-  update(panel, now, quiet = false) {
-    const before = this.#shown;
-    if (panel === before) return false;
-    this.#shown = panel;
+  update(panel, now, quiet = false, panels) {
+    const before = this.#shown, others = (this.stat?.companions ?? []).map((id) => panels?.get(id));
+    if (panel === before && others.every((o, i) => o === this.#others[i])) return false;
+    [this.#shown, this.#others] = [panel, others];
     if (!before || before.columns !== panel.columns) this.#head(panel);
     this.table?.show(panel, now, quiet || !before);
-    if (this.#columns.length) this.stat?.show(this.#columns, panel, quiet ? undefined : before, now);
-    this.#state(panel);
+    if (this.#columns.length) this.stat?.show(this.#columns, panel, quiet ? undefined : before, now, others);
+    this.#state(panel, panel.error ?? elsewhere(others));
     if (panel.columns.length) this.figure?.show(panel, this.#columns, now);
     return true;
   }
@@ -95,22 +103,28 @@ export class PanelView {
     mark([this.node], "beat", 1000);
   }
 
-  /** The rule, the message, the line under a cut result. @param {Panel} panel */
-  #state(panel) {
+  /** The rule, the message, the line under a cut result. @param {Panel} panel @param {Panel["error"]} error */
+  #state(panel, error) {
     const { node } = this, none = one("[data-empty]", node), has = panel.rows.length > 0;
-    if (panel.error) {
+    if (error) {
       if (has) this.#stopped ||= Date.now();
-      node.dataset.state = problem(node, panel.error, has);
+      node.dataset.state = problem(node, error, has);
     } else {
       this.#stopped = 0;
       problem(node, null, has);
-      node.dataset.state = (this.table || this.figure) && !has && !this.raw ? "empty" : "";
+      node.dataset.state = (this.table || this.figure) && !has && !this.raw ? "empty" : this.stat?.state ?? "";
     }
     if (panel.at) this.age(0);
-    if (none) none.hidden = has || !!panel.error;
+    if (none) none.hidden = has || !!error;
     const cut = one("[data-cut]", node);
     if (cut) cut.hidden = !panel.truncated;
     node.classList.toggle("many", panel.rows.length > 8);
     write(one("[data-shown]", node), String(panel.rows.length));
   }
+}
+
+/** What is wrong with another panel, without its place in a query that is not this panel's. @param {(Panel|undefined)[]} others */
+function elsewhere(others) {
+  const error = others.find((o) => o?.error)?.error;
+  return error ? { code: error.code, message: error.message } : null;
 }

@@ -12,7 +12,7 @@ export class TreeView {
   /** @type {Place|null} */ #place = null;
   #text = "";
   #observer = new MutationObserver(() => this.#follow());
-  #head = el("b");
+  #head = el("h2");
   #gone = el("span", { class: "quiet" });
   #body = el("div", { class: "tree-body" });
   #node = el("div", { class: "tree-pop copyable", popover: "auto", role: "dialog", tabindex: "-1" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ends, extent } from "../js/bars.js";
-import { describe, format, stat } from "../js/format.js";
+import { describe, format } from "../js/format.js";
 import { target } from "../js/link.js";
 import { deal } from "../js/status.js";
 
@@ -23,12 +23,6 @@ for (const r of golden.columns) {
     assert.deepEqual(got, r.fields.map(({ head, class: c, as }) => ({ head, class: c, as })));
   });
 }
-test("stat", () => {
-  const columns = describe([{ name: "revenue", type: "numeric" }, { name: "orders", type: "int8" }, { name: "best", type: "text" }], {}, false);
-  assert.deepEqual(stat(columns, ["7268.65", "1166", "Ink"], 0), { whole: "7,268", fraction: ".65", note: "1,166 orders, Ink", title: "" });
-  assert.deepEqual(stat(columns, undefined, 0), { whole: "–", fraction: "", note: "no rows", title: "" });
-});
-
 test("deal", () => {
   for (const d of golden.deals) assert.deepEqual(deal(d.labels), d.colors);
 });

@@ -1,0 +1,370 @@
+package views
+
+import (
+	"cmp"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// StatOptions is how a stat's number is judged; the browser reads it as it is written here.
+type StatOptions struct {
+	Compare    string      `json:"compare,omitempty"` // column of the same result that the number is measured by
+	Earlier    string      `json:"earlier,omitempty"` // or the panel whose first number it is
+	Spark      string      `json:"spark,omitempty"`   // the panel that the sparkline is drawn from
+	Label      string      `json:"label,omitempty"`   // "on yesterday"; "": by the column's name
+	Good       string      `json:"good,omitempty"`    // which way is good: "up", "down" or ""
+	Thresholds []Threshold `json:"thresholds,omitempty"`
+}
+
+// Result is another panel's rows; nil where there are none yet.
+type Result struct {
+	Columns []Column
+	Rows    []Row
+}
+
+// Stat is a big number: Whole and Fraction are set apart in size, Note is a line below it. The browser makes the same from a
+// result in static/js/stat.js; both are held to testdata/stat.json.
+type Stat struct {
+	Cell                  // the value as a cell
+	Whole, Fraction, Unit string
+	Note                  string
+	Level                 string // colour of the threshold that it reached; "" for none
+	Limit                 string // in words: "over 30 min"; "" where that is no trouble
+	Change                *Change
+	Trend                 *Trend
+}
+
+// Change is how a number differs from an earlier one. Way is "up", "down", "same", or "" where nothing can be compared; Mood is
+// "good", "poor" or "".
+type Change struct {
+	Way  string `json:"way"`
+	Mood string `json:"mood"`
+	Text string `json:"text"` // "8.4%"
+	More string `json:"more"` // "+560.20"
+	Than string `json:"than"` // "on yesterday"
+}
+
+// Trend is a sparkline, drawn in a square of 100. Limit is where a threshold stands, "" for nowhere in sight.
+type Trend struct {
+	Line  string `json:"line"`
+	Under string `json:"under"`
+	X     string `json:"x"` // of the last point
+	Y     string `json:"y"`
+	Limit string `json:"limit"`
+	Label string `json:"label"` // "24 points from 3 to 47"
+}
+
+// NewStat shows the first row of a result as a big number: its first cell is the value, the others are the note below.
+// No row is shown as a dash.
+func NewStat(columns []Column, rows []Row, unit string) *Stat {
+	return newStat(columns, rows, unit, StatOptions{}, nil, nil)
+}
+
+// DrawStat makes the number of a stat from its rows and those of the panels that its options name.
+func (p *Panel) DrawStat(earlier, spark *Result) {
+	var o StatOptions
+	if p.StatOptions != nil {
+		o = *p.StatOptions
+	}
+	p.Stat = newStat(p.Columns, p.Rows, p.Unit, o, earlier, spark)
+}
+
+func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, spark *Result) *Stat {
+	if len(columns) == 0 {
+		return nil
+	}
+	c := &columns[0]
+	if unit == "" {
+		unit = c.unit
+	}
+	if o.Thresholds == nil {
+		o.Thresholds = c.thresholds
+	}
+	if len(rows) == 0 {
+		return &Stat{Whole: "–", Note: "no rows", Cell: Cell{Null: true}, Trend: trend(spark, o.Thresholds)}
+	}
+	cells := rows[0].Cells
+	s := &Stat{Cell: cells[0], Whole: cells[0].Text, Unit: unit, Trend: trend(spark, o.Thresholds)}
+	if cells[0].Null {
+		s.Whole, s.Title = "–", "null"
+	} else if c.kind == decimal || c.kind == integer {
+		if whole, frac, ok := strings.Cut(s.Whole, "."); ok {
+			s.Whole, s.Fraction = whole, "."+frac
+		}
+		s.Level = reached(o.Thresholds, float(&cells[0]))
+		s.Limit = c.limit(o.Thresholds, float(&cells[0]), unit)
+	}
+	var notes []string
+	for i := 1; i < len(columns) && i < len(cells); i++ {
+		if columns[i].Hidden {
+			continue
+		}
+		if columns[i].Name == o.Compare {
+			s.Change = o.change(c, &cells[0], &cells[i], columns[i].label)
+			continue
+		}
+		notes = append(notes, columns[i].note(&cells[i]))
+	}
+	s.Note = strings.Join(notes, ", ")
+	if o.Earlier != "" && earlier != nil {
+		none := Cell{Null: true}
+		was, label := &none, ""
+		if len(earlier.Columns) > 0 {
+			label = earlier.Columns[0].label
+		}
+		if len(earlier.Rows) > 0 && len(earlier.Rows[0].Cells) > 0 {
+			was = &earlier.Rows[0].Cells[0]
+		}
+		s.Change = o.change(c, &cells[0], was, label)
+	}
+	return s
+}
+
+// note is a further value of a stat: "1,166 orders".
+func (c *Column) note(cell *Cell) string {
+	if (c.kind != integer && c.kind != decimal) || cell.Null {
+		return cell.Text
+	}
+	if c.unit != "" {
+		return cell.Text + " " + c.unit + " " + lower(c.label)
+	}
+	return cell.Text + " " + lower(c.label)
+}
+
+func lower(s string) string {
+	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' {
+		return string(s[0]-'A'+'a') + s[1:]
+	}
+	return s
+}
+
+// trouble is how bad a threshold's colour is.
+func trouble(color string) int {
+	switch color {
+	case "red":
+		return 2
+	case "amber":
+		return 1
+	default:
+		return 0
+	}
+}
+
+// limit says which threshold a number in trouble crossed: the one below it, or, where less is worse, the next one up.
+func (c *Column) limit(thresholds []Threshold, v float64, unit string) string {
+	at := -1
+	for i, t := range thresholds {
+		if v >= t.From {
+			at = i
+		}
+	}
+	if at < 0 || trouble(thresholds[at].Color) == 0 {
+		return ""
+	}
+	word, from := "over ", thresholds[at].From
+	worseBelow := at > 0 && trouble(thresholds[at-1].Color) > trouble(thresholds[at].Color)
+	if next := at + 1; next < len(thresholds) && trouble(thresholds[next].Color) < trouble(thresholds[at].Color) && (at == 0 || worseBelow) {
+		word, from = "under ", thresholds[next].From
+	}
+	words := word + c.quantity(strconv.FormatFloat(from, 'f', -1, 64)).Text
+	if unit != "" {
+		words += " " + unit
+	}
+	return words
+}
+
+// change measures a number by an earlier one; name is the column that holds it.
+func (o *StatOptions) change(c *Column, is, was *Cell, name string) *Change {
+	ch := &Change{Text: "–", Than: o.Label}
+	if ch.Than == "" {
+		ch.Than = "on " + lower(name)
+	}
+	a, b := is.source(), was.source()
+	if a == nil || b == nil || c.kind != integer && c.kind != decimal {
+		return ch
+	}
+	diff, ok := difference(*a, *b)
+	if !ok {
+		return ch
+	}
+	if strings.Trim(diff, "-0.") == "" {
+		ch.Way, ch.Text = "same", "no change"
+		return ch
+	}
+	amount := c.quantity(diff).Text
+	if c.style == "percent" {
+		amount = strings.TrimSuffix(amount, "%") + " pp" // points: the percentage beside it is of the number itself
+	}
+	if ch.Way = "down"; diff[0] != '-' {
+		ch.Way, amount = "up", "+"+amount
+	}
+	switch o.Good {
+	case "":
+	case ch.Way:
+		ch.Mood = "good"
+	default:
+		ch.Mood = "poor"
+	}
+	ch.Text = amount
+	if base := math.Abs(parse(*b)); base > 0 {
+		ch.Text, ch.More = percentText(math.Abs(parse(*a)-parse(*b))/base), amount
+	}
+	return ch
+}
+
+// difference subtracts decimal numbers without rounding.
+func difference(a, b string) (string, bool) {
+	_, fa, _ := strings.Cut(a, ".")
+	_, fb, _ := strings.Cut(b, ".")
+	places := max(len(fa), len(fb))
+	scale := func(s, frac string) (*big.Int, bool) {
+		digits := strings.Replace(s, ".", "", 1) + strings.Repeat("0", places-len(frac))
+		if !isDigits(strings.TrimPrefix(digits, "-")) {
+			return nil, false
+		}
+		return new(big.Int).SetString(digits, 10)
+	}
+	x, okX := scale(a, fa)
+	y, okY := scale(b, fb)
+	if !okX || !okY {
+		return "", false
+	}
+	digits := x.Sub(x, y).String()
+	sign := ""
+	if digits[0] == '-' {
+		sign, digits = "-", digits[1:]
+	}
+	if places == 0 {
+		return sign + digits, true
+	}
+	digits = strings.Repeat("0", max(0, places+1-len(digits))) + digits
+	return sign + digits[:len(digits)-places] + "." + digits[len(digits)-places:], true
+}
+
+// trend draws the first column of numbers along the first column, or along the rows where that has no places on an axis.
+func trend(r *Result, thresholds []Threshold) *Trend {
+	if r == nil || len(r.Columns) == 0 {
+		return nil
+	}
+	y := -1
+	for i := range r.Columns {
+		if k := r.Columns[i].kind; y < 0 && (k == integer || k == decimal) && (i > 0 || len(r.Columns) == 1) {
+			y = i
+		}
+	}
+	if y < 0 {
+		return nil
+	}
+	r, places := r.along()
+	values, low, high, last := make([]float64, len(r.Rows)), -1, -1, -1
+	count := 0
+	for i := range r.Rows {
+		values[i] = float(&r.Rows[i].Cells[y])
+		if math.IsNaN(values[i]) {
+			continue
+		}
+		count, last = count+1, i
+		if low < 0 || values[i] < values[low] {
+			low = i
+		}
+		if high < 0 || values[i] > values[high] {
+			high = i
+		}
+	}
+	if count < 2 {
+		return nil
+	}
+	span := values[high] - values[low]
+	height := func(v float64) string {
+		if span == 0 {
+			return "50"
+		}
+		return hundredth((values[high] - v) / span * 100)
+	}
+	t := &Trend{X: places[last], Y: height(values[last])}
+	var line, under strings.Builder
+	for i := 0; i < len(values); i++ {
+		if math.IsNaN(values[i]) {
+			continue
+		}
+		from := i
+		line.WriteString("M" + places[i] + " " + height(values[i]))
+		under.WriteString("M" + places[i] + " " + height(values[i]))
+		for i+1 < len(values) && !math.IsNaN(values[i+1]) {
+			i++
+			line.WriteString("L" + places[i] + " " + height(values[i]))
+			under.WriteString("L" + places[i] + " " + height(values[i]))
+		}
+		under.WriteString("L" + places[i] + " 100L" + places[from] + " 100Z")
+	}
+	t.Line, t.Under = line.String(), under.String()
+	for _, limit := range thresholds {
+		if trouble(limit.Color) > 0 && t.Limit == "" && limit.From > values[low] && limit.From < values[high] {
+			t.Limit = height(limit.From)
+		}
+	}
+	t.Label = strconv.Itoa(count) + " points from " + r.Rows[low].Cells[y].Text + " to " + r.Rows[high].Cells[y].Text
+	return t
+}
+
+// along puts rows in the order of their places on an axis, and says where they stand on a sparkline, 0 to 100: evenly where the
+// first column has no such places.
+func (r *Result) along() (*Result, []string) {
+	at, even := make([]float64, len(r.Rows)), len(r.Columns) == 1
+	for i := range r.Rows {
+		at[i] = r.Columns[0].place(&r.Rows[i].Cells[0])
+		even = even || math.IsNaN(at[i])
+	}
+	if !even {
+		order := make([]int, len(at))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(at[a], at[b]) })
+		sorted, rows := make([]float64, len(at)), make([]Row, len(at))
+		for i, from := range order {
+			sorted[i], rows[i] = at[from], r.Rows[from]
+			even = even || i > 0 && sorted[i] == sorted[i-1]
+		}
+		r, at = &Result{Columns: r.Columns, Rows: rows}, sorted
+	}
+	places := make([]string, len(at))
+	for i := range at {
+		if even {
+			places[i] = hundredth(float64(i) / float64(len(at)-1) * 100)
+		} else {
+			places[i] = hundredth((at[i] - at[0]) / (at[len(at)-1] - at[0]) * 100)
+		}
+	}
+	return r, places
+}
+
+// place is a number, or a moment in milliseconds; NaN for what has no place on an axis.
+func (c *Column) place(cell *Cell) float64 {
+	s := cell.source()
+	if s == nil {
+		return math.NaN()
+	}
+	text := *s
+	switch {
+	case c.kind == integer || c.kind == decimal:
+		return float(cell)
+	case c.kind == datetime:
+		text += "+00"
+	case c.Type == "date":
+		text += " 00:00:00+00"
+	case c.kind != moment:
+		return math.NaN()
+	}
+	if m := stamp.FindStringSubmatch(text); m != nil {
+		if t, ok := instant(m); ok {
+			return float64(t.UnixMilli())
+		}
+	}
+	return math.NaN()
+}
+
+func hundredth(v float64) string { return strconv.FormatFloat(math.Floor(v*100+0.5)/100, 'f', -1, 64) }
