@@ -332,24 +332,39 @@ func (d *drawing) legend() {
 
 // words says what is seen, for whoever does not see it.
 func (d *drawing) words() string {
-	kind := map[string]string{"line": "Line", "area": "Area", "bar": "Bars"}[d.chart.Type]
+	kind, p := map[string]string{"line": "Line", "area": "Area", "bar": "Bars"}[d.chart.Type], d.plot
 	if d.chart.Stacked {
 		kind = "Stacked " + strings.ToLower(kind)
 	}
-	n := len(d.plot.X)
-	text := fmt.Sprintf("%s: %d points from %s to %s", kind, n, d.chart.name(d.plot, 0), d.chart.name(d.plot, n-1))
-	for i, s := range d.plot.Series {
+	first, last := 0, len(p.X)-1
+	for first <= last && !d.seen(first) {
+		first++
+	}
+	for last >= first && !d.seen(last) {
+		last--
+	}
+	text := fmt.Sprintf("%s: %d points from %s to %s", kind, last-first+1, d.chart.name(p, min(first, len(p.X)-1)), d.chart.name(p, max(last, 0)))
+	switch {
+	case first > last:
+		return kind + ": no points"
+	case first == last:
+		text = fmt.Sprintf("%s: one point, %s", kind, d.chart.name(p, first))
+	}
+	for i, s := range p.Series {
 		if i == 5 {
-			return text + fmt.Sprintf("; and %d more", len(d.plot.Series)-i)
+			return text + fmt.Sprintf("; and %d more", len(p.Series)-i)
 		}
 		low, high := math.Inf(1), math.Inf(-1)
-		for _, v := range s.Values {
+		for _, v := range s.Values[first : last+1] {
 			if number64(v) {
 				low, high = min(low, v), max(high, v)
 			}
 		}
-		if low <= high {
-			text += fmt.Sprintf("; %s %s to %s", s.Label, decimalText(low, d.plot.Decimals), decimalText(high, d.plot.Decimals))
+		switch {
+		case low == high:
+			text += fmt.Sprintf("; %s %s", s.Label, decimalText(low, p.Decimals))
+		case low < high:
+			text += fmt.Sprintf("; %s %s to %s", s.Label, decimalText(low, p.Decimals), decimalText(high, p.Decimals))
 		}
 	}
 	return text

@@ -14,6 +14,7 @@ import (
 type goldenChart struct {
 	Plots []struct {
 		Note   string
+		Words  string
 		Fields []struct {
 			Name, Type string
 			Format     Format
@@ -147,6 +148,9 @@ func TestPlots(t *testing.T) {
 			nan := cmp.FilterValues(func(a, b float64) bool { return math.IsNaN(a) && math.IsNaN(b) }, cmp.Ignore())
 			if d := cmp.Diff(want, NewPlot(columns, rows, c.Chart), same, none, nan); d != "" {
 				t.Error(d)
+			}
+			if f, _ := NewFigure(columns, rows, c.Chart, time.Time{}); f.Label != c.Words {
+				t.Errorf("in words %q, want %q", f.Label, c.Words)
 			}
 		})
 	}

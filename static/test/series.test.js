@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { describe } from "../js/format.js";
 import { parts, seam } from "../js/parts.js";
 import { ahead, categories, gutter, range, say, short, span, ticks, times, zoned } from "../js/scale.js";
-import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, spot, stack, within } from "../js/series.js";
+import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, spot, stack, within, words } from "../js/series.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/chart.json", import.meta.url), "utf8"));
 const formats = (fields) => Object.fromEntries(fields.filter((f) => f.format).map((f) => [f.name, f.format]));
@@ -16,6 +16,7 @@ for (const c of golden.plots) {
     if (c.problem) return;
     const series = got.series.map((s) => ({ ...s, values: s.values.map((v) => (v === undefined ? "" : v)) }));
     assert.deepEqual({ ...got, series }, { axis: c.axis, xs: c.xs, labels: c.labels ?? [], offsets: c.offsets, step: c.step, regular: c.regular, series: c.series, decimals: c.decimals, problem: "" });
+    if (c.words) assert.equal(words(got, c.chart, 0, got.xs.length - 1), c.words);
   });
 }
 test("ranges", () => {
