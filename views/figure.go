@@ -44,6 +44,9 @@ type Mark struct{ At, Text string }
 // Key is an entry of the legend.
 type Key struct{ Label, Hue, Value string }
 
+// usual is how wide a plot is taken to be, in rem: nobody knows before it is laid out.
+const usual = 36
+
 // side is the length of the square that shapes are drawn in.
 const side = 1000
 
@@ -156,13 +159,8 @@ func (d *drawing) axes() {
 			d.mark(v, shortText(v, by))
 		}
 	default:
-		every := (len(p.Labels) + 9) / 10
-		for i := (every - 1) / 2; i < len(p.Labels); i += every {
-			text := []rune(p.Labels[i])
-			if len(text) > 16 {
-				text = append(text[:15:15], '…')
-			}
-			f.X = append(f.X, Mark{percent(d.x(float64(i))), string(text)})
+		for _, t := range categoryTicks(p.Labels, usual) {
+			f.X = append(f.X, Mark{percent(d.x(t.at)), t.text})
 		}
 	}
 }
@@ -213,7 +211,7 @@ func (d *drawing) present() {
 	if d.chart.Type == "bar" {
 		now := float64(d.now.UnixMilli()) / 1000
 		if p.Regular && p.X[last] <= now && now < p.X[last]+p.Step {
-			w := d.x(d.x0+p.Step) * 0.74
+			w := d.barWidth()
 			x := d.x(p.X[last]) - w/2
 			d.figure.Now = &Now{X: percent(x), Width: percent(min(w, side-x))}
 		}
@@ -239,8 +237,17 @@ func (d *drawing) present() {
 	}
 }
 
+// barWidth is that of all bars of one step. Few bars stay slim.
+func (d *drawing) barWidth() float64 {
+	each := 1
+	if !d.chart.Stacked {
+		each = min(3, len(d.to))
+	}
+	return min(d.x(d.x0+d.step())*0.74, 0.15*side*float64(each))
+}
+
 func (d *drawing) bars() {
-	wide, slots := d.x(d.x0+d.step())*0.74, 1
+	wide, slots := d.barWidth(), 1
 	if !d.chart.Stacked {
 		slots = len(d.to)
 	}

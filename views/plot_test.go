@@ -77,6 +77,11 @@ type goldenChart struct {
 		Lasts            bool
 		Text             string
 	}
+	Categories []struct {
+		Labels, Texts []string
+		Wide          float64
+		At            []float64
+	}
 	Gutters []struct {
 		Texts []string
 		Rem   string
@@ -264,6 +269,16 @@ func TestAxes(t *testing.T) {
 	for _, c := range g.Spans {
 		if got := spanText(c.Wall, c.Step, c.Lasts, c.Wide); got != c.Text {
 			t.Errorf("%v by %v: %q, want %q", c.Wall, c.Step, got, c.Text)
+		}
+	}
+	for _, c := range g.Categories {
+		var texts []string
+		var at []float64
+		for _, tick := range categoryTicks(c.Labels, c.Wide) {
+			texts, at = append(texts, tick.text), append(at, tick.at)
+		}
+		if d := cmp.Diff(c.Texts, texts) + cmp.Diff(c.At, at); d != "" {
+			t.Error(d)
 		}
 	}
 	for _, c := range g.Gutters {
