@@ -236,9 +236,10 @@ export function words(p, o, first, last) {
   if (n < 1) return `${named}: no points`;
   let text = `${named}: ${n === 1 ? `one point, ${name(p, o, first)}` : `${n} points from ${name(p, o, first)} to ${name(p, o, last)}`}`;
   for (const s of p.series.slice(0, 5)) {
-    const have = s.values.slice(first, last + 1).filter((v) => v != null), [low, high] = [Math.min(.../** @type {number[]} */ (have)), Math.max(.../** @type {number[]} */ (have))];
+    let low = Infinity, high = -Infinity;
+    for (const v of s.values.slice(first, last + 1)) if (v != null) [low, high] = [Math.min(low, v), Math.max(high, v)];
     if (low === high) text += `; ${s.label} ${say(low, p.decimals)}`;
-    else if (have.length) text += `; ${s.label} ${say(low, p.decimals)} to ${say(high, p.decimals)}`;
+    else if (low < high) text += `; ${s.label} ${say(low, p.decimals)} to ${say(high, p.decimals)}`;
   }
   return p.series.length > 5 ? `${text}; and ${p.series.length - 5} more` : text;
 }

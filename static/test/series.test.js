@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describe } from "../js/format.js";
-import { parts, seam } from "../js/parts.js";
+import { long, parts, seam } from "../js/parts.js";
 import { ahead, categories, gutter, range, say, short, span, ticks, times, zoned } from "../js/scale.js";
 import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, spot, stack, within, words } from "../js/series.js";
 
@@ -112,8 +112,11 @@ for (const c of golden.parts) {
     assert.deepEqual(parts(describe(c.fields, formats(c.fields), false), rows, c.chart), { parts: c.parts ?? [], total: c.total ?? "", low: c.low ?? "", high: c.high ?? "", mark: c.mark ?? "", problem: c.problem ?? "" });
   });
 }
+test("a number that has no room is written smaller", () => {
+  assert.deepEqual(["1,234", "1,234.5", "1,234,567", "12,345,678", "1,234,567,890"].map(long), ["", "1", "1", "2", "3"]);
+});
 test("an arc leaves a seam, unless it is the whole ring", () => {
-  assert.deepEqual(["100", "50.25", "0.3"].map(seam), ["100", "49.65", "0"]);
+  assert.deepEqual(["100", "50.25", "0.3"].map(seam), ["101", "49.65", "0"]);
 });
 test("a point between two gaps stands alone, one beside a point of others does not", () => {
   assert.deepEqual(lonely([1, null, 2, null, 3, undefined, 4, null]), [0, 2]);
