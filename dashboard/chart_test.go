@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -47,6 +48,21 @@ func TestCharts(t *testing.T) {
 	}
 	if p := page.Panels[0]; p.Unit != "orders" || p.Width != 6 {
 		t.Errorf("unit %q, width %d", p.Unit, p.Width)
+	}
+}
+
+func TestChartWindow(t *testing.T) {
+	b, problems := onePanel(t, "type: line", "query: SELECT at, ms FROM t", "window: 15m", "thresholds: {500: red, 200: amber}")
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	page, err := b.Page(context.Background(), "/d/charts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &dashboard.Chart{Window: 15 * time.Minute, Thresholds: []dashboard.Threshold{{From: 200, Color: "amber"}, {From: 500, Color: "red"}}}
+	if d := cmp.Diff(want, page.Panels[0].Chart); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -94,6 +110,10 @@ func TestChartMistakes(t *testing.T) {
 		{[]string{"type: line", query, "y: [n, n]"}, "charts.yaml:6:8", `y has the column "n" twice`},
 		{[]string{"type: line", query, "y: [n, m]", "series: host"}, "charts.yaml:7:13", "several columns in y or a column of series, not both"},
 		{[]string{"type: line", query, "y: n", "series: n"}, "charts.yaml:7:13", `the column "n" cannot name the series and be drawn too`},
+		{[]string{"type: table", query, "window: 15m"}, "charts.yaml:6:13", "line, area and bar"},
+		{[]string{"type: line", query, "window: 15"}, "charts.yaml:6:13", "did you mean 15s?"},
+		{[]string{"type: line", query, "window: 1s"}, "charts.yaml:6:13", "write a time from 10s to"},
+		{[]string{"type: area", query, "thresholds: {9: rde}"}, "charts.yaml:6:21", `did you mean "red"?`},
 		{[]string{"type: line", query, "min: low"}, "charts.yaml:6:10", `min is a number, not "low"`},
 		{[]string{"type: line", query, "min: 10", "max: 5"}, "charts.yaml:7:10", "max must be above min"},
 		{[]string{"type: bar", query, "min: 10"}, "charts.yaml:6:10", "so it begins at zero"},

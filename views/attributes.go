@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 )
@@ -292,8 +293,11 @@ func (p *Parts) rings() []Part {
 // seam is how long an arc is with a little paper after it.
 func seam(size string) string {
 	f, err := strconv.ParseFloat(size, 64)
-	if err != nil || f >= 100 {
+	switch {
+	case err != nil:
 		return size
+	case f >= 100:
+		return "101" // so that its ends meet
 	}
 	return strconv.FormatFloat(max(0, math.Floor((f-0.6)*100+0.5)/100), 'f', -1, 64)
 }
@@ -339,4 +343,17 @@ func marshal(v any) string {
 		panic("views: " + err.Error()) // strings and slices of strings always marshal
 	}
 	return string(b)
+}
+
+// long says how far a number is beyond what has room in a ring or gauge: the larger, the smaller it is written.
+func long(text string) string {
+	switch n := utf8.RuneCountInString(text); {
+	case n <= 6:
+		return ""
+	case n <= 9:
+		return "1"
+	case n <= 12:
+		return "2"
+	}
+	return "3"
 }

@@ -44,6 +44,9 @@ type Mark struct{ At, Text string }
 // Key is an entry of the legend.
 type Key struct{ Label, Hue, Value string }
 
+// usual is how wide a plot is taken to be, in rem: nobody knows before it is laid out.
+const usual = 36
+
 // side is the length of the square that shapes are drawn in.
 const side = 1000
 
@@ -156,13 +159,8 @@ func (d *drawing) axes() {
 			d.mark(v, shortText(v, by))
 		}
 	default:
-		every := (len(p.Labels) + 9) / 10
-		for i := (every - 1) / 2; i < len(p.Labels); i += every {
-			text := []rune(p.Labels[i])
-			if len(text) > 16 {
-				text = append(text[:15:15], '…')
-			}
-			f.X = append(f.X, Mark{percent(d.x(float64(i))), string(text)})
+		for _, t := range categoryTicks(p.Labels, usual) {
+			f.X = append(f.X, Mark{percent(d.x(t.at)), t.text})
 		}
 	}
 }
@@ -213,7 +211,7 @@ func (d *drawing) present() {
 	if d.chart.Type == "bar" {
 		now := float64(d.now.UnixMilli()) / 1000
 		if p.Regular && p.X[last] <= now && now < p.X[last]+p.Step {
-			w := d.x(d.x0+p.Step) * 0.74
+			w := d.barWidth()
 			x := d.x(p.X[last]) - w/2
 			d.figure.Now = &Now{X: percent(x), Width: percent(min(w, side-x))}
 		}
@@ -239,8 +237,17 @@ func (d *drawing) present() {
 	}
 }
 
+// barWidth is that of all bars of one step. Few bars stay slim.
+func (d *drawing) barWidth() float64 {
+	each := 1
+	if !d.chart.Stacked {
+		each = min(3, len(d.to))
+	}
+	return min(d.x(d.x0+d.step())*0.74, 0.15*side*float64(each))
+}
+
 func (d *drawing) bars() {
-	wide, slots := d.x(d.x0+d.step())*0.74, 1
+	wide, slots := d.barWidth(), 1
 	if !d.chart.Stacked {
 		slots = len(d.to)
 	}
@@ -332,24 +339,39 @@ func (d *drawing) legend() {
 
 // words says what is seen, for whoever does not see it.
 func (d *drawing) words() string {
-	kind := map[string]string{"line": "Line", "area": "Area", "bar": "Bars"}[d.chart.Type]
+	kind, p := map[string]string{"line": "Line", "area": "Area", "bar": "Bars"}[d.chart.Type], d.plot
 	if d.chart.Stacked {
 		kind = "Stacked " + strings.ToLower(kind)
 	}
-	n := len(d.plot.X)
-	text := fmt.Sprintf("%s: %d points from %s to %s", kind, n, d.chart.name(d.plot, 0), d.chart.name(d.plot, n-1))
-	for i, s := range d.plot.Series {
+	first, last := 0, len(p.X)-1
+	for first <= last && !d.seen(first) {
+		first++
+	}
+	for last >= first && !d.seen(last) {
+		last--
+	}
+	text := fmt.Sprintf("%s: %d points from %s to %s", kind, last-first+1, d.chart.name(p, min(first, len(p.X)-1)), d.chart.name(p, max(last, 0)))
+	switch {
+	case first > last:
+		return kind + ": no points"
+	case first == last:
+		text = fmt.Sprintf("%s: one point, %s", kind, d.chart.name(p, first))
+	}
+	for i, s := range p.Series {
 		if i == 5 {
-			return text + fmt.Sprintf("; and %d more", len(d.plot.Series)-i)
+			return text + fmt.Sprintf("; and %d more", len(p.Series)-i)
 		}
 		low, high := math.Inf(1), math.Inf(-1)
-		for _, v := range s.Values {
+		for _, v := range s.Values[first : last+1] {
 			if number64(v) {
 				low, high = min(low, v), max(high, v)
 			}
 		}
-		if low <= high {
-			text += fmt.Sprintf("; %s %s to %s", s.Label, decimalText(low, d.plot.Decimals), decimalText(high, d.plot.Decimals))
+		switch {
+		case low == high:
+			text += fmt.Sprintf("; %s %s", s.Label, decimalText(low, p.Decimals))
+		case low < high:
+			text += fmt.Sprintf("; %s %s to %s", s.Label, decimalText(low, p.Decimals), decimalText(high, p.Decimals))
 		}
 	}
 	return text

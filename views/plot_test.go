@@ -14,6 +14,7 @@ import (
 type goldenChart struct {
 	Plots []struct {
 		Note   string
+		Words  string
 		Fields []struct {
 			Name, Type string
 			Format     Format
@@ -75,6 +76,11 @@ type goldenChart struct {
 		Wall, Step, Wide float64
 		Lasts            bool
 		Text             string
+	}
+	Categories []struct {
+		Labels, Texts []string
+		Wide          float64
+		At            []float64
 	}
 	Gutters []struct {
 		Texts []string
@@ -147,6 +153,9 @@ func TestPlots(t *testing.T) {
 			nan := cmp.FilterValues(func(a, b float64) bool { return math.IsNaN(a) && math.IsNaN(b) }, cmp.Ignore())
 			if d := cmp.Diff(want, NewPlot(columns, rows, c.Chart), same, none, nan); d != "" {
 				t.Error(d)
+			}
+			if f, _ := NewFigure(columns, rows, c.Chart, time.Time{}); f.Label != c.Words {
+				t.Errorf("in words %q, want %q", f.Label, c.Words)
 			}
 		})
 	}
@@ -260,6 +269,16 @@ func TestAxes(t *testing.T) {
 	for _, c := range g.Spans {
 		if got := spanText(c.Wall, c.Step, c.Lasts, c.Wide); got != c.Text {
 			t.Errorf("%v by %v: %q, want %q", c.Wall, c.Step, got, c.Text)
+		}
+	}
+	for _, c := range g.Categories {
+		var texts []string
+		var at []float64
+		for _, tick := range categoryTicks(c.Labels, c.Wide) {
+			texts, at = append(texts, tick.text), append(at, tick.at)
+		}
+		if d := cmp.Diff(c.Texts, texts) + cmp.Diff(c.At, at); d != "" {
+			t.Error(d)
 		}
 	}
 	for _, c := range g.Gutters {

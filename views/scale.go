@@ -3,6 +3,7 @@ package views
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -292,4 +293,29 @@ func gutter(marks []Mark) string {
 		}
 	}
 	return "5.25"
+}
+
+// categoryTicks are as many names as have room beside each other on an axis of so many rem, the longer ones cut: all of them, or
+// every so many where a cut would leave too little.
+func categoryTicks(labels []string, wide float64) []tick {
+	const letter = 0.4
+	step, longest := wide/float64(max(1, len(labels))), 1
+	for _, l := range labels {
+		longest = min(16, max(longest, utf8.RuneCountInString(l)))
+	}
+	fit, letters, every := int(math.Floor((step-0.5)/letter)), longest, 1
+	if fit >= min(longest, 8) {
+		letters = min(longest, fit)
+	} else {
+		every = int(math.Ceil((float64(letters)*letter + 0.5) / step))
+	}
+	var all []tick
+	for i := (every - 1) / 2; i < len(labels); i += every {
+		text := []rune(labels[i])
+		if len(text) > letters {
+			text = append([]rune(strings.TrimRight(string(text[:letters-1]), " ")), '…')
+		}
+		all = append(all, tick{float64(i), string(text)})
+	}
+	return all
 }

@@ -1,11 +1,11 @@
 // A chart of lines, areas or bars, as its reader left it: a frame changes only its numbers; zoom, crosshair and the legend's
 // choices stay. Loaded only by pages that have charts.
 import { Canvas, rem } from "./canvas.js";
-import { announce, one, write } from "./dom.js";
+import { announce, attribute, one, write } from "./dom.js";
 import { keys } from "./gestures.js";
 import { Legend } from "./legend.js";
 import { ahead, say } from "./scale.js";
-import { ends, name, nearest, plot, rest, spot, sums, within } from "./series.js";
+import { ends, name, nearest, plot, rest, spot, sums, within, words } from "./series.js";
 import { Slide } from "./slide.js";
 
 /**
@@ -52,6 +52,7 @@ export class Chart {
     this.node = node;
     this.host = /** @type {HTMLElement} */ (one("[data-plot]", node));
     /** @type {Options} */ this.options = JSON.parse(node.dataset.chart || "{}");
+    this.title = one("h2", node)?.textContent ?? "";
     this.note = one("[data-panel-note]", node);
     this.resting = this.note?.textContent ?? "";
     this.legend = new Legend(one("[data-legend]", node), () => { this.#canvas?.update(); this.#read(); }, (l) => this.#canvas?.regard(l));
@@ -126,7 +127,11 @@ export class Chart {
     if (this.#canvas) this.#canvas.update();
     else this.#canvas = new Canvas(this.host, scene, this);
     this.#moved();
+    this.#describe();
   }
+
+  /** Tells whoever does not see it. */
+  #describe() { attribute(this.host, "aria-label", `${this.title}. ${words(this.scene.plot, this.options, ...this.#sight)}.`); }
 
   /** @param {string} problem */
   #wrong(problem) {
@@ -185,6 +190,7 @@ export class Chart {
     if (!this.#zoom && this.options.window) this.#now = Math.max(this.#now, this.slide.runs() ? this.#clock() : 0);
     this.#canvas?.move();
     this.#moved();
+    this.#describe();
     this.slide.go();
   }
 

@@ -87,4 +87,7 @@ function gauge(p, o, values, ends) {
 }
 
 /** An arc with a little paper after it. @param {string} size */
-export const seam = (size) => String(Number(size) >= 100 ? 100 : Math.max(0, Math.round((Number(size) - 0.6) * 100) / 100));
+export const seam = (size) => String(Number(size) >= 100 ? 101 : Math.max(0, Math.round((Number(size) - 0.6) * 100) / 100));
+
+/** How far a number is beyond what has room in a ring or gauge: the larger, the smaller it is written. @param {string} text */
+export const long = (text) => { const n = [...text].length; return n <= 6 ? "" : n <= 9 ? "1" : n <= 12 ? "2" : "3"; };

@@ -1,6 +1,7 @@
 // Parts as rows of a list and arcs of a ring, patched in place.
 import { attribute, one, write } from "./dom.js";
-import { parts, seam } from "./parts.js";
+import { long, parts, seam } from "./parts.js";
+import { Wash } from "./wash.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
@@ -14,6 +15,7 @@ export class PartsView {
   /** @param {HTMLElement} node the panel */
   constructor(node) {
     this.node = node;
+    this.wash = new Wash(node);
     /** @type {Options} */ this.options = JSON.parse(node.dataset.chart || "{}");
   }
 
@@ -35,16 +37,16 @@ export class PartsView {
       if (none) none.hidden = true;
       return;
     }
-    if (this.options.type === "gauge") this.#gauge(p);
-    else this.#list(p);
+    this.wash.over(this.options.type === "gauge" ? this.#gauge(p) : this.#list(p));
     if (this.options.type === "donut") this.#ring(p);
   }
 
-  /** @param {Parts} p */
+  /** @param {Parts} p @returns {HTMLElement[]} what changed */
   #gauge(p) {
     const [part] = p.parts, arc = this.node.querySelector("[data-arc]"), mark = this.node.querySelector("[data-mark]");
-    if (!part) return;
-    write(one("[data-value]", this.node), part.text);
+    if (!part) return [];
+    const number = one("[data-value]", this.node), changed = !!number && say(number, part.text);
+    if (number) attribute(number, "data-long", long(part.text));
     write(one("[data-low]", this.node), p.low);
     write(one("[data-high]", this.node), p.high);
     if (arc) {
@@ -52,10 +54,12 @@ export class PartsView {
       attribute(arc, "stroke-dasharray", `${part.size} 200`);
     }
     if (mark) attribute(mark, "stroke-dashoffset", String(0.4 - Number(p.mark)));
+    return number && changed ? [number] : [];
   }
 
-  /** @param {Parts} p */
+  /** @param {Parts} p @returns {HTMLElement[]} what changed */
   #list(p) {
+    /** @type {HTMLElement[]} */ const changed = [];
     const list = /** @type {HTMLElement} */ (one("[data-list]", this.node)), template = this.node.querySelector("template[data-part]");
     const have = new Map([...list.children].map((li) => [/** @type {HTMLElement} */ (li).dataset.key, /** @type {HTMLElement} */ (li)]));
     let cursor = list.firstElementChild;
@@ -68,15 +72,12 @@ export class PartsView {
       if (fill) attribute(fill, "width", `${part.size}%`);
       write(one("[data-label]", li), part.label);
       write(one("[data-percent]", li), part.percent);
-      if (number && number.textContent !== part.text) {
-        const had = number.textContent !== "";
-        write(number, part.text);
-        if (had) flash(number);
-      }
+      if (number && say(number, part.text)) changed.push(number);
       if (li === cursor) cursor = li.nextElementSibling;
       else list.insertBefore(li, cursor);
     }
     for (const li of have.values()) li.remove();
+    return changed;
   }
 
   /** @param {Parts} p */
@@ -90,14 +91,21 @@ export class PartsView {
       attribute(ring.children[i], "stroke-dasharray", `${seam(part.size)} 200`);
       attribute(ring.children[i], "stroke-dashoffset", String(-Number(part.start)));
     });
-    write(one("[data-total]", this.node), p.total);
+    const total = one("[data-total]", this.node);
+    write(total, p.total);
+    if (total) attribute(total, "data-long", long(p.total));
   }
 }
 
-/** @param {HTMLElement} node */
-function flash(node) {
-  node.classList.remove("flash");
-  void node.offsetWidth;
-  node.classList.add("flash");
-  setTimeout(() => node.classList.remove("flash"), 1500);
+/** Writes a number, and notes which way it went. @param {HTMLElement} node @param {string} text @returns {boolean} whether it was another one */
+function say(node, text) {
+  const was = node.textContent ?? "", by = plain(text) - plain(was);
+  if (was === text) return false;
+  write(node, text);
+  if (by) node.dataset.went = by > 0 ? "up" : "down";
+  else delete node.dataset.went;
+  return was !== "";
 }
+
+/** @param {string} text a number as people read it */
+const plain = (text) => Number(text.replaceAll(",", "").replace("−", "-"));

@@ -135,10 +135,12 @@ const LETTER = 0.4; // rem, about
  */
 export function categories(labels, first, last, wide) {
   const step = wide / Math.max(1, last - first + 1), fit = Math.floor((step - 0.5) / LETTER);
-  const longest = Math.min(16, labels.slice(first, last + 1).reduce((n, l) => Math.max(n, l.length), 1));
+  const longest = Math.min(16, labels.slice(first, last + 1).reduce((n, l) => Math.max(n, [...l].length), 1));
   const all = fit >= Math.min(longest, 8), letters = all ? Math.min(longest, fit) : longest, every = all ? 1 : Math.ceil((letters * LETTER + 0.5) / step);
   const out = [];
-  for (let at = first + Math.floor((every - 1) / 2); at <= last; at += every) // in the middle of the places that it takes
-    out.push({ at, text: labels[at].length > letters ? `${labels[at].slice(0, letters - 1).trimEnd()}…` : labels[at] });
+  for (let at = first + Math.floor((every - 1) / 2); at <= last; at += every) { // in the middle of the places that it takes
+    const text = [...labels[at]];
+    out.push({ at, text: text.length > letters ? `${text.slice(0, letters - 1).join("").replace(/ +$/, "")}…` : labels[at] });
+  }
   return out;
 }

@@ -1,7 +1,7 @@
 // A result's rows as a chart's numbers. Pure: the same rules as views/plot.go, held to the same examples in
 // views/testdata/chart.json.
 import { format } from "./format.js";
-import { span } from "./scale.js";
+import { say, span } from "./scale.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
@@ -227,6 +227,21 @@ export function name(p, o, i) {
   if (p.axis === "category") return p.labels[i];
   if (p.axis === "number") return format(/** @type {Column} */ ({ kind: "decimal" }), String(p.xs[i]), 0).text;
   return span(p.xs[i] + p.offsets[i], p.regular || p.step >= 77_760 ? p.step : 0, o.type === "bar", p.xs[p.xs.length - 1] - p.xs[0]);
+}
+
+const KINDS = { line: "Line", area: "Area", bar: "Bars" };
+/** What is seen, for whoever does not see it: the points from one to another. @param {Plot} p @param {Options} o @param {number} first @param {number} last */
+export function words(p, o, first, last) {
+  const kind = KINDS[/** @type {keyof typeof KINDS} */ (o.type)], n = last - first + 1, named = o.stacked ? `Stacked ${kind.toLowerCase()}` : kind;
+  if (n < 1) return `${named}: no points`;
+  let text = `${named}: ${n === 1 ? `one point, ${name(p, o, first)}` : `${n} points from ${name(p, o, first)} to ${name(p, o, last)}`}`;
+  for (const s of p.series.slice(0, 5)) {
+    let low = Infinity, high = -Infinity;
+    for (const v of s.values.slice(first, last + 1)) if (v != null) [low, high] = [Math.min(low, v), Math.max(high, v)];
+    if (low === high) text += `; ${s.label} ${say(low, p.decimals)}`;
+    else if (low < high) text += `; ${s.label} ${say(low, p.decimals)} to ${say(high, p.decimals)}`;
+  }
+  return p.series.length > 5 ? `${text}; and ${p.series.length - 5} more` : text;
 }
 
 /** From when on an axis of time is written by which clock. @param {Plot} p */

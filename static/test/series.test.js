@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describe } from "../js/format.js";
-import { parts, seam } from "../js/parts.js";
+import { long, parts, seam } from "../js/parts.js";
 import { ahead, categories, gutter, range, say, short, span, ticks, times, zoned } from "../js/scale.js";
-import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, spot, stack, within } from "../js/series.js";
+import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, spot, stack, within, words } from "../js/series.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/chart.json", import.meta.url), "utf8"));
 const formats = (fields) => Object.fromEntries(fields.filter((f) => f.format).map((f) => [f.name, f.format]));
@@ -16,6 +16,7 @@ for (const c of golden.plots) {
     if (c.problem) return;
     const series = got.series.map((s) => ({ ...s, values: s.values.map((v) => (v === undefined ? "" : v)) }));
     assert.deepEqual({ ...got, series }, { axis: c.axis, xs: c.xs, labels: c.labels ?? [], offsets: c.offsets, step: c.step, regular: c.regular, series: c.series, decimals: c.decimals, problem: "" });
+    if (c.words) assert.equal(words(got, c.chart, 0, got.xs.length - 1), c.words);
   });
 }
 test("ranges", () => {
@@ -79,11 +80,11 @@ test("clocks change where the times say so", () => {
   assert.deepEqual(clocks({ xs: [], offsets: [] }), [{ from: -Infinity, offset: 0 }]);
 });
 test("names that do not fit are cut, and left out where a cut would leave too little", () => {
-  const short = categories(["Notebook A5 dotted", "Ink", "Pens"], 0, 2, 12);
-  assert.deepEqual(short.map((c) => c.text), ["Noteboo…", "Ink", "Pens"]);
-  const many = categories(Array.from({ length: 40 }, (_, i) => `product ${i}`), 0, 39, 35);
-  assert.deepEqual(many.map((c) => c.text), ["product 2", "product 8", "product 14", "product 20", "product 26", "product 32", "product 38"]);
-  assert.deepEqual(categories(["a", "b", "c", "d"], 1, 2, 20).map((c) => c.at), [1, 2]);
+  for (const c of golden.categories) {
+    const got = categories(c.labels, 0, c.labels.length - 1, c.wide);
+    assert.deepEqual([got.map((t) => t.text), got.map((t) => t.at)], [c.texts, c.at]);
+  }
+  assert.deepEqual(categories(["a", "b", "c", "d"], 1, 2, 20).map((c) => c.at), [1, 2]); // of a part of the axis
 });
 test("the points between two ends", () => {
   assert.deepEqual(within([1, 2, 3, 4], 2, 3), [1, 2]);
@@ -111,8 +112,11 @@ for (const c of golden.parts) {
     assert.deepEqual(parts(describe(c.fields, formats(c.fields), false), rows, c.chart), { parts: c.parts ?? [], total: c.total ?? "", low: c.low ?? "", high: c.high ?? "", mark: c.mark ?? "", problem: c.problem ?? "" });
   });
 }
+test("a number that has no room is written smaller", () => {
+  assert.deepEqual(["1,234", "1,234.5", "1,234,567", "12,345,678", "1,234,567,890"].map(long), ["", "1", "1", "2", "3"]);
+});
 test("an arc leaves a seam, unless it is the whole ring", () => {
-  assert.deepEqual(["100", "50.25", "0.3"].map(seam), ["100", "49.65", "0"]);
+  assert.deepEqual(["100", "50.25", "0.3"].map(seam), ["101", "49.65", "0"]);
 });
 test("a point between two gaps stands alone, one beside a point of others does not", () => {
   assert.deepEqual(lonely([1, null, 2, null, 3, undefined, 4, null]), [0, 2]);
