@@ -2,7 +2,6 @@ package views
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -30,9 +29,6 @@ panels:
 func home(c Chrome) string { return c.Base + "/" }
 
 func digits(n int) string { return strconv.Itoa(n) }
-
-// lineNumber is a line's number before it, in a column of its own.
-func lineNumber(n int) string { return fmt.Sprintf("%3d  ", n) }
 
 func flag(b bool) string { return strconv.FormatBool(b) }
 

@@ -1,9 +1,13 @@
 package views
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"unicode"
+
+	"github.com/a-h/templ"
 )
 
 // Mistake is what is known of an error in a panel's query besides its message. Zero fields are not known.
@@ -98,4 +102,22 @@ func wordEnd(text []rune, at int) int {
 
 func inWord(r rune) bool {
 	return r == '_' || r == '.' || r == '$' || unicode.IsLetter(r) || unicode.IsDigit(r)
+}
+
+// marked is the text of these lines with their numbers; a template would fold its white space.
+func marked(lines []SourceLine) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		var b strings.Builder
+		for i, l := range lines {
+			if i > 0 {
+				b.WriteByte('\n')
+			}
+			fmt.Fprintf(&b, `<span class="w">%3d  </span>%s`, l.Number, templ.EscapeString(l.Before))
+			if l.Mark != "" {
+				fmt.Fprintf(&b, `<span class="err">%s</span>%s`, templ.EscapeString(l.Mark), templ.EscapeString(l.After))
+			}
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	})
 }

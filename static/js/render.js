@@ -114,7 +114,7 @@ export class PanelView {
       problem(node, null, has);
       node.dataset.state = (this.table || this.figure) && !has && !this.raw ? "empty" : this.stat?.state ?? "";
     }
-    if (panel.at) this.age(0);
+    if (panel.at || error) this.age(0);
     if (none) none.hidden = has || !!error;
     const cut = one("[data-cut]", node);
     if (cut) cut.hidden = !panel.truncated;
