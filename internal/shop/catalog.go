@@ -3,6 +3,7 @@ package shop
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 )
 
 // product is what the shop sells. Weight is how often it is bought.
@@ -18,7 +19,8 @@ func (p product) attributes(r *rand.Rand) string {
 		5*(1+r.IntN(120)), p.category, []string{"classic", "new"}[r.IntN(2)], []string{"gift", "office", "studio"}[r.IntN(3)], p.category == "Ink" || p.category == "Pens")
 }
 
-func catalog() []product {
+// catalog is what there is to buy; nobody changes it.
+var catalog = sync.OnceValue(func() []product {
 	return []product{
 		{"INK-50-PB", "Ink 50 ml, Prussian blue", "Ink", 1450, 24, 8},
 		{"INK-50-IG", "Ink 50 ml, iron gall black", "Ink", 1550, 24, 6},
@@ -63,7 +65,7 @@ func catalog() []product {
 		{"WAX-SL-RD", "Sealing wax, red, 3 sticks", "Wrapping", 1250, 20, 3},
 		{"STA-AL-SE", "Alphabet stamps, serif", "Wrapping", 2900, 12, 2},
 	}
-}
+})
 
 // place is a city with its country and how many customers live there.
 type place struct {
