@@ -19,6 +19,7 @@ type Chart struct {
 	Stacked  bool
 	Min, Max *float64      // ends of the scale; nil: as the numbers need
 	Window   time.Duration // of a line, area or bar: the axis ends now and begins so long ago; 0: it holds all times
+	Range    string        // in its place: the variable whose time range the axis shows
 	MaxBy    string        // of a gauge or progress: column that holds Max
 	Target   *float64      // of a gauge: a mark
 	// Thresholds are the colours from some number on, the least first; of a line,
@@ -57,7 +58,7 @@ var uses = []struct {
 }
 
 // panelFigure reads the fields that belong to the panel's type and refuses the others.
-func (d *document) panelFigure(p *Panel, at panelFields) {
+func (d *document) panelFigure(def *definition, p *Panel, at panelFields) {
 	for _, use := range uses {
 		n := at.figure[use.name]
 		if n == nil || slices.Contains(use.types, p.Type) {
@@ -74,7 +75,7 @@ func (d *document) panelFigure(p *Panel, at panelFields) {
 	}
 	switch {
 	case slices.Contains(charts, p.Type):
-		p.Chart = d.chart(p, at)
+		p.Chart = d.chart(def, p, at)
 	case slices.Contains(parts, p.Type):
 		p.Chart = d.parts(p, at)
 	case p.Type == "text" && at.figure["content"] != nil:
@@ -82,7 +83,7 @@ func (d *document) panelFigure(p *Panel, at panelFields) {
 	}
 }
 
-func (d *document) chart(p *Panel, at panelFields) *Chart {
+func (d *document) chart(def *definition, p *Panel, at panelFields) *Chart {
 	c := &Chart{}
 	x, y, series := at.figure["x"], at.figure["y"], at.figure["series"]
 	if x != nil {
@@ -104,7 +105,7 @@ func (d *document) chart(p *Panel, at panelFields) *Chart {
 	c.Min, c.Max = d.number(at.figure["min"], "min"), d.number(at.figure["max"], "max")
 	c.Thresholds = d.thresholds(at.figure["thresholds"])
 	if n := at.figure["window"]; n != nil {
-		c.Window = d.duration(n, "window", 10*time.Second, 366*24*time.Hour)
+		c.Window, c.Range = d.window(def, n)
 	}
 	for i, name := range c.Y {
 		switch {
@@ -130,6 +131,23 @@ func (d *document) chart(p *Panel, at panelFields) *Chart {
 		d.fail(at.figure["max"], "leave it out, or use type: line", "the length of a bar or an area says its number, so it begins at zero")
 	}
 	return c
+}
+
+// window reads a length of time, or the name of a variable that holds a time range.
+func (d *document) window(def *definition, n ast.Node) (time.Duration, string) {
+	s, _ := d.resolve(n).(*ast.StringNode)
+	for i := range def.variables {
+		v := &def.variables[i]
+		switch {
+		case s == nil || v.Name != s.Value:
+		case v.Type == VariableRange:
+			return 0, v.Name
+		default:
+			d.fail(n, "name a variable of type range, or write a time such as 15m", "the variable %q holds no time range", v.Name)
+			return 0, ""
+		}
+	}
+	return d.duration(n, "window", 10*time.Second, 366*24*time.Hour), ""
 }
 
 func (d *document) parts(p *Panel, at panelFields) *Chart {

@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,26 @@ func TestChartWindow(t *testing.T) {
 	}
 }
 
+func TestChartOfARange(t *testing.T) {
+	file := "title: C\nvariables:\n  - {name: period, type: %s}\npanels:\n  - {id: one, type: line, window: period, query: SELECT at FROM t WHERE at >= @period_from}\n"
+	good := source(map[string]string{"c.yaml": fmt.Sprintf(file, "range")})
+	b, err := dashboard.Open(t.Context(), dashboard.Config{Source: good})
+	if err != nil || len(b.Problems()) > 0 {
+		t.Fatal(err, b.Problems())
+	}
+	page, err := b.Page(t.Context(), "/d/c?period=last-6h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := page.Panels[0].Chart; c.Range != "period" || c.Window != 0 {
+		t.Errorf("%+v", c)
+	}
+	problems, err := dashboard.Check(t.Context(), dashboard.Config{Source: source(map[string]string{"c.yaml": strings.ReplaceAll(fmt.Sprintf(file, "date"), "@period_from", "@period::date")})})
+	if err != nil || len(problems) != 1 || problems[0].What != `the variable "period" holds no time range` {
+		t.Errorf("%v, %v", problems, err)
+	}
+}
+
 func TestParts(t *testing.T) {
 	b, problems := onePanel(t, "type: progress", "query: SELECT disk, used, size FROM t", "y: used", "series: disk", "max: size", "thresholds: {90: red, 80.5: amber}")
 	if len(problems) > 0 {
@@ -112,6 +133,7 @@ func TestChartMistakes(t *testing.T) {
 		{[]string{"type: line", query, "y: n", "series: n"}, "charts.yaml:7:13", `the column "n" cannot name the series and be drawn too`},
 		{[]string{"type: table", query, "window: 15m"}, "charts.yaml:6:13", "line, area and bar"},
 		{[]string{"type: line", query, "window: 15"}, "charts.yaml:6:13", "did you mean 15s?"},
+		{[]string{"type: line", query, "window: soon"}, "charts.yaml:6:13", `window cannot be "soon"`},
 		{[]string{"type: line", query, "window: 1s"}, "charts.yaml:6:13", "write a time from 10s to"},
 		{[]string{"type: area", query, "thresholds: {9: rde}"}, "charts.yaml:6:21", `did you mean "red"?`},
 		{[]string{"type: line", query, "min: low"}, "charts.yaml:6:10", `min is a number, not "low"`},

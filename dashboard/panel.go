@@ -48,7 +48,7 @@ func (d *document) panel(def *definition, n ast.Node, lim limits) {
 	drawn := d.panelType(&p, at)
 	if drawn {
 		d.panelUnit(&p, at)
-		d.panelFigure(&p, at)
+		d.panelFigure(def, &p, at)
 	}
 	d.panelID(def, &p, at.id, n, mistyped)
 	switch {

@@ -334,6 +334,29 @@ panels:
 	w.stayed()
 }
 
+// An axis may show the time range that the reader chose, wherever its points are,
+// and follows another choice without a reload.
+func testChartFollowsRange(t *testing.T, b *browser) {
+	server, db := serve(t, `CREATE TABLE hits (at timestamptz PRIMARY KEY, n int);
+		INSERT INTO hits SELECT now() - i * interval '20 min', 1 FROM generate_series(1, 12) i`, "--dashboards", dashboards(t, map[string]string{"hits.yaml": `title: Hits
+variables:
+  - {name: period, type: range, default: last 1h}
+panels:
+  - {id: hits, type: bar, window: period, query: "SELECT at, n FROM hits ORDER BY 1"}
+`}))
+	w := b.tab(t)
+	w.watch(server.URL + "d/hits")
+	const all = `document.querySelector('[data-panel="hits"] [data-readout]').innerText`
+	w.until("the last hour", `document.querySelector(".u-over") && (`+all+` === "3 in all" || `+all+` === "2 in all")`) // one is at its end
+	w.run(`window.canvas = document.querySelector("canvas")`)
+	w.pick("period", "Last 6 h")
+	w.until("six hours", all+` === "12 in all"`)
+	db.Exec(t, `INSERT INTO hits VALUES (now() - interval '7 hours', 5), (now() - interval '1 s', 2)`)
+	w.until("the new in sight", all+` === "14 in all"`)
+	w.open(server.URL + "d/hits?period=2026-01-01T10:00..2026-01-01T12:00")
+	w.until("a range without points", `document.querySelector(".u-over") && `+all+` === "0 in all"`)
+}
+
 // eight has as many charts as a full page, three lines of 300 points each.
 func eight() string {
 	text := "title: Eight\npanels:\n"

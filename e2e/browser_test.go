@@ -46,6 +46,7 @@ func TestBrowser(t *testing.T) {
 		"zoom and legend of a chart":      testChartZoomAndLegend,
 		"charts under fingers":            testChartTouch,
 		"a chart's window slides":         testChartWindow,
+		"a chart follows a range":         testChartFollowsRange,
 		"charts do not grow":              testChartsDoNotGrow,
 		"server restarts":                 testServerRestarts,
 		"database stops":                  testDatabaseStops,

@@ -95,7 +95,8 @@ func Path(name string) string {
 
 // charts are the modules that only pages with charts load.
 var charts = []string{
-	"js/canvas.js", "js/chart.js", "js/gestures.js", "js/legend.js", "js/paint.js", "js/scale.js", "js/series.js", "js/slide.js", "vendor/uplot/uPlot.esm.js",
+	"js/canvas.js", "js/chart.js", "js/gestures.js", "js/legend.js", "js/paint.js", "js/scale.js", "js/series.js", "js/slide.js", "js/timerange.js",
+	"vendor/uplot/uPlot.esm.js",
 }
 
 // Modules is the URL path of every ES module that all pages load but [Entry], for modulepreload.

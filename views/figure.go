@@ -53,13 +53,14 @@ const side = 1000
 // NewFigure draws a result as of a moment. The problem is a sentence that says why it cannot be drawn, or "".
 func NewFigure(columns []Column, rows []Row, c Chart, now time.Time) (f *Figure, problem string) {
 	p := NewPlot(columns, rows, c)
-	f = &Figure{Empty: len(p.X) == 0, Cut: c.Window > 0}
+	f = &Figure{Empty: len(p.X) == 0, Cut: c.Window > 0 || c.Range != ""}
 	if p.Problem != "" || f.Empty {
 		return f, p.Problem
 	}
-	d := drawing{chart: c, plot: &p, figure: f, now: now}
 	x, _, _, _ := c.find(columns)
-	d.x0, d.x1 = c.ends(&p, now, columns[x].kind == moment)
+	zoned := columns[x].kind == moment
+	d := drawing{chart: c.ranged(now, zoned), plot: &p, figure: f, now: now}
+	d.x0, d.x1 = d.chart.ends(&p, now, zoned)
 	d.scales()
 	d.axes()
 	if c.Type == "bar" {
@@ -110,6 +111,12 @@ func (d *drawing) scales() {
 // seen: is a point between the ends of the axis?
 func (d *drawing) seen(i int) bool { return d.plot.X[i] >= d.x0 && d.plot.X[i] <= d.x1 }
 
+// far: are a point and its neighbours out of sight?
+func (d *drawing) far(i int) bool {
+	x := d.plot.X
+	return x[min(i+1, len(x)-1)] < d.x0 || x[max(i-1, 0)] > d.x1
+}
+
 // step is the room of one bar.
 func (d *drawing) step() float64 {
 	switch {
@@ -146,7 +153,7 @@ func (d *drawing) axes() {
 	d.limits()
 	switch p.Axis {
 	case "time":
-		if len(p.X) == 1 && d.chart.Window == 0 {
+		if len(p.X) == 1 && !f.Cut {
 			d.mark(p.X[0], d.chart.name(p, 0))
 			break
 		}
@@ -210,7 +217,7 @@ func (d *drawing) present() {
 	}
 	if d.chart.Type == "bar" {
 		now := float64(d.now.UnixMilli()) / 1000
-		if p.Regular && p.X[last] <= now && now < p.X[last]+p.Step {
+		if p.Regular && d.seen(last) && p.X[last] <= now && now < p.X[last]+p.Step {
 			w := d.barWidth()
 			x := d.x(p.X[last]) - w/2
 			d.figure.Now = &Now{X: percent(x), Width: percent(min(w, side-x))}
@@ -254,7 +261,7 @@ func (d *drawing) bars() {
 	for i, values := range d.to {
 		var b strings.Builder
 		for k, v := range values {
-			if !number64(v) || v == d.from[i][k] {
+			if !number64(v) || v == d.from[i][k] || d.far(k) {
 				continue
 			}
 			x, w := d.x(d.plot.X[k])-wide/2, wide/float64(slots)
@@ -280,7 +287,7 @@ func (d *drawing) lines() {
 		}
 		for k, v := range d.to[i] {
 			switch {
-			case math.IsNaN(v):
+			case math.IsNaN(v), d.far(k):
 				end()
 			case number64(v):
 				command, x := "L", d.x(d.plot.X[k])

@@ -21,8 +21,12 @@ type Chart struct {
 	Unit    string   `json:"unit,omitempty"`
 	Min     *float64 `json:"min,omitempty"` // ends of the scale
 	Max     *float64 `json:"max,omitempty"`
-	Window  float64  `json:"window,omitempty"` // the axis ends now and begins so many seconds ago; 0: it holds all times
-	Zone    string   `json:"zone,omitempty"`   // of times that name none, where there is a window: "Europe/Berlin"
+	Window  float64  `json:"window,omitempty"`  // the axis ends now and begins so many seconds ago; 0: it holds all times
+	Range   string   `json:"range,omitempty"`   // or it shows a time range: "last-15m", "today"
+	RangeBy string   `json:"rangeBy,omitempty"` // the variable whose value that is
+	Zone    string   `json:"zone,omitempty"`    // of times that name none, where there is a window or range: "Europe/Berlin"
+
+	from, to float64 // ends of a range that does not move
 
 	MaxBy      string      `json:"maxBy,omitempty"` // column that holds Max
 	Target     *float64    `json:"target,omitempty"`
@@ -70,7 +74,7 @@ func NewPlot(columns []Column, rows []Row, c Chart) Plot {
 	case k == integer || k == decimal:
 		p.Axis = "number"
 	}
-	if c.Window > 0 && p.Axis != "time" {
+	if (c.Window > 0 || c.Range != "") && p.Axis != "time" {
 		return Plot{Problem: fmt.Sprintf("The column “%s” holds no times (its type is %s), so no window can move along it.", columns[x].Name, columns[x].Type)}
 	}
 	place := p.places(rows, x, c.Type)

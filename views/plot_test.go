@@ -72,6 +72,12 @@ type goldenChart struct {
 		Now        int64
 		Lo, Hi     float64
 	}
+	Bounds []struct {
+		Range, Zone      string
+		Zoned            bool
+		Now              int64
+		Window, From, To float64
+	}
 	Spans []struct {
 		Wall, Step, Wide float64
 		Lasts            bool
@@ -261,9 +267,16 @@ func TestAxes(t *testing.T) {
 		}
 	}
 	for _, c := range g.Ends {
-		lo, hi := c.ends(&Plot{Axis: c.Axis, X: c.XS, Step: c.Step}, time.UnixMilli(c.Now), false)
+		ranged := c.ranged(time.UnixMilli(c.Now), true)
+		lo, hi := ranged.ends(&Plot{Axis: c.Axis, X: c.XS, Step: c.Step}, time.UnixMilli(c.Now), false)
 		if lo != c.Lo || hi != c.Hi {
 			t.Errorf("%s: %v to %v, want %v to %v", c.Note, lo, hi, c.Lo, c.Hi)
+		}
+	}
+	for _, c := range g.Bounds {
+		s, ok := spanOf(c.Range, time.UnixMilli(c.Now), c.Zone, c.Zoned)
+		if want := (axisSpan{c.Window, c.From, c.To}); s != want || ok != (want != axisSpan{}) {
+			t.Errorf("%s in %s is %+v, want %+v", c.Range, c.Zone, s, want)
 		}
 	}
 	for _, c := range g.Spans {

@@ -211,6 +211,14 @@ func shortText(f, by float64) string {
 	return decimalText(f, int(max(0, min(6, -math.Floor(math.Log10(by)+1e-9)))))
 }
 
+// ranged is the chart with what its time range means now.
+func (c Chart) ranged(now time.Time, zoned bool) Chart {
+	if s, ok := spanOf(c.Range, now, c.Zone, zoned); ok {
+		c.Window, c.from, c.to = s.window, s.from, s.to
+	}
+	return c
+}
+
 // ends are both ends of the axis. A window ends now, by the clock that its times are written in; bars stand in the middle of
 // their step.
 func (c *Chart) ends(p *Plot, now time.Time, zoned bool) (lo, hi float64) {
@@ -222,6 +230,11 @@ func (c *Chart) ends(p *Plot, now time.Time, zoned bool) (lo, hi float64) {
 	}
 	lo, hi = p.X[0], p.X[len(p.X)-1]
 	switch {
+	case c.to > 0:
+		if c.Type != "bar" {
+			half = 0
+		}
+		return c.from - half, c.to - half
 	case c.Window > 0:
 		hi = float64(now.UnixMilli()) / 1000
 		if zone, err := time.LoadLocation(c.Zone); err == nil && c.Zone != "" && !zoned {

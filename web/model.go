@@ -120,9 +120,7 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	}
 	if c := def.Chart; c != nil {
 		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max, MaxBy: c.MaxBy, Target: c.Target, Window: c.Window.Seconds()}
-		if c.Window > 0 {
-			m.Chart.Zone = p.zone.String() // of times that name none
-		}
+		p.span(m.Chart, c)
 		m.Chart.Thresholds = thresholds(c.Thresholds)
 		if m.Chart.Unit == "" && len(c.Y) == 1 {
 			m.Chart.Unit = def.Columns[c.Y[0]].Unit
@@ -239,6 +237,19 @@ func (p *paint) rows(columns []views.Column, have *delta.Panel) []views.Row {
 		rows[i] = views.Row{Key: r.Key, Cells: cells}
 	}
 	return rows
+}
+
+// span gives a chart the time range that its axis shows.
+func (p *paint) span(m *views.Chart, c *dashboard.Chart) {
+	if c.Window == 0 && c.Range == "" {
+		return
+	}
+	m.Zone = p.zone.String() // of times that name none
+	for i := range p.page.Variables {
+		if v := &p.page.Variables[i]; v.Name == c.Range {
+			m.RangeBy, m.Range = v.Name, v.Value()
+		}
+	}
 }
 
 func (p *paint) fill(m *views.Panel, have *delta.Panel) {

@@ -7,6 +7,7 @@ import { Legend } from "./legend.js";
 import { ahead, say } from "./scale.js";
 import { ends, name, nearest, plot, rest, spot, sums, within, words } from "./series.js";
 import { Slide } from "./slide.js";
+import { bounds } from "./timerange.js";
 
 /**
  * @typedef {import("./series.js").Options} Options
@@ -72,6 +73,7 @@ export class Chart {
   /** Brings the chart to this state. @param {Panel} panel @param {Column[]} columns @param {number} now by the database's clock */
   show(panel, columns, now) {
     [this.#panel, this.#columns, this.#now, this.#ahead] = [panel, columns, now, now - Date.now()];
+    this.#ranged();
     if (this.#seen || !this.#canvas) this.#draw();
     else this.#dirty = true;
     this.slide.go();
@@ -85,6 +87,27 @@ export class Chart {
     this.#now = now;
     this.scene.running = !this.scene.running;
     this.#canvas?.redraw();
+  }
+
+  /** The page is another one of its kind: with another time range the axis is another too. @param {{name: string, values: string[]}[]} variables */
+  choose(variables) {
+    const { options } = this, v = variables.find(({ name }) => name === options.rangeBy);
+    if (!v || options.range === v.values[0]) return;
+    options.range = v.values[0];
+    this.#ranged();
+    this.#zoomTo(null);
+  }
+
+  /** What the time range means now. */
+  #ranged() {
+    const { options } = this;
+    if (options.range) Object.assign(options, { window: undefined, from: undefined, to: undefined }, bounds(options.range, this.#now, options.zone ?? "UTC", this.#zoned()));
+  }
+
+  /** Do the times on the axis have a zone? */
+  #zoned() {
+    const { x } = this.options;
+    return (x ? this.#columns.find((c) => c.name === x) : this.#columns[0])?.kind === "moment";
   }
 
   /** Colours are other ones now. @param {boolean} [all] also what is out of sight */
@@ -153,8 +176,7 @@ export class Chart {
   /** Both ends of the whole axis. @returns {[number, number]} */
   #full() {
     const { options, scene } = this, px = this.#pixel(), now = options.window ? Math.floor(this.#now / px) * px : this.#now;
-    const x = options.x ? this.#columns.find((c) => c.name === options.x) : this.#columns[0];
-    return ends(scene.plot, options, now / 1000 + (options.zone && x?.kind !== "moment" ? ahead(options.zone, now) : 0));
+    return ends(scene.plot, options, now / 1000 + (options.zone && !this.#zoned() ? ahead(options.zone, now) : 0));
   }
 
   /** How long a window takes for one pixel: it moves by whole ones, so that lines keep their shape. */

@@ -6,7 +6,7 @@ import { PartsView } from "./partview.js";
  * @typedef {import("./delta.js").Panel} Panel
  * @typedef {import("./format.js").Column} Column
  * Something that a panel's state is shown by.
- * @typedef {{show(panel: Panel, columns: Column[], now: number): void, tick(now: number): void, theme(): void, destroy(): void}} Figure
+ * @typedef {{show(panel: Panel, columns: Column[], now: number): void, tick(now: number): void, theme(): void, choose(variables: {name: string, values: string[]}[]): void, destroy(): void}} Figure
  * @typedef {{update(panel: Panel, now: number): boolean}} Rows
  */
 
@@ -27,6 +27,7 @@ class Waiting {
   /** @type {import("./chart.js").Chart|null} */ #chart = null;
   /** @type {[Panel, Column[], number]|null} */ #last = null;
   /** @type {Rows|null} */ #rows = null;
+  /** @type {{name: string, values: string[]}[]} */ #variables = [];
   #gone = false;
 
   /** @param {HTMLElement} node @param {(node: HTMLElement) => Rows} rows */
@@ -35,6 +36,7 @@ class Waiting {
     import("./chart.js").then(({ Chart }) => {
       if (this.#gone) return;
       this.#chart = new Chart(node);
+      this.#chart.choose(this.#variables);
       if (this.#last) this.#chart.show(...this.#last);
     });
     const button = node.querySelector("[data-rows-button]");
@@ -65,6 +67,11 @@ class Waiting {
   /** @param {number} now */
   tick(now) { this.#chart?.tick(now); }
   theme() { this.#chart?.theme(); }
+  /** @param {{name: string, values: string[]}[]} variables */
+  choose(variables) {
+    this.#variables = variables;
+    this.#chart?.choose(variables);
+  }
   destroy() {
     this.#gone = true;
     this.#chart?.destroy();

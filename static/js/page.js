@@ -113,6 +113,7 @@ export class LivePage {
     const d = await fetch(at).then((r) => (r.ok ? r.json() : null)).catch(() => null);
     if (!d || this.store.page !== address) return; // the reader went on
     history.replaceState(null, "", this.#url(d.address));
+    for (const v of this.#views) v.figure?.choose(d.variables ?? []);
     for (const listener of this.#listeners) listener(d);
   }
 

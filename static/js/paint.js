@@ -48,7 +48,7 @@ export function places(u, s) {
   const p = s.plot, { min = 0, max = 1 } = u.scales.x, wide = u.width - room(u, s), most = Math.max(2, Math.floor(wide / (4.5 * LARGER * s.rem)));
   /** @type {(t: Place) => boolean} */
   const inside = ({ at, text }) => { const x = ((at - min) / (max - min)) * wide, half = text.length * 0.2 * LARGER * s.rem; return x >= half && x <= wide + s.rem - half; };
-  if (p.axis === "time" && p.xs.length === 1 && !s.options.window) return [{ at: p.xs[0], text: name(p, s.options, 0) }];
+  if (p.axis === "time" && p.xs.length === 1 && !s.options.window && !s.options.range) return [{ at: p.xs[0], text: name(p, s.options, 0) }];
   if (p.axis === "time") return zoned(min, max, most, clocks(p)).filter(inside);
   if (p.axis === "number") {
     const all = ticks(min, max, Math.min(8, most)), texts = named(all);

@@ -21,6 +21,7 @@ export class PartsView {
 
   tick() {}
   theme() {}
+  choose() {}
   destroy() {}
 
   /** @param {Panel} panel @param {Column[]} columns */

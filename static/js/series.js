@@ -5,7 +5,7 @@ import { say, span } from "./scale.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
- * @typedef {{type: string, x?: string, y?: string[], series?: string, stacked?: boolean, order?: string[], unit?: string, min?: number, max?: number, window?: number, zone?: string, thresholds?: {from: number, color: string}[]}} Options
+ * @typedef {{type: string, x?: string, y?: string[], series?: string, stacked?: boolean, order?: string[], unit?: string, min?: number, max?: number, window?: number, range?: string, rangeBy?: string, zone?: string, from?: number, to?: number, thresholds?: {from: number, color: string}[]}} Options
  * A series' numbers, one for each x: null is a gap, undefined only says that others have a point there.
  * @typedef {{label: string, hue: string, values: (number|null|undefined)[]}} Series
  * @typedef {{axis: "time"|"number"|"category", xs: number[], labels: string[], offsets: number[], step: number, regular: boolean, series: Series[], decimals: number, problem: string}} Plot
@@ -28,7 +28,7 @@ export function plot(columns, rows, options, moments = new Map()) {
   if (typeof at === "string") return { ...p, problem: at };
   const x = columns[at.x];
   p.axis = x.kind === "moment" || x.kind === "datetime" || x.type === "date" ? "time" : x.kind === "integer" || x.kind === "decimal" ? "number" : "category";
-  if (options.window && p.axis !== "time") return { ...p, axis: "category", problem: `The column “${x.name}” holds no times (its type is ${x.type}), so no window can move along it.` };
+  if ((options.window || options.range) && p.axis !== "time") return { ...p, axis: "category", problem: `The column “${x.name}” holds no times (its type is ${x.type}), so no window can move along it.` };
   const place = places(p, rows, at.x, options.type, moments);
   const names = at.series < 0 ? at.y.map((c) => columns[c].head) : labels(rows, at.series, options.order ?? []);
   const index = new Map(names.map((n, i) => [n, i])), dense = p.regular || p.axis === "category";
@@ -185,6 +185,7 @@ export function rest(values, o) {
  */
 export function ends(p, o, now) {
   const first = p.xs[0] ?? 0, last = p.xs.at(-1) ?? 1, half = (p.step || (o.window ? o.window / 24 : 1)) / 2;
+  if (o.to !== undefined) return [(o.from ?? 0) - (o.type === "bar" ? half : 0), o.to - (o.type === "bar" ? half : 0)];
   if (o.window) {
     const end = now + (o.type === "bar" ? half : 0);
     return [end - o.window, end];

@@ -5,6 +5,7 @@ import { describe } from "../js/format.js";
 import { long, parts, seam } from "../js/parts.js";
 import { ahead, categories, gutter, range, say, short, span, ticks, times, zoned } from "../js/scale.js";
 import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, spot, stack, within, words } from "../js/series.js";
+import { bounds } from "../js/timerange.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/chart.json", import.meta.url), "utf8"));
 const formats = (fields) => Object.fromEntries(fields.filter((f) => f.format).map((f) => [f.name, f.format]));
@@ -63,9 +64,12 @@ for (const c of golden.zoned) {
 for (const c of golden.ends) {
   test(`ends: ${c.note}`, () => {
     const now = (c.now ?? 0) / 1000 + (c.zone ? ahead(c.zone, c.now) : 0);
-    assert.deepEqual(ends({ axis: c.axis, xs: c.xs, step: c.step }, c, now), [c.lo, c.hi]);
+    assert.deepEqual(ends({ axis: c.axis, xs: c.xs, step: c.step }, { ...c, ...(c.range ? bounds(c.range, 0, "UTC", true) : {}) }, now), [c.lo, c.hi]);
   });
 }
+test("what a time range means now", () => {
+  for (const { range, now, zone, zoned, ...want } of golden.bounds) assert.deepEqual(bounds(range, now, zone, zoned), want, `${range} in ${zone}`);
+});
 test("gutters", () => {
   for (const c of golden.gutters) assert.equal(gutter(c.texts), Number(c.rem));
 });
