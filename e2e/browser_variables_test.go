@@ -179,7 +179,10 @@ func testTypedVariables(t *testing.T, b *browser) {
 
 // What can be chosen follows the database and what else is chosen.
 func testDependentVariables(t *testing.T, b *browser) {
-	server, db := serve(t, orders, "--dashboards", dashboards(t, map[string]string{"orders.yaml": ordersPage}))
+	server, db := serve(t, orders, "--dashboards", dashboards(t, map[string]string{"orders.yaml": ordersPage, "trouble.yaml": `title: Trouble
+variables: [{name: v, label: Broken, query: SELECT 1 / 0, multiple: true}]
+panels: [{id: list, query: "SELECT id FROM orders WHERE @v IS NULL ORDER BY id"}]
+`}))
 	w := b.tab(t)
 	w.watch(server.URL + "d/orders?country=DE&city=Berlin&city=Bonn")
 	w.shows("1,2")
@@ -214,6 +217,11 @@ func testDependentVariables(t *testing.T, b *browser) {
 	w.says("1 new")
 	w.until("the new city", cities+` === "Almelo,Delft,Utrecht"`)
 	w.stayed()
+
+	// What cannot be read is said where it is missing; the rows are there all the same.
+	w.open(server.URL + "d/trouble")
+	w.shows("1,2,3,4,5,6,7")
+	w.until("the trouble", `document.querySelector("[data-trouble] .pick-note")?.textContent === "The options cannot be read: division by zero"`)
 }
 
 // A range that ends now slides; other ranges stand still.

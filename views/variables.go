@@ -199,6 +199,9 @@ func inputAttributes(v *Variable) templ.OrderedAttributes {
 	a.add("inputmode", mode)
 	a.add("pattern", pattern)
 	a.add("title", title)
+	if v.Type == "date" { // a year that is being typed is none yet
+		a.add("min", "1000-01-01")
+	}
 	if v.Type == "text" && (len(v.Options) > 0 || v.Panel != "") {
 		a.add("list", "suggest-"+v.Name)
 	}

@@ -334,6 +334,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		n.Head, n.Text = "Something went wrong here", "The server's log says more."
 	case codeBadRequest:
 		n.Head = "This address cannot be read"
+		if r.URL.RawQuery != "" {
+			n.Link = &views.Crumb{Text: "The page without it", Href: s.href(r.URL.EscapedPath())}
+		}
 	}
 	if e := p.file; e != nil {
 		m := faulty("", e)

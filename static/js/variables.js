@@ -1,6 +1,6 @@
 // The bar of variables: what is chosen there is the page's address, and goes there without a reload.
 import { apply } from "./delta.js";
-import { all, one, toast } from "./dom.js";
+import { all, one, toast, write } from "./dom.js";
 import { address, choices, optionRows, same } from "./choices.js";
 import { Pick } from "./pick.js";
 
@@ -190,8 +190,13 @@ class OptionsView {
     this.#shown = panel;
     this.#v.options = optionRows(panel.rows.map((r) => r.cells));
     this.#control.show();
-    const trouble = panel.error ? `The options cannot be read: ${panel.error.message}` : "";
-    if (this.node.title !== trouble) this.node.title = trouble;
+    const { node } = this, cut = panel.truncated ? `Only the first ${panel.rows.length} are listed` : "";
+    const note = panel.error ? `The options cannot be read: ${panel.error.message}` : cut;
+    node.toggleAttribute("data-trouble", !!panel.error);
+    node.title = panel.error ? note : "";
+    const place = one(".pick-note", node);
+    write(place, note);
+    if (place) place.hidden = !note;
     return true;
   }
 
