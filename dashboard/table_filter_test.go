@@ -59,7 +59,9 @@ func run(ctx context.Context, db *pgxpool.Pool, p *dashboard.Panel, column strin
 	defer conn.Release()
 	args := make([][]byte, len(p.Args))
 	for i, a := range p.Args {
-		args[i] = []byte(*a)
+		if a != nil {
+			args[i] = []byte(*a)
+		}
 	}
 	res := conn.Conn().PgConn().ExecParams(ctx, fmt.Sprintf("SELECT * FROM (\n%s\n) q LIMIT %d", p.SQL, p.Limit+1), args, nil, nil, nil).Read()
 	if res.Err != nil {
@@ -68,7 +70,9 @@ func run(ctx context.Context, db *pgxpool.Pool, p *dashboard.Panel, column strin
 	at := slices.IndexFunc(res.FieldDescriptions, func(f pgconn.FieldDescription) bool { return f.Name == column })
 	var all []string
 	for _, row := range res.Rows {
-		all = append(all, string(row[at]))
+		if at >= 0 {
+			all = append(all, string(row[at]))
+		}
 	}
 	return all, nil
 }
