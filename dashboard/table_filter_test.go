@@ -123,6 +123,7 @@ func TestOperatorsThatFit(t *testing.T) {
 	kinds := map[dashboard.ColumnKind]bool{}
 	for _, c := range page(t, b, "/t/public.things").Table.Columns {
 		kinds[c.Kind] = true
+		address, strange := "/t/public.things?", ""
 		for _, op := range []string{"has", "hasnt", "is", "isnt", "starts", "ends", "in", "lt", "le", "gt", "ge", "last", "contains", "null", "notnull"} {
 			value, ok := values[dashboard.ColumnKind(c.Name)]
 			if !ok {
@@ -131,14 +132,16 @@ func TestOperatorsThatFit(t *testing.T) {
 			if op == "last" {
 				value = "15m"
 			}
-			address := "/t/public.things?where=" + c.Name + "." + op + "." + url.QueryEscape(value)
-			if !slices.Contains(c.Operators, op) {
-				if got := refused(t, b, address); got.Code != "bad_request" || !strings.Contains(got.Message, "has no operator "+op) {
-					t.Errorf("%s: %s %s", address, got.Code, got.Message)
-				}
-				continue
+			where := "&where=" + c.Name + "." + op + "." + url.QueryEscape(value)
+			if slices.Contains(c.Operators, op) {
+				address += where
+			} else if strange == "" || len(c.Type)%2 == 0 { // the first, or the last
+				strange = where
 			}
-			idsOf(t, db, page(t, b, address))
+		}
+		idsOf(t, db, page(t, b, address))
+		if got := refused(t, b, "/t/public.things?"+strange); got.Code != "bad_request" || !strings.Contains(got.Message, "has no operator") {
+			t.Errorf("%s: %s %s", strange, got.Code, got.Message)
 		}
 	}
 	if len(kinds) != 10 {
