@@ -29,6 +29,9 @@ var indexesSQL string
 //go:embed sql/foreign_keys.sql
 var foreignKeysSQL string
 
+//go:embed sql/stats.sql
+var statsSQL string
+
 // relation is a table, view or foreign table of the catalog.
 type relation struct {
 	OID          uint32
@@ -45,6 +48,7 @@ type relation struct {
 type column struct {
 	TableColumn
 	number   int16
+	spelled  string // the name as the server's quote_ident writes it
 	base     string // typname under any domain
 	cast     string // the same, quoted with its schema
 	class    string // pg_type.typtype of base
@@ -117,7 +121,7 @@ func columnsOf(ctx context.Context, db DB, oid uint32) ([]column, error) {
 		return nil, fmt.Errorf("list columns: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c column, err error) {
-		err = row.Scan(&c.number, &c.Name, &c.Type, &c.base, &c.cast, &c.class, &c.category, &c.element, &c.loose,
+		err = row.Scan(&c.number, &c.Name, &c.spelled, &c.Type, &c.base, &c.cast, &c.class, &c.category, &c.element, &c.loose,
 			&c.NotNull, &c.preset, &c.identity, &c.Enum, &c.Sortable)
 		c.Kind = kindOf(&c)
 		c.Operators = operatorsOf(&c)

@@ -43,6 +43,7 @@ func (s *Server) routes() *http.ServeMux {
 	if s.config.Tables != nil {
 		m.Handle("GET /t/{table}/all.csv", pack(s.serveAllCSV))
 		m.Handle("GET /t/{table}/all.json", pack(s.serveAllJSON))
+		m.Handle("GET /t/{table}/dashboard.yaml", pack(s.serveDraft))
 		m.Handle("GET /api/v1/count", pack(s.serveCount))
 		m.Handle("GET /api/v1/row", pack(s.serveRow))
 	}

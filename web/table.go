@@ -31,7 +31,8 @@ type tableJSON struct {
 	Count       *dashboard.Count  `json:"count"` // null: not known without asking
 	CSV         string            `json:"csv"`   // of all rows that the filters leave
 	JSON        string            `json:"json"`
-	PageCSV     string            `json:"page_csv"` // of this page's rows
+	PageCSV     string            `json:"page_csv"`  // of this page's rows
+	Dashboard   string            `json:"dashboard"` // a first one, as a file
 }
 
 type tableColumnJSON struct {
@@ -94,6 +95,7 @@ func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
 		Shown: filled(t.Shown), AllColumns: t.AllColumns, Sort: []sortTermJSON{}, DefaultSort: t.DefaultSort, Where: []filterJSON{},
 		Search: t.Search, Rows: t.Rows, PageSizes: filled(t.PageSizes), Page: t.Page, Count: t.Estimate(),
 		CSV: s.file(page.Address, "all.csv"), JSON: s.file(page.Address, "all.json"), PageCSV: s.file(page.Address, "rows.csv"),
+		Dashboard: s.file(own, "dashboard.yaml"),
 	}
 	for _, c := range t.Columns {
 		column := tableColumnJSON{

@@ -170,3 +170,19 @@ func (s *Server) serveRow(w http.ResponseWriter, r *http.Request) {
 	}
 	s.writeJSON(w, r, http.StatusOK, m)
 }
+
+// serveDraft answers GET /t/{table}/dashboard.yaml: a first dashboard of the
+// table, as a file to save and change.
+func (s *Server) serveDraft(w http.ResponseWriter, r *http.Request) {
+	page, err := s.find(r.Context(), pageOf(r))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	text, err := s.config.Tables.Draft(r.Context(), page)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.writeBytes(w, r, http.StatusOK, "text/plain; charset=utf-8", []byte(text))
+}

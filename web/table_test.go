@@ -42,7 +42,7 @@ func TestTableDescription(t *testing.T) {
 		`"key":["id"],"foreign_keys":[],"shown":["id"],"all_columns":false,"sort":[{"column":"id","desc":true}],"default_sort":false,` +
 		`"where":[{"column":"status","op":"in","value":"paid,late","values":["paid","late"]}],"search":"","rows":200,"page_sizes":[50,200],"page":3,"count":null,` +
 		`"csv":"/base/t/public.orders/all.csv?where=status.in.paid,late\u0026columns=id","json":"/base/t/public.orders/all.json?where=status.in.paid,late\u0026columns=id",` +
-		`"page_csv":"/base/t/public.orders/rows.csv?where=status.in.paid,late\u0026columns=id"}}`
+		`"page_csv":"/base/t/public.orders/rows.csv?where=status.in.paid,late\u0026columns=id","dashboard":"/base/t/public.orders/dashboard.yaml"}}`
 	if body = strings.TrimSpace(body); body != want {
 		t.Errorf("got  %s\nwant %s", body, want)
 	}
@@ -89,6 +89,10 @@ func (l *ledger) Export(_ context.Context, _ *dashboard.Page, begin func([]dashb
 		}
 	}
 	return l.fault
+}
+
+func (l *ledger) Draft(_ context.Context, p *dashboard.Page) (string, error) {
+	return "title: " + p.Title + "\n", l.fault
 }
 
 func TestExportOfAllRows(t *testing.T) {
@@ -157,6 +161,9 @@ func TestCountAndRow(t *testing.T) {
 	_, body := s.ask("GET", "/api/v1/row"+query("/t/public.orders")+"&key=%5B%221%22%5D")
 	if body != `{"address":"/t/x.y?where=a.is.1","columns":[{"name":"a","type":"int4"},{"name":"b","type":"text"}],"cells":["1",null]}`+"\n" || l.key != `["1"]` {
 		t.Errorf("row of %s: %s", l.key, body)
+	}
+	if resp, body := s.ask("GET", "/t/public.orders/dashboard.yaml?sort=x"); body != "title: Shop\n" || resp.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("draft: %s %v", body, resp.Header)
 	}
 	l.fault = &dashboard.AddressError{Code: "not_found", Message: "the row is not there any more"}
 	for _, path := range []string{"row", "count"} {

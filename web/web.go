@@ -48,6 +48,7 @@ type Tables interface {
 	Count(ctx context.Context, p *dashboard.Page) (dashboard.Count, error)
 	Row(ctx context.Context, p *dashboard.Page, key string) (*dashboard.Row, error)
 	Export(ctx context.Context, p *dashboard.Page, begin func([]dashboard.ExportColumn) error, row func(cells [][]byte) error) error
+	Draft(ctx context.Context, p *dashboard.Page) (string, error)
 }
 
 // Readiness is what /readyz tells.

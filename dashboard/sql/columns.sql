@@ -1,4 +1,4 @@
-SELECT a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), b.typname,
+SELECT a.attnum, a.attname, pg_catalog.quote_ident(a.attname) AS spelled, pg_catalog.format_type(a.atttypid, a.atttypmod), b.typname,
   pg_catalog.quote_ident(bn.nspname) || '.' || pg_catalog.quote_ident(b.typname) AS cast_to,
   b.typtype::text, b.typcategory::text,
   coalesce((
