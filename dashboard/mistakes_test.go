@@ -66,6 +66,7 @@ var mistakes = []struct{ name, file, what, hint string }{
 	{"comparison with nothing", panel("type: stat\n    compare: ▸{label: x}"), `compare has nothing to compare with`, `add column:, a column of the panel's query, or query:`},
 	{"comparison with two", panel("type: stat\n    compare: {column: x, query: ▸SELECT 1}"), `a number is compared with a column or with a query, not with both`, `keep one of them`},
 	{"comparison with a bare query", panel("type: stat\n    compare: ▸SELECT 1"), `compare is a column's name, or a mapping`, `write compare: {query: …}`},
+	{"comparison with the past", panel("type: stat\n    compare: ▸1h"), `nothing is kept of earlier moments, such as 1h ago`, `write compare: {query: …} with a query of that moment`},
 	{"good way", panel("type: stat\n    compare: {column: x, good: ▸upp}"), `good cannot be "upp"`, `did you mean "up"?`},
 	{"sparkline that writes", panel("type: stat\n    sparkline: ▸DELETE FROM x"), `DELETE is not a query: a panel only reads`, `write SELECT, WITH, VALUES or TABLE`},
 	{"key of a column", panel("columns: {s: {key: ▸1}}"), `key is true or false, not "1"`, ``},

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -86,6 +87,8 @@ func (d *document) compare(p *Panel, n ast.Node) (*Compare, ast.Node) {
 		c.Column, _ = d.line(n, "compare")
 		if word, _, more := strings.Cut(c.Column, " "); more && isQueryWord(word) {
 			d.fail(n, "write compare: {query: …}", "compare is a column's name, or a mapping")
+		} else if _, err := time.ParseDuration(c.Column); err == nil {
+			d.fail(n, "write compare: {query: …} with a query of that moment", "nothing is kept of earlier moments, such as %s ago", c.Column)
 		}
 		return c, nil
 	}

@@ -39,6 +39,9 @@ func (c Column) Cell(value string, null bool, now time.Time) Cell {
 		return Cell{Text: "null", Null: true}
 	}
 	cell := c.format(value, now)
+	if c.Width > 0 && cell.Title == "" {
+		cell.Title = cell.Text // its column may cut it
+	}
 	if cell.Text != value {
 		cell.Raw = value
 	}

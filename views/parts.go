@@ -71,7 +71,11 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 		for i := range rows {
 			sum = max(sum, decimalsOf(&rows[i].Cells[y]))
 		}
-		p.Total = decimalText(whole, sum)
+		total := columns[y]
+		if total.style == "" {
+			total.decimals = &sum
+		}
+		p.Total = total.quantity(strconv.FormatFloat(whole, 'f', sum, 64)).Text
 	case "gauge":
 		p.gauge(&c, values, ends)
 	default:

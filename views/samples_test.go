@@ -30,6 +30,7 @@ func samples() map[string]templ.Component {
 		"wall":        views.DashboardPage(wall),
 		"states":      views.DashboardPage(statesPage()),
 		"charts":      views.DashboardPage(chartsPage()),
+		"cells":       views.DashboardPage(cellsPage()),
 		"table":       views.TableView(tablePage(40)),
 		"table-empty": views.TableView(tablePage(0)),
 		"lost":        views.NoticePage(views.Notice{Chrome: chrome("Not found", views.Crumb{Text: "shpo", Href: "/d/shpo"}), Code: "404", Head: "There is no page at /d/shpo", Text: "It may have been renamed: the file's name is the address."}),
@@ -142,6 +143,29 @@ func shopPage() views.Dashboard {
 		}}
 	d.Panels[4].Note, d.Panels[4].Truncated, d.Panels[4].Height = "newest 50", true, 2
 	d.Panels[6].Note, d.Panels[6].AsOf = "every 60 s", "14:31:30"
+	return d
+}
+
+// cellsPage has a value of each kind, and a stat with all that it can have.
+func cellsPage() views.Dashboard {
+	d := views.Dashboard{Chrome: chrome("Cells", views.Crumb{Text: "Cells", Href: "/d/cells"}), Live: liveOf("/d/cells"), Title: "Cells"}
+	most := 100.0
+	over := []views.Threshold{{From: 80, Color: "amber"}, {From: 95, Color: "red"}}
+	all := panel("all", "Everything", "table", 12, []views.Field{
+		{Name: "id", Type: "int8", Format: views.Format{Hidden: true}}, {Name: "name", Type: "text", Format: views.Format{Link: "/t/public.things?where=id.is.{id}", Width: 20}},
+		{Name: "state", Type: "state", Enum: []string{"cart", "paid", "failed"}}, {Name: "ok", Type: "bool"}, {Name: "note", Type: "text"}, {Name: "meta", Type: "jsonb"},
+		{Name: "token", Type: "uuid"}, {Name: "site", Type: "text"}, {Name: "tags", Type: "_text"}, {Name: "load", Type: "numeric", Format: views.Format{Bar: &views.Bar{Max: &most}, Thresholds: over}},
+		{Name: "change", Type: "float8", Format: views.Format{Bar: &views.Bar{}}}, {Name: "size", Type: "int8", Format: views.Format{Format: "bytes"}},
+	},
+		[]string{"1", "<b id=x>", "paid", "t", "", `{"a": {"b": [1, 12345678901234567890]}}`, "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "https://example.com/a?b=1", `{red,"a b"}`, "97", "12.5", "1536"},
+		[]string{"2", "Two", "failed", "f", "NULL", `"x"`, "3f2504e0-4f89-41d3-9a0c-0305e82c3302", `https://example.com/"id=x`, "{}", "82", "-4", "7"})
+	views.Complete(all.Columns, all.Rows)
+	money := panel("money", "Revenue today", "stat", 3, []views.Field{{Name: "revenue", Type: "numeric", Format: views.Format{Unit: "EUR"}}, {Name: "yesterday", Type: "numeric"}}, []string{"7268.65", "6708.45"})
+	money.StatOptions = &views.StatOptions{Compare: "yesterday", Good: "up", Spark: "money.spark", Thresholds: []views.Threshold{{From: 5000, Color: "amber"}}}
+	way := panel("way", "", "table", 12, []views.Field{{Name: "hour", Type: "int4"}, {Name: "n", Type: "int4"}}, []string{"1", "3"}, []string{"2", "8000"}, []string{"3", "5"})
+	money.Companions = map[string]*views.Result{"money.spark": {Columns: way.Columns, Rows: way.Rows}}
+	money.DrawStat(nil, money.Companions["money.spark"])
+	d.Panels = []views.Panel{money, all}
 	return d
 }
 

@@ -110,6 +110,12 @@ const shown = (c) => ({ text: "", dim: "", title: "", className: "", glyph: "", 
  */
 export function format(c, value, now) {
   if (value === null) return shown({ text: "null", isNull: true });
+  const cell = typed(c, value, now);
+  return c.width && !cell.title ? { ...cell, title: cell.text } : cell; // its column may cut it
+}
+
+/** @param {Column} c @param {string} value @param {number} now @returns {Cell} */
+function typed(c, value, now) {
   if (c.colors) return shown({ text: value, glyph: glyph(Object.hasOwn(c.colors, value) ? c.colors[value] : "") });
   switch (c.kind) {
     case "integer": case "decimal": return c.bare ? shown({ text: minus(value) }) : over(c, value);

@@ -32,7 +32,7 @@ function node(n, key, path, depth, isOpen) {
     return el("div", { class: "leaf", "data-path": path }, ...name, el("span", { class: kind }, cut(kind === "string" ? `"${plain(text)}"` : text)));
   }
   const [left, right] = n.kind === "object" ? "{}" : "[]", count = n.entries.length, what = n.kind === "object" ? "key" : "item";
-  const summary = el("summary", {}, ...name, el("span", { class: "mark" }, `${left}…${right}`), el("span", { class: "many" }, ` ${count} ${what}${count > 1 ? "s" : ""}`));
+  const summary = el("summary", {}, ...name, el("span", { class: "mark" }, `${left}…${right}`), el("span", { class: "many" }, `${count} ${what}${count > 1 ? "s" : ""}`));
   const details = /** @type {HTMLDetailsElement} */ (el("details", { "data-path": path }, summary));
   const fill = () => { if (!details.querySelector(":scope > .in")) details.append(inside(n, path, depth, isOpen)); };
   details.addEventListener("toggle", () => { if (details.open) fill(); });

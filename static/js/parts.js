@@ -41,7 +41,7 @@ export function parts(columns, rows, o) {
       start += share;
     });
     const tail = rows.reduce((n, r) => { const d = /\.(\d+)$/.exec(r.cells[at.y] ?? "")?.[1].length ?? 0; return Math.max(n, d > 4 ? 2 : d); }, 0);
-    p.total = format({ ...columns[at.y], kind: "decimal", bare: false, decimals: tail, colors: undefined }, whole.toFixed(tail), 0).text;
+    p.total = format({ ...columns[at.y], kind: "decimal", bare: false, decimals: columns[at.y].style ? columns[at.y].decimals : tail, colors: undefined, thresholds: undefined, width: 0 }, whole.toFixed(tail), 0).text;
   } else {
     const largest = Math.max(0, ...values.map((v) => v ?? 0));
     p.parts.forEach((part, i) => {
