@@ -127,7 +127,7 @@ func (b *Book) count(ctx context.Context, p *Page, from string, args []*string) 
 
 func countRows(ctx context.Context, tx pgx.Tx, from string, args []*string) (Count, error) {
 	rows, cost, err := forecast(ctx, tx, "SELECT 1"+from, args)
-	c := Count{Rows: rows, At: time.Now()}
+	c := Count{Rows: rows, At: time.Now().UTC().Truncate(time.Microsecond)}
 	if err != nil || rows > countedRows || cost > countedCost {
 		return c, err
 	}

@@ -167,7 +167,7 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		"m.in.sad,happy":   `"m" cannot be "happy"; it is one of sad, so, so and ok "ish"`,
 		"tz.last.soon":     `"tz" last "soon": write a number and s, m, h, d, w, mo or y, such as 15m`,
 		"tz.last.0m":       `"tz" last "0m": write a number and s, m, h, d, w, mo or y, such as 15m`,
-		"id.has.1":         `"id", which is of type integer, has no operator has; it has is, isnt, lt, le, gt, ge, null and notnull`,
+		"id.has.1":         `"id", which is of type integer, has no operator has; it has is, isnt, lt, le, gt and ge`,
 		"id.like.1":        `there is no operator "like"; there are is, isnt, in, has, hasnt, starts, ends, ge, gt, le, lt, last, contains, null and notnull`,
 		"id.is":            `the filter "id.is" lacks a value`,
 		"id":               `a filter is a column, an operator and a value, such as total.gt.100, not "id"`,

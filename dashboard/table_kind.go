@@ -97,6 +97,9 @@ func operatorsOf(c *column) []string {
 			fit = []string{opHas, opIs, opIsnt, opLess, opAtMost, opMore, opAtLeast}
 		}
 	}
+	if c.NotNull {
+		return fit // null is understood all the same
+	}
 	return append(fit, opNull, opNotNull)
 }
 
