@@ -15,7 +15,7 @@ export class TreeView {
   #head = el("h2");
   #gone = el("span", { class: "quiet" });
   #body = el("div", { class: "tree-body" });
-  #node = el("div", { class: "tree-pop copyable", popover: "auto", role: "dialog", tabindex: "-1" });
+  #node = el("div", { class: "tree-pop", popover: "auto", role: "dialog", tabindex: "-1" });
 
   constructor() {
     const copy = el("button", { type: "button", class: "icon-btn", "aria-label": "Copy the document", title: "Copy" }, icon("copy"));
