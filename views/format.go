@@ -140,7 +140,25 @@ func Describe(fields []Field, raw bool) []Column {
 	for i := range columns {
 		columns[i].Class = class(&columns[i], fields[i].Format, raw)
 	}
+	markEnds(columns)
 	return columns
+}
+
+// markEnds names the first and the last column that are shown where that is not where they stand.
+func markEnds(columns []Column) {
+	if !veiled(columns) {
+		return
+	}
+	shown := func(c Column) bool { return !c.Hidden }
+	if i := slices.IndexFunc(columns, shown); i >= 0 {
+		columns[i].Class = strings.TrimSpace(columns[i].Class + " first")
+	}
+	for i := len(columns) - 1; i >= 0; i-- {
+		if shown(columns[i]) {
+			columns[i].Class = strings.TrimSpace(columns[i].Class + " last")
+			return
+		}
+	}
 }
 
 func namesKey(name string) bool {

@@ -1069,7 +1069,7 @@ func table(c Chrome, p *Panel) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var63 = []any{"data", templ.KV("fold", len(p.Columns) > 3), templ.KV("veiled", veiled(p.Columns))}
+		var templ_7745c5c3_Var63 = []any{"data", templ.KV("fold", len(p.Columns) > 3)}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var63...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

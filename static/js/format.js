@@ -51,6 +51,8 @@ export function describe(fields, formats, raw) {
   });
   assign(columns, said, raw);
   columns.forEach((c, i) => (c.className = className(c, said[i], raw)));
+  const seen = columns.filter((c) => !c.hidden);
+  if (seen.length < columns.length) for (const [c, end] of /** @type {const} */ ([[seen[0], "first"], [seen.at(-1), "last"]])) if (c) c.className = `${c.className} ${end}`.trim();
   return columns;
 }
 

@@ -45,7 +45,6 @@ export class TableView {
     this.tbody.replaceChildren();
     this.#rows.clear();
     one("table", node)?.classList.toggle("fold", columns.length > 3);
-    one("table", node)?.classList.toggle("veiled", columns.some((c) => c.hidden));
     one("colgroup", node)?.replaceChildren(...widths(columns));
     tr?.replaceChildren(...columns.map(headCell));
     if (template instanceof HTMLTemplateElement) template.content.replaceChildren(el("tr", {}, ...columns.map(emptyCell)));
