@@ -115,6 +115,7 @@ var accessibleViews = []struct{ name, at, ready, open, opened string }{
 	{"what stands behind Live", "d/all", drawn, `document.querySelector(".live-state").click()`, `document.querySelector("#details:popover-open h2")`},
 	{"the palette", "d/all", drawn, `document.querySelector("[data-do=jump]").click()`, `document.querySelector("#palette[open] .item")`},
 	{"the keys", "d/all", drawn, `dispatchEvent(new KeyboardEvent("keydown", { key: "?" }))`, `document.querySelector("#keys[open] kbd")`},
+	{"a document as a tree", "d/all", drawn, `document.querySelector("td button.tree").click()`, `document.querySelector(".tree-pop:popover-open")`},
 	{"a paused dashboard", "d/all", drawn, `document.querySelector("[data-do=pause]").click()`, `document.querySelector("#live").dataset.state === "paused"`},
 	{"several of many", "d/all?city=city%2012", drawn, `document.querySelector('[popovertarget="pick-city"]').click()`, `document.activeElement.type === "search" || document.activeElement.checked`},
 	{"a time range", "d/all", drawn, `document.querySelector('[popovertarget="pick-range"]').click()`, `document.activeElement.value === "last-1h"`},
