@@ -278,10 +278,10 @@ func testWeek(t *testing.T, b *browser) {
 		}
 		return w.usage()
 	}
-	early := play(1500)
-	late := play(2500)
-	t.Logf("after 1,500 frames %+v, after 4,000 %+v", early, late)
-	if late.nodes > early.nodes+50 || late.listeners > early.listeners+5 || late.heap > early.heap+400_000 {
+	early := play(800)
+	late := play(1500)
+	t.Logf("after 800 frames %+v, after 2,300 %+v", early, late)
+	if late.nodes > early.nodes+50 || late.listeners > early.listeners+5 || late.heap > early.heap+300_000 {
 		t.Errorf("the page grew from %+v to %+v", early, late)
 	}
 	w.stayed()
