@@ -235,7 +235,7 @@ const feed = `
 			};
 			sockets.at(-1).onmessage({ data: JSON.stringify({ type: "delta", page: "/d/week", from: cursor, cursor: next, at: new Date().toISOString(), panels }) });
 			window.cursor = next;
-			if (i % 20 === 19) await new Promise(requestAnimationFrame);
+			if (i % 50 === 49) await new Promise(requestAnimationFrame);
 		}
 		window.fed = n;
 	};`
@@ -278,10 +278,10 @@ func testWeek(t *testing.T, b *browser) {
 		}
 		return w.usage()
 	}
-	early := play(2000)
-	late := play(2500)
-	t.Logf("after 2,000 frames %+v, after 4,500 %+v", early, late)
-	if late.nodes > early.nodes+50 || late.listeners > early.listeners+5 || late.heap > early.heap+400_000 {
+	early := play(800)
+	late := play(1500)
+	t.Logf("after 800 frames %+v, after 2,300 %+v", early, late)
+	if late.nodes > early.nodes+50 || late.listeners > early.listeners+5 || late.heap > early.heap+300_000 {
 		t.Errorf("the page grew from %+v to %+v", early, late)
 	}
 	w.stayed()

@@ -18,7 +18,8 @@ export class PanelView {
   /** @type {Column[]} */ #columns = [];
   /** @type {Panel|undefined} */ #shown;
   /** @type {HTMLElement|null} */ #age;
-  #stopped = 0; // when an error came, where that was seen
+  #failed = false; // an error is shown
+  #stopped = 0; // when it came, where that was seen
   /** @type {(Panel|undefined)[]} the other panels that a stat shows */ #others = [];
 
   /** @param {HTMLElement} node a section with data-panel */
@@ -77,9 +78,9 @@ export class PanelView {
 
   /** How old what is shown is: as old as the page, unless the panel is read apart. @param {number} ms of the page @param {number} [old] from when on it says so loudly */
   age(ms, old = 2000) {
-    const { at, every, error } = this.#shown ?? { at: "", every: 0, error: null };
+    const { at, every } = this.#shown ?? { at: "", every: 0 };
     if (!this.#age) return;
-    if (error) return write(this.#age, this.#stopped ? `stopped at ${clock(this.#stopped)}` : "");
+    if (this.#failed) return write(this.#age, this.#stopped ? `stopped at ${clock(this.#stopped)}` : "");
     this.#age.classList.toggle("own", !!at);
     this.#age.classList.toggle("old", !at && ms >= old);
     write(this.#age, at ? `as of ${clock(Date.parse(at))}${every ? `, every ${ago(Math.max(2000, every)).words}` : ""}` : ago(Math.max(0, ms)).words);
@@ -106,6 +107,7 @@ export class PanelView {
   /** The rule, the message, the line under a cut result. @param {Panel} panel @param {Panel["error"]} error */
   #state(panel, error) {
     const { node } = this, none = one("[data-empty]", node), has = panel.rows.length > 0;
+    this.#failed = !!error;
     if (error) {
       if (has) this.#stopped ||= Date.now();
       node.dataset.state = problem(node, error, has);

@@ -22,7 +22,7 @@ export class TreeView {
     copy.addEventListener("click", () => navigator.clipboard.writeText(this.#text).then(() => toast("Copied"), () => toast("This browser does not let the page copy", "triangle-alert")));
     const close = el("button", { type: "button", class: "icon-btn", "aria-label": "Close", title: "Close" }, icon("x"));
     close.addEventListener("click", () => this.#node.hidePopover());
-    this.#node.append(el("header", {}, this.#head, this.#gone, el("span", { class: "grow" }), copy, close), this.#body);
+    this.#node.append(el("header", { role: "presentation" }, this.#head, this.#gone, el("span", { class: "grow" }), copy, close), this.#body);
     this.#node.addEventListener("toggle", (e) => { if (/** @type {ToggleEvent} */ (e).newState === "closed") this.#closed(); });
     document.body.append(this.#node);
     document.addEventListener("click", (e) => {

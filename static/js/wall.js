@@ -3,7 +3,7 @@
 import { all, one } from "./dom.js";
 import { reachable } from "./reload.js";
 
-const POINTER = 3000, EACH = 60; // ms until the pointer goes; seconds for each page of a round
+const POINTER = 3000, EACH = 60, NARROW = 704; // ms until the pointer goes; seconds for each page of a round; px of a phone at most
 
 /** @param {URLSearchParams} asked */
 export function wall(asked) {
@@ -50,6 +50,7 @@ function unseen() {
  * @param {HTMLElement} grid
  */
 function fit(grid) {
+  if (innerWidth < NARROW) return;
   const root = document.documentElement, shape = `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
   if (grid.dataset.shape === shape) return clip(grid);
   grid.style.removeProperty("--rows");
@@ -86,7 +87,7 @@ function lines(grid) {
     panel.classList.remove("beyond");
     const top = panel.offsetTop, row = found.get(top) ?? { top, tall: 0, open: false };
     panel.dataset.top = String(top);
-    if (!(Number(panel.dataset.h) > 1)) row.tall = Math.max(row.tall, panel.offsetHeight);
+    row.tall = Math.max(row.tall, panel.offsetHeight);
     row.open ||= !!panel.querySelector("[data-plot], .scroll tbody");
     found.set(top, row);
   }
