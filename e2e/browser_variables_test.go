@@ -200,6 +200,17 @@ panels: [{id: list, query: "SELECT id FROM orders WHERE @v IS NULL ORDER BY id"}
 	if !ask[bool](w, `document.activeElement === tick && tick.checked`) {
 		t.Error("a new option took the focus or the choice")
 	}
+	db.Exec(t, `UPDATE orders SET city = 'Bremen' WHERE id = 1`) // what is chosen stays among the options
+	w.until("the renamed city", cities+` === "Berlin,Bochum,Bonn,Bremen"`)
+	db.Exec(t, `UPDATE orders SET city = 'Berlin' WHERE id = 1`)
+	w.until("the old name", cities+` === "Berlin,Bochum,Bonn"`)
+	db.Exec(t, `UPDATE orders SET city = 'Aachen' WHERE id = 5`)
+	w.until("another city before it", cities+` === "Aachen,Berlin,Bonn"`)
+	db.Exec(t, `UPDATE orders SET city = 'Bochum' WHERE id = 5`)
+	w.until("that city gone", cities+` === "Berlin,Bochum,Bonn"`)
+	if !ask[bool](w, `document.activeElement === tick`) {
+		t.Error("an option that left took the focus with it")
+	}
 	w.pick("city", "Bochum")
 	w.shows("1,2,5")
 	w.at("/d/orders?country=DE&city=Berlin&city=Bochum&city=Bonn")

@@ -22,23 +22,20 @@ export class Pick {
     this.#listen();
   }
 
-  get open() { return this.box.matches(":popover-open"); }
-  /** Is the reader at it, so that nothing may be set under the hand? */
-  get busy() { return false; }
+  /** What is ticked is taken at once: nothing here is half done. */ busy = false;
   /** @returns {HTMLInputElement[]} */
   get #ticks() { return /** @type {HTMLInputElement[]} */ (all("input.tick", this.list)); }
 
   /** Shows the variable as it is now: options come and go in place, the focus stays. */
   show() {
     const v = this.#v, wanted = choices(v), have = new Map(this.#ticks.map((t) => [t.value, /** @type {HTMLElement} */ (t.parentElement)]));
+    for (const [value, label] of have) if (!wanted.some((c) => c.value === value)) label.remove(); // first, so that what stays is not moved: that takes the focus
     wanted.forEach((c, i) => {
       const label = have.get(c.value) ?? this.#option(c.value), tick = /** @type {HTMLInputElement} */ (label.firstElementChild);
-      have.delete(c.value);
       write(label.lastElementChild, c.label);
       if (tick.checked !== c.chosen) tick.checked = c.chosen;
       if (this.list.children[i] !== label) this.list.insertBefore(label, this.list.children[i] ?? null);
     });
-    for (const gone of have.values()) gone.remove();
     write(one("[data-chosen]", this.button), chosenText(v));
     const find = this.search?.closest("label");
     if (find) find.hidden = wanted.length <= MANY;
@@ -69,7 +66,10 @@ export class Pick {
     box.addEventListener("toggle", (e) => {
       const open = /** @type {ToggleEvent} */ (e).newState === "open";
       this.button.setAttribute("aria-expanded", String(open));
-      for (const type of ["scroll", "resize"]) open ? addEventListener(type, place, { passive: true, capture: true }) : removeEventListener(type, place, { capture: true });
+      for (const type of ["scroll", "resize"]) {
+        if (open) addEventListener(type, place, { passive: true, capture: true });
+        else removeEventListener(type, place, { capture: true });
+      }
       if (open) this.#opened();
       else this.#changed(true);
     });
