@@ -27,9 +27,9 @@ SELECT c.oid,
        c.relnatts || coalesce((SELECT pg_catalog.string_agg(r.xmin::text, ',')
         FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid), '')
        || CASE WHEN c.oid < 16384 OR c.relispartition THEN '' ELSE ':' -- partitions are as their root
-           || coalesce((SELECT pg_catalog.string_agg(a.xmin::text || coalesce((
+           || coalesce((SELECT pg_catalog.string_agg(a.xmin::text || CASE WHEN a.atttypid < 16384 THEN '' ELSE coalesce((
                  SELECT '.' || pg_catalog.string_agg(e.xmin::text || e.enumlabel, '.' ORDER BY e.oid)
-                 FROM pg_catalog.pg_enum e WHERE e.enumtypid = a.atttypid), ''), ',' ORDER BY a.attnum)
+                 FROM pg_catalog.pg_enum e WHERE e.enumtypid = a.atttypid), '') END, ',' ORDER BY a.attnum)
                FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0), '') || ':'
            || coalesce((SELECT pg_catalog.string_agg(k.oid::text, ',' ORDER BY k.oid)
                FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('f', 'p', 'u')), '') END
