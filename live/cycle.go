@@ -155,8 +155,13 @@ func (e *Engine) time(n *panel, took time.Duration) {
 	if took <= e.cfg.Slow {
 		return
 	}
+	now := time.Now()
+	if now.Sub(n.hung) > forgiven { // in a week, every page has a bad moment
+		n.slow = 0
+	}
+	n.hung = now
 	if n.slow++; n.slow >= 3 || took > verySlow*e.cfg.Slow {
-		n.own, n.dirty = true, true
+		n.own, n.dirty, n.quick = true, true, 0
 	}
 }
 
