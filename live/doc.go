@@ -16,9 +16,15 @@
 //	     ─▶ check the relations ─▶ ROLLBACK ─▶ diff ─▶ publish
 //
 // One cycle runs at a time. It reads the pages that are due, each distinct
-// query once; pages that tore of late apart from the others, and no more of
-// them than it can read in a second. A page is due when one of its bells rang, when a bell could not
-// be armed, when its clock came round, or when the safety interval passed.
+// query once, in one pipeline; pages that tore of late apart from the others.
+// A page is due when one of its bells rang, when a bell could not be armed,
+// when its clock came round, or when the safety interval passed.
+//
+// # Turns
+//
+// A cycle has a budget. Pages that it did not begin within that are left as
+// they are, dirty and without a proof, and come first in the next cycle. Each
+// cycle reads at least one page to its end, so every page has its turn.
 //
 // # Sessions
 //

@@ -159,6 +159,29 @@ func TestAPanelOutsideTheSnapshotSaysSoFromTheFirstFrame(t *testing.T) {
 	}
 }
 
+func TestASlowPanelThatIsQuickAgainReturnsToItsPage(t *testing.T) {
+	b := start(t, accounts+"CREATE TABLE pace (s float); INSERT INTO pace VALUES (0.5)", func(c *live.Config) { c.Slow = 100 * time.Millisecond })
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a"), panel("slow", "SELECT v, pg_sleep(s) FROM b, pace")))
+	v.until("its own lane", func() bool { return !v.state.Panels["slow"].At.IsZero() })
+	b.exec("UPDATE pace SET s = 0")
+	for i := 0; !v.state.Panels["slow"].At.IsZero(); i++ {
+		if i == 100 {
+			t.Fatal("it was quick a hundred times, and is still apart")
+		}
+		b.exec(fmt.Sprintf("UPDATE a SET v = %d; UPDATE b SET v = %d", i, i))
+		v.until("the change", func() bool { return v.cell("a", 0, 0) == fmt.Sprint(i) && v.cell("slow", 0, 0) == fmt.Sprint(i) })
+	}
+	for i := range 5 {
+		b.exec(fmt.Sprintf("BEGIN; UPDATE a SET v = -%d; UPDATE b SET v = -%d; COMMIT", i+1, i+1))
+		v.until("both in one frame", func() bool {
+			if v.cell("a", 0, 0) != v.cell("slow", 0, 0) {
+				t.Fatalf("half a transaction: %s", v.text())
+			}
+			return v.cell("a", 0, 0) == fmt.Sprintf("-%d", i+1)
+		})
+	}
+}
+
 func TestAPageOnATableThatIsSwappedAllTheTimeTearsAlone(t *testing.T) {
 	b := start(t, accounts+"CREATE TABLE s (v int); INSERT INTO s SELECT 1 FROM generate_series(1, 10)")
 	torn := b.view(page("/d/s", panel("n", "SELECT count(*), pg_sleep(0.05) FROM s")))

@@ -119,4 +119,18 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 	if len(changes) > 0 {
 		e.publish(p, p.state.At, changes, panels)
 	}
+	if o.err == nil {
+		e.returns(p, n)
+	}
+}
+
+// returns gives a panel back to its page that has been quick for long enough:
+// what made it slow was not its own.
+func (e *Engine) returns(p *page, n *panel) {
+	if n.took > e.cfg.Slow {
+		n.quick = 0
+	} else if n.quick++; n.quick >= quickAgain {
+		n.own, n.slow, n.quick = false, 0, 0
+		p.touch()
+	}
 }

@@ -67,7 +67,10 @@ type panel struct {
 	last  *answer // what its rows were made of
 	slow  int     // how often it took too long
 
-	own   bool // runs in its own lane for the rest of the epoch
+	hung time.Time // when it last took too long
+
+	own   bool // runs in its own lane
+	quick int  // how often running it was not slow there
 	fault *delta.Error
 	dirty bool      // the lane has something to look at
 	read  time.Time // when the lane last read it

@@ -230,16 +230,24 @@ func (s *session) prepareAll(ctx context.Context, a *attempt) ([]request, error)
 		}
 		ready = append(ready, q)
 	}
+	if err := s.wait(ctx, a.lockTimeout(s.cfg)); err != nil {
+		s.close()
+		return nil, err
+	}
 	return ready, nil
+}
+
+// lockTimeout is how long a lock is waited for in what comes now.
+func (a *attempt) lockTimeout(c Config) time.Duration {
+	if a.hasty {
+		return min(c.LockTimeout, hasty)
+	}
+	return c.LockTimeout
 }
 
 // prepareFor prepares a query, or says what its viewers are told instead.
 func (s *session) prepareFor(ctx context.Context, a *attempt, q query) (*answer, error) {
-	limit := s.cfg.LockTimeout
-	if a.hasty {
-		limit = min(limit, hasty)
-	}
-	err := s.wait(ctx, limit)
+	err := s.wait(ctx, a.lockTimeout(s.cfg))
 	if err == nil {
 		err = s.prepare(ctx, q)
 	}

@@ -109,10 +109,11 @@ func (s *session) wait(ctx context.Context, limit time.Duration) error {
 	defer cancel()
 	err := s.conn.PgConn().ExecParams(ctx, `SELECT pg_catalog.set_config('lock_timeout', $1, false)`,
 		[][]byte{[]byte(milliseconds(limit))}, nil, nil, nil).Read().Err
-	if err == nil {
-		s.limit = limit
+	if err != nil {
+		return fmt.Errorf("set lock timeout: %w", err)
 	}
-	return err
+	s.limit = limit
+	return nil
 }
 
 // errNotRows is what a query gets that PostgreSQL accepts by itself, but not

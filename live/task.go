@@ -1,0 +1,210 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+)
+
+// task is one page's part in a cycle. It holds copies, because the loop goes
+// on while the cycle reads.
+type task struct {
+	page  *page
+	epoch string
+	turn  time.Time // when the page was read before
+	items []item
+}
+
+// item is one panel to read.
+type item struct {
+	panel *panel
+	def   *dashboard.Panel
+	query query
+	step  int
+	took  time.Duration // when it was last read
+	last  *answer
+	prev  *delta.Panel
+}
+
+// outcome is one panel as it was read.
+type outcome struct {
+	item   item
+	answer *answer
+	panel  *delta.Panel // nil when there is an error
+	change *delta.Change
+	step   int
+	took   time.Duration
+	err    *delta.Error
+	locked bool // the error is that somebody holds a table
+}
+
+// taskFor makes a page's part of a cycle out of these panels.
+func taskFor(p *page, panels []*panel) task {
+	t := task{page: p, epoch: p.epoch, turn: p.read}
+	for _, n := range panels {
+		it := item{panel: n, def: n.def, query: n.query, step: n.step, took: n.took, last: n.last}
+		if p.state != nil {
+			it.prev = p.state.Panels[n.def.ID]
+		}
+		t.items = append(t.items, it)
+	}
+	return t
+}
+
+// requestsOf are the tasks' queries in the tasks' order, each once.
+func requestsOf(tasks []task) []request {
+	var list []request
+	seen := map[string]bool{}
+	for i, t := range tasks {
+		for _, it := range t.items {
+			if !seen[it.query.id] {
+				seen[it.query.id] = true
+				list = append(list, request{query: it.query, page: i, took: it.took, last: it.last})
+			}
+		}
+	}
+	return list
+}
+
+// result is what a job brings back to the loop.
+type result struct {
+	tasks    []task
+	left     []bool      // per task: it was not answered, and keeps its turn
+	outcomes [][]outcome // per task that was
+	watched  []relation  // of the first task
+	apart    bool        // all tasks read the same relations, as far as was known
+	snap     *snapshot
+	gens     map[int64]uint64 // of the bells armed before the snapshot
+	identity string
+	began    time.Time
+	ended    time.Time
+	err      error
+}
+
+// readTasks reads tasks in one snapshot and works out what changed.
+func readTasks(ctx context.Context, s *session, tasks []task, r reading) (res *result) {
+	res = &result{tasks: tasks, began: time.Now()}
+	defer func() {
+		res.ended, res.identity = time.Now(), s.identity
+		var bug *panicked
+		if errors.As(res.err, &bug) {
+			s.close() // nobody knows how it stands
+			s.cfg.Log.Error("panic while reading pages", "panic", bug.value, "stack", string(bug.stack))
+		}
+	}()
+	defer caught(&res.err)
+	r.requests = requestsOf(tasks)
+	res.snap, res.err = s.read(ctx, r)
+	if res.err != nil {
+		return res
+	}
+	for _, t := range tasks {
+		res.left = append(res.left, !t.answered(res.snap))
+	}
+	if len(res.snap.torn()) > 0 {
+		return res
+	}
+	for i, t := range tasks {
+		list := make([]outcome, 0, len(t.items))
+		for _, it := range t.items {
+			if !res.left[i] {
+				list = append(list, it.outcome(s, res.snap.answers[it.query.id]))
+			}
+		}
+		res.outcomes = append(res.outcomes, list)
+	}
+	if r.discover {
+		res.watched = s.watched(ctx, tasks[0])
+	}
+	return res
+}
+
+// answered tells whether all panels of the task have an answer, or an error.
+func (t task) answered(snap *snapshot) bool {
+	for _, it := range t.items {
+		if snap.answers[it.query.id] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// outcome makes a panel of an answer; a panic over it is that panel's error.
+func (it item) outcome(s *session, a *answer) (o outcome) {
+	var bug error
+	defer func() {
+		if bug != nil {
+			s.cfg.Log.Error("panic while comparing a panel", "panel", it.def.ID, "error", bug)
+			o = outcome{item: it, step: it.step, err: s.explain(bug)}
+		}
+	}()
+	defer caught(&bug)
+	return it.compare(a)
+}
+
+// compare makes a panel of an answer and finds what changed.
+func (it item) compare(a *answer) outcome {
+	o := outcome{item: it, answer: a, step: it.step, took: a.took, err: a.err, locked: a.locked}
+	if a.err != nil {
+		o.err = it.locate(a.err)
+		return o
+	}
+	if a.same != nil {
+		o.answer = a.same // the newest one would hold all before it
+		if p := it.prev; a.same == it.last && p != nil && p.Err == nil && p.At.IsZero() {
+			o.panel = p
+			return o
+		}
+	}
+	width := max(0, len(a.columns)-it.def.Hidden)
+	panel := &delta.Panel{Columns: a.columns[:width:width], Truncated: a.truncated}
+	candidates := a.keys
+	if named := namedKey(it.def.Key, a.columns); named != nil {
+		candidates = append([]delta.KeyChoice{named}, candidates...)
+	}
+	keys, step := delta.Keys(a.rows, candidates, it.step)
+	o.step = step
+	panel.Rows = make([]delta.Row, len(a.rows))
+	for i, cells := range a.rows {
+		panel.Rows[i] = delta.Row{Key: keys[i], Cells: cells[:width:width]}
+	}
+	if !it.def.Ordered {
+		delta.SortByKey(panel.Rows)
+	}
+	o.panel = panel
+	o.change = delta.Diff(o.before(), panel)
+	return o
+}
+
+// apart is a panel that is not read in its page's snapshot.
+func apart(p *delta.Panel, at time.Time, every time.Duration) *delta.Panel {
+	own := *p
+	own.At, own.Every = at, every
+	return &own
+}
+
+// before is what the panel's change starts from: nothing where the keys are
+// others now, so that it is replaced whole once.
+func (o outcome) before() *delta.Panel {
+	if o.step != o.item.step {
+		return nil
+	}
+	return o.item.prev
+}
+
+// namedKey finds the columns that the definition names as the key.
+func namedKey(names []string, columns []delta.Column) delta.KeyChoice {
+	var key delta.KeyChoice
+	for _, name := range names {
+		i := slices.IndexFunc(columns, func(c delta.Column) bool { return c.Name == name })
+		if i < 0 {
+			return nil
+		}
+		key = append(key, i)
+	}
+	return key
+}
