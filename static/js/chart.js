@@ -41,7 +41,7 @@ export class Chart {
   /** @type {[number, number]|null} a part that is being chosen */ #part = null;
   /** @type {[number, number]|null} what two fingers hold */ #held = null;
   /** @type {[number, number]} the first and the last point in sight */ #sight = [0, -1];
-  /** @type {import("./series.js").Moments} */ #moments = new Map();
+  /** @type {import("./series.js").Memory} */ #memory = new WeakMap();
   /** The database's clock, in milliseconds: how far it is ahead, and what it says where the chart stands. */
   #ahead = 0;
   #now = 0;
@@ -72,6 +72,7 @@ export class Chart {
 
   /** Brings the chart to this state. @param {Panel} panel @param {Column[]} columns @param {number} now by the database's clock */
   show(panel, columns, now) {
+    if (this.#columns !== columns) this.#memory = new WeakMap();
     [this.#panel, this.#columns, this.#now, this.#ahead] = [panel, columns, now, now - Date.now()];
     this.#ranged();
     if (this.#seen || !this.#canvas) this.#draw();
@@ -137,8 +138,7 @@ export class Chart {
     const { scene } = this, { axis, labels } = scene.plot, panel = this.#panel;
     if (!panel) return;
     this.#dirty = false;
-    const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#moments);
-    if (this.#moments.size > 4 * p.xs.length + 1000) this.#moments.clear();
+    const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory);
     this.#wrong(p.problem);
     scene.plot = p;
     this.host.hidden = !!p.problem || !p.xs.length;
@@ -363,7 +363,7 @@ export class Chart {
     const { scene, options, legend } = this, p = scene.plot, at = this.#index(), [first, last] = this.#sight;
     if (!this.#canvas) return;
     const texts = p.series.map((s) => {
-      const v = at >= 0 ? s.values[at] : rest(s.values.slice(first, last + 1), options);
+      const v = at >= 0 ? s.values[at] : rest(s.values, options, first, last);
       return v == null ? "–" : say(v, p.decimals);
     });
     legend.read(p.series, texts);

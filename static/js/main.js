@@ -42,7 +42,7 @@ const actions = {
 };
 
 // Every key of the page. What has its keys elsewhere adds them here to be listed.
-const page = () => !!live, board = () => panels.length > 0;
+const page = () => !!live, board = () => panels.length > 0, chart = () => !!one("[data-plot]");
 const keys = new Keys();
 keys.add(
   { press: ["mod+k"], text: "Jump to a page, a panel, an action", run: actions.jump },
@@ -55,6 +55,7 @@ keys.add(
   { press: ["Escape"], text: "Close" },
   { press: ["]"], group: "Dashboard", text: "Next panel", when: board, run: () => step(1) },
   { press: ["["], group: "Dashboard", text: "Previous panel", when: board, run: () => step(-1) },
+  ...[["ArrowLeft", "Point at the point before"], ["ArrowRight", "Point at the next"], ["+", "Zoom in"], ["-", "Zoom out"], ["0", "Show all of it"]].map(([press, text]) => ({ press: [press], group: "On a chart", text, when: chart })),
 );
 const jump = palette(keys, { panels: () => panels.map((p) => ({ title: one("h2", p)?.textContent ?? "", go: () => goTo(p) })) });
 

@@ -20,27 +20,30 @@ const HUES = 8;
 const NULL = "null";
 
 /**
- * @param {Column[]} columns @param {(string|null)[][]} rows @param {Options} options @param {Moments} [moments] @returns {Plot}
+ * @param {Column[]} columns @param {(string|null)[][]} rows @param {Options} options @param {Memory} [memory] @returns {Plot}
  */
-export function plot(columns, rows, options, moments = new Map()) {
+export function plot(columns, rows, options, memory = new Map()) {
   /** @type {Plot} */ const p = { axis: "category", xs: [], labels: [], offsets: [], step: 0, regular: false, series: [], decimals: 0, problem: "" };
   const at = find(columns, options);
   if (typeof at === "string") return { ...p, problem: at };
   const x = columns[at.x];
   p.axis = x.kind === "moment" || x.kind === "datetime" || x.type === "date" ? "time" : x.kind === "integer" || x.kind === "decimal" ? "number" : "category";
   if ((options.window || options.range) && p.axis !== "time") return { ...p, axis: "category", problem: `The column “${x.name}” holds no times (its type is ${x.type}), so no window can move along it.` };
-  const place = places(p, rows, at.x, options.type, moments);
+  const known = rows.map((r) => {
+    let k = memory.get(r);
+    if (!k) memory.set(r, (k = read(r, at.x, at.y, columns, p.axis)));
+    return k;
+  });
+  const place = places(p, rows, known, at.x, options.type);
   const names = at.series < 0 ? at.y.map((c) => columns[c].head) : labels(rows, at.series, options.order ?? []);
   const index = new Map(names.map((n, i) => [n, i])), dense = p.regular || p.axis === "category";
   p.series = names.map((label) => ({ label, hue: "", values: new Array(p.xs.length).fill(dense ? null : undefined) }));
   rows.forEach((r, k) => {
-    const i = place[k];
+    const i = place[k], { ys, decimals } = known[k];
     if (i === undefined) return;
-    at.y.forEach((c, n) => {
-      const s = at.series < 0 ? n : index.get(r[at.series] ?? NULL) ?? 0;
-      p.series[s].values[i] = number(r[c]);
-      p.decimals = Math.max(p.decimals, columns[c].decimals ?? decimals(r[c]));
-    });
+    if (at.series < 0) for (let n = 0; n < ys.length; n++) p.series[n].values[i] = ys[n];
+    else p.series[index.get(r[at.series] ?? NULL) ?? 0].values[i] = ys[0];
+    if (decimals > p.decimals) p.decimals = decimals;
   });
   colour(p.series, at.series < 0 ? undefined : columns[at.series].colors);
   return p;
@@ -77,7 +80,22 @@ function decimals(s) {
   return n > 4 ? 2 : n;
 }
 
-/** @typedef {Map<string, {at: number, offset: number}|undefined>} Moments what was read already: frames mostly repeat it */
+/**
+ * A row's place on an axis of times or numbers, NaN for none, and its numbers.
+ * @typedef {{at: number, offset: number, ys: (number|null)[], decimals: number}} Read
+ * What was read already: rows that a frame did not touch are the same objects.
+ * @typedef {{get(row: (string|null)[]): Read|undefined, set(row: (string|null)[], read: Read): unknown}} Memory
+ */
+
+/** @param {(string|null)[]} r @param {number} x @param {number[]} y @param {Column[]} columns @param {string} axis @returns {Read} */
+function read(r, x, y, columns, axis) {
+  const s = r[x], t = s === null ? undefined : axis === "time" ? moment(s) : { at: axis === "number" ? Number(s) : 0, offset: 0 };
+  return {
+    at: t && Number.isFinite(t.at) ? t.at : NaN, offset: t?.offset ?? 0,
+    ys: y.map((c) => number(r[c])), decimals: y.reduce((n, c) => Math.max(n, columns[c].decimals ?? decimals(r[c])), 0),
+  };
+}
+
 const MOMENT = /^(\d{4})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d(?:\.\d+)?)(?:([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?)?)?$/;
 
 /** A date or timestamp in seconds since 1970, and its zone's offset: what has no zone is in UTC. @param {string} s */
@@ -90,9 +108,9 @@ export function moment(s) {
 
 /**
  * Fills the axis and tells each row its place on it.
- * @param {Plot} p @param {(string|null)[][]} rows @param {number} x @param {string} type @param {Moments} moments @returns {(number|undefined)[]}
+ * @param {Plot} p @param {(string|null)[][]} rows @param {Read[]} known @param {number} x @param {string} type @returns {(number|undefined)[]}
  */
-function places(p, rows, x, type, moments) {
+function places(p, rows, known, x, type) {
   if (p.axis === "category") {
     const index = new Map();
     for (const r of rows) if (!index.has(r[x] ?? NULL)) index.set(r[x] ?? NULL, index.size);
@@ -101,15 +119,8 @@ function places(p, rows, x, type, moments) {
     return rows.map((r) => index.get(r[x] ?? NULL));
   }
   /** @type {Map<number, number>} x to its zone's offset */ const seen = new Map();
-  const values = rows.map((r) => {
-    const s = r[x];
-    if (s === null) return undefined;
-    let t = p.axis === "time" ? moments.get(s) : { at: Number(s), offset: 0 };
-    if (!t && p.axis === "time") moments.set(s, (t = moment(s)));
-    if (!t || !Number.isFinite(t.at)) return undefined;
-    seen.set(t.at, t.offset);
-    return t.at;
-  });
+  let last = NaN;
+  for (const { at, offset } of known) if (at !== last && !Number.isNaN(at)) seen.set((last = at), offset);
   p.xs = [...seen.keys()].sort((a, b) => a - b);
   [p.step, p.regular] = rhythm(p.xs);
   p.regular &&= p.axis === "time";
@@ -125,7 +136,7 @@ function places(p, rows, x, type, moments) {
   p.offsets = p.axis === "time" ? p.xs.map((v) => seen.get(v) ?? 0) : [];
   for (let i = 1; i < p.offsets.length; i++) if (!seen.has(p.xs[i])) p.offsets[i] = p.offsets[i - 1];
   const index = new Map(p.xs.map((v, i) => [v, i]));
-  return values.map((v) => (v === undefined ? undefined : index.get(v)));
+  return known.map(({ at }) => index.get(at));
 }
 
 /** The smallest distance of sorted numbers, and whether most have it and all are multiples of it. @param {number[]} xs @returns {[number, boolean]} */
@@ -156,13 +167,13 @@ function colour(all, colors) {
  * @param {Series[]} all @param {boolean[]} shown @returns {Layer[]}
  */
 export function stack(all, shown) {
-  const n = all[0]?.values.length ?? 0, up = new Array(n).fill(0), down = new Array(n).fill(0);
-  const any = up.map((_, i) => all.some((s, k) => shown[k] && s.values[i] != null));
-  return all.map((s, k) => {
-    const from = new Array(n).fill(null), to = new Array(n).fill(null);
+  const n = all[0]?.values.length ?? 0, up = new Float64Array(n), down = new Float64Array(n), any = new Uint8Array(n);
+  all.forEach(({ values }, k) => { for (let i = 0; shown[k] && i < n; i++) if (values[i] != null) any[i] = 1; });
+  return all.map(({ values }, k) => {
+    /** @type {(number|null)[]} */ const from = new Array(n).fill(null), /** @type {(number|null)[]} */ to = new Array(n).fill(null);
     for (let i = 0; shown[k] && i < n; i++) {
       if (!any[i]) continue;
-      const v = s.values[i] ?? 0, base = v < 0 ? down : up;
+      const v = values[i] ?? 0, base = v < 0 ? down : up;
       from[i] = base[i];
       to[i] = base[i] += v;
     }
@@ -173,10 +184,17 @@ export function stack(all, shown) {
 /** Does a chart's readout add its numbers up while nobody points? @param {Options} o */
 export const sums = (o) => o.type === "bar";
 
-/** What a series says while nobody points: all of it, or its newest. @param {(number|null|undefined)[]} values @param {Options} o */
-export function rest(values, o) {
-  const all = values.filter((v) => v != null);
-  return sums(o) ? all.reduce((a, b) => /** @type {number} */ (a) + /** @type {number} */ (b), 0) : all.at(-1);
+/**
+ * What a series says while nobody points: all of it from one point to another, or its newest there.
+ * @param {(number|null|undefined)[]} values @param {Options} o @param {number} [first] @param {number} [last]
+ */
+export function rest(values, o, first = 0, last = values.length - 1) {
+  let found = sums(o) ? 0 : undefined;
+  for (let i = first; i <= last; i++) {
+    const v = values[i];
+    if (v != null) found = sums(o) ? /** @type {number} */ (found) + v : v;
+  }
+  return found;
 }
 
 /**
@@ -238,7 +256,11 @@ export function words(p, o, first, last) {
   let text = `${named}: ${n === 1 ? `one point, ${name(p, o, first)}` : `${n} points from ${name(p, o, first)} to ${name(p, o, last)}`}`;
   for (const s of p.series.slice(0, 5)) {
     let low = Infinity, high = -Infinity;
-    for (const v of s.values.slice(first, last + 1)) if (v != null) [low, high] = [Math.min(low, v), Math.max(high, v)];
+    for (let i = first; i <= last; i++) {
+      const v = s.values[i] ?? NaN;
+      if (v < low) low = v;
+      if (v > high) high = v;
+    }
     if (low === high) text += `; ${s.label} ${say(low, p.decimals)}`;
     else if (low < high) text += `; ${s.label} ${say(low, p.decimals)} to ${say(high, p.decimals)}`;
   }

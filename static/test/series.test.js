@@ -135,5 +135,8 @@ test("what was read once is not read again", () => {
   const seen = new Map(), columns = describe([{ name: "at", type: "date" }, { name: "n", type: "int4" }], {}, false), rows = [["2026-11-20", "1"], ["2026-11-21", "2"]];
   const first = plot(columns, rows, { type: "line" }, seen);
   assert.equal(seen.size, 2);
+  seen.get(rows[0]).ys[0] = 7; // it is believed
+  assert.equal(plot(columns, rows, { type: "line" }, seen).series[0].values[0], 7);
+  seen.get(rows[0]).ys[0] = 1;
   assert.deepEqual(plot(columns, rows, { type: "line" }, seen), first);
 });
