@@ -99,13 +99,24 @@ var charts = []string{
 	"vendor/uplot/uPlot.esm.js",
 }
 
+// tables are the modules that only pages of tables load at once; others, when a row is opened.
+var tables = []string{"js/address.js", "js/columns.js", "js/filters.js", "js/menu.js", "js/tablepage.js", "js/typed.js"}
+
+// later are the modules that are loaded when they are needed.
+var later = []string{"js/drawer.js", "js/rowjson.js"}
+
 // Modules is the URL path of every ES module that all pages load but [Entry], for modulepreload.
 func Modules() []string { return slices.Clone(assets().modules) }
 
 // ChartModules is the URL path of every ES module that pages with charts load besides, for modulepreload.
-func ChartModules() []string {
-	paths := make([]string, len(charts))
-	for i, name := range charts {
+func ChartModules() []string { return pathsOf(charts) }
+
+// TableModules is the URL path of every ES module that a table's own page loads besides, for modulepreload.
+func TableModules() []string { return pathsOf(tables) }
+
+func pathsOf(names []string) []string {
+	paths := make([]string, len(names))
+	for i, name := range names {
 		paths[i] = Path(name)
 	}
 	return paths
@@ -117,7 +128,7 @@ func ChartStyles() []string { return []string{Path("vendor/uplot/uPlot.css")} }
 // Styles is the URL path of every style sheet, in the order in which a page links them.
 func Styles() []string {
 	return []string{
-		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/cells.css"), Path("css/stat.css"), Path("css/charts.css"), Path("css/variables.css"), Path("css/trust.css"),
+		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/cells.css"), Path("css/stat.css"), Path("css/charts.css"), Path("css/table.css"), Path("css/variables.css"), Path("css/trust.css"),
 	}
 }
 
@@ -146,7 +157,7 @@ func load() *bundle {
 	}
 	b.hash = hex.EncodeToString(sum.Sum(nil))[:16]
 	for name := range b.files {
-		if path.Ext(name) == ".js" && name != Entry && !slices.Contains(charts, name) {
+		if path.Ext(name) == ".js" && name != Entry && !slices.Contains(slices.Concat(charts, tables, later), name) {
 			b.modules = append(b.modules, prefix+b.hash+"/"+name)
 		}
 	}

@@ -114,8 +114,14 @@ type TablePage struct {
 	Schema, Name string
 	Rows         Panel  // type "table"; its columns carry SortHref
 	Data         string // what the page's own code needs to know of the table, as JSON
-	Total        string // "~2.1 M rows", "" where not known
-	CSV          string // URL; "" where there is none
+	First        int    // number of the first row that is shown; 0 is 1
+	Total        string // how many rows match: "~2.1 M", "" where not known
+	Columns      string // how many of how many columns are shown: "10 of 13"
+	Filters      int    // columns that are filtered
+	Search       string // what is searched for
+	CSV, JSON    string // URLs of the rows that are shown; "" where there is none
+	AllCSV       string // URL of all rows that match
+	AllJSON      string
 	Watch        string // command that gives the table a bell, shown where it has none: "rowcast watch public.orders"
 	Demo         *Demo
 }

@@ -65,15 +65,26 @@ func (p *paint) table() views.TablePage {
 		Chrome: p.chrome, Live: p.live(), Schema: t.Schema, Name: t.Name, Data: p.server.tableData(p.page), Demo: p.server.demo(),
 	}
 	if c := t.Estimate(); c != nil {
-		m.Total = views.Count(c.Rows, !c.Exact) + " rows"
+		m.Total = views.Count(c.Rows, !c.Exact)
 	}
+	m.First, m.Search = (t.Page-1)*t.Rows+1, t.Search
+	if m.Columns = strconv.Itoa(len(t.Columns)); len(t.Shown) < len(t.Columns) {
+		m.Columns = strconv.Itoa(len(t.Shown)) + " of " + m.Columns
+	}
+	filtered := map[string]bool{}
+	for _, f := range t.Where {
+		filtered[f.Column] = true
+	}
+	m.Filters = len(filtered)
+	m.Assets.Modules = append(m.Assets.Modules, p.server.urls(static.TableModules())...)
 	m.Place = []views.Crumb{{Quiet: t.Schema + ".", Text: t.Name, Href: p.server.href(p.page.Address)}}
 	if !t.Live && (t.RelKind == "r" || t.RelKind == "p") {
 		m.Watch = "rowcast watch " + shellName(t)
 	}
 	if len(p.page.Panels) > 0 {
 		m.Rows = p.panel(&p.page.Panels[0])
-		m.CSV = p.server.file(p.page.Address, "all.csv")
+		m.CSV, m.JSON = m.Rows.CSV, p.server.file(p.page.Address, "rows.json")
+		m.AllCSV, m.AllJSON = p.server.file(p.page.Address, "all.csv"), p.server.file(p.page.Address, "all.json")
 		p.sortable(m.Rows.Columns)
 	}
 	return m

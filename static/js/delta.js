@@ -87,22 +87,35 @@ function insert(rows, index, r) {
 }
 
 /**
- * What a reader who stopped at one state has missed: rows that are new or gone, and rows whose cells differ.
+ * What a reader who stopped at one state has missed: rows that are new or gone, rows whose cells differ, and whether those that
+ * stayed are in another order.
  * @param {Map<string, Panel>} shown @param {Map<string, Panel>} now
  */
 export function missed(shown, now) {
-  let added = 0, changed = 0, removed = 0;
+  let added = 0, changed = 0, removed = 0, moved = false;
   for (const [id, panel] of now) {
     const was = shown.get(id);
     if (!was || was === panel || was.rows === panel.rows || /^@|\./.test(id)) continue; // options, and what a stat shows besides its number
-    const before = new Map(was.rows.map((r) => [r.key, r]));
+    const before = new Map(was.rows.map((r, i) => [r.key, i]));
+    let last = -1;
     for (const r of panel.rows) {
-      const b = before.get(r.key);
-      if (!b) added++;
-      else if (b !== r && b.cells.some((c, i) => c !== r.cells[i])) changed++;
+      const i = before.get(r.key), b = i === undefined ? undefined : was.rows[i];
+      if (i === undefined || !b) { added++; continue; }
+      if (b !== r && b.cells.some((c, n) => c !== r.cells[n])) changed++;
+      if (i < last) moved = true;
+      last = i;
       before.delete(r.key);
     }
     removed += before.size;
   }
-  return { added, changed, removed };
+  return { added, changed, removed, moved };
+}
+
+/**
+ * The rows of one state with the values of a later one: none comes, none goes, none moves. Both have the same columns.
+ * @param {Panel} shown @param {Panel} now @returns {Panel}
+ */
+export function steady(shown, now) {
+  const next = new Map(now.rows.map((r) => [r.key, r])), rows = shown.rows.map((r) => next.get(r.key) ?? r);
+  return rows.every((r, i) => r === shown.rows[i]) ? shown : { ...shown, rows };
 }

@@ -253,3 +253,16 @@ export function sentence(s) {
   if (/^[a-z]+( |$)/.test(s)) s = capital(s); // else it begins with a name
   return s === "" || /[.?:]$/.test(s) ? s : `${s}.`;
 }
+
+/** A count as people read it: what is estimated has a tilde, and is short where it is large. @param {{rows: number, exact: boolean}} c */
+export function tally({ rows, exact }) {
+  if (exact || rows < 100_000) return `${exact ? "" : "~"}${group(String(rows))}`;
+  if (rows < 999_500) return `~${Math.floor((rows + 500) / 1000)} k`;
+  return rows < 999_950_000 ? `~${(rows / 1e6).toFixed(1)} M` : `~${(rows / 1e9).toFixed(1)} G`;
+}
+
+/** Says which rows a page of a table shows. @param {number} first @param {number} n */
+export function shownRows(first, n) {
+  if (!n) return "No rows";
+  return n === 1 ? group(String(first)) : `${group(String(first))}–${group(String(first + n - 1))}`;
+}

@@ -3,10 +3,11 @@
 import { Details, took } from "./details.js";
 import { all, announce, icon, one, write } from "./dom.js";
 import { Frames } from "./frames.js";
+import { tell } from "./hold.js";
 import { Tape } from "./tape.js";
 
 /** @typedef {import("./store.js").Store} Store @typedef {import("./store.js").Verdict} Verdict */
-/** @typedef {{added: number, changed: number, removed: number}} Held */
+/** @typedef {import("./hold.js").Missed} Held */
 
 const BUTTONS = /** @type {Record<string, [string, string]>} */ ({
   running: ["pause", "Pause"], paused: ["play", "Resume"], broken: ["rotate-cw", "Retry"],
@@ -122,9 +123,4 @@ export class LiveControl {
     }
     if (banner.hidden === !!b) banner.hidden = !b;
   }
-}
-
-/** @param {Held} held */
-function tell({ added, changed, removed }) {
-  return [added && `${added} new`, changed && `${changed} changed`, removed && !added && `${removed} gone`].filter(Boolean).join(", ");
 }

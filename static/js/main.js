@@ -6,6 +6,7 @@ import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
 import { answer } from "./reload.js";
+import { rows } from "./rows.js";
 import { theme } from "./theme.js";
 import { TreeView } from "./treeview.js";
 import { variables } from "./variables.js";
@@ -19,6 +20,9 @@ if (asked.has("embed")) document.documentElement.classList.add("embed");
 const bar = variables(body.dataset);
 const live = body.dataset.live ? new LivePage(body.dataset, bar?.views) : null;
 if (live) bar?.connect(live);
+const own = one("[data-table]");
+/** @type {import("./tablepage.js").TablePage|null} */ let table = null;
+if (live && own) import("./tablepage.js").then(({ TablePage }) => { table = new TablePage(live, own); });
 const colors = theme(() => live?.theme());
 const panels = all(".panel[id]");
 
@@ -36,7 +40,9 @@ const actions = {
     else url.searchParams.set("kiosk", "");
     location.assign(url);
   },
-  find: () => one("#find")?.focus(),
+  find: () => one("#find, [data-search]")?.focus(),
+  hold: () => live?.hold(),
+  close: (from) => from?.closest("dialog")?.close(),
   more: (from) => from?.closest(".panel")?.classList.add("whole"),
   copy: (from) => copy(from?.closest(".copyable")?.querySelector("pre")?.textContent ?? ""),
 };
@@ -46,9 +52,13 @@ const page = () => !!live, board = () => panels.length > 0, chart = () => !!one(
 const keys = new Keys();
 keys.add(
   { press: ["mod+k"], text: "Jump to a page, a panel, an action", run: actions.jump },
-  { press: [" ", "."], text: "Pause or resume this page", icon: "pause", when: page, run: actions.pause },
+  { press: [" "], text: "Pause or resume this page", icon: "pause", when: page, run: actions.pause },
   { press: ["l"], text: "How live it is, and why", icon: "info", when: page, run: actions.details },
   { press: ["/"], text: "Find on the page of all pages", icon: "search", when: () => !!one("#find"), run: actions.find },
+  { press: ["/"], group: "Table", text: "Search the rows", icon: "search", when: () => !!own, run: actions.find },
+  { press: ["."], group: "Table", text: "Hold the table under the pointer, or let it run", when: () => page() && !!one("[data-type=table]"), run: actions.hold },
+  { press: ["n"], group: "Table", text: "Next page of rows", when: () => !!own, run: () => table?.turn(1) },
+  { press: ["p"], group: "Table", text: "Previous page of rows", when: () => !!own, run: () => table?.turn(-1) },
   { press: ["t"], text: "Light, dark or as the system", icon: "sun-moon", run: actions.theme },
   { press: ["w"], text: "Open on a wall, or leave it", icon: "monitor", when: page, run: actions.wall },
   { press: ["?"], text: "Show the keys", icon: "keyboard", run: actions.keys },
@@ -57,12 +67,13 @@ keys.add(
   { press: ["["], group: "Dashboard", text: "Previous panel", when: board, run: () => step(-1) },
   ...[["ArrowLeft", "Point at the point before"], ["ArrowRight", "Point at the next"], ["+", "Zoom in"], ["-", "Zoom out"], ["0", "Show all of it"]].map(([press, text]) => ({ press: [press], group: "On a chart", text, when: chart })),
 );
+if (live) rows(live, keys);
 const jump = palette(keys, { panels: () => panels.map((p) => ({ title: one("h2", p)?.textContent ?? "", go: () => goTo(p) })) });
 
 document.addEventListener("click", (e) => {
   const from = e.target instanceof Element ? e.target.closest("[data-do]") : null;
   if (from instanceof HTMLElement) actions[from.dataset.do ?? ""]?.(from);
-  if (e.target instanceof HTMLDialogElement && e.target.id === "keys") e.target.close();
+  if (e.target instanceof HTMLDialogElement && (e.target.id === "keys" || e.target.id === "starter")) e.target.close();
 });
 
 /** @param {HTMLElement} panel */

@@ -1,6 +1,6 @@
 // A live page: the socket's messages go into the store, the store goes to the screen, once a display frame at most.
 import { Lost, missed } from "./delta.js";
-import { all, one, write } from "./dom.js";
+import { all, announce, one, write } from "./dom.js";
 import { clock } from "./format.js";
 import { LiveControl } from "./live.js";
 import { reload, restored } from "./reload.js";
@@ -11,7 +11,7 @@ import { GRACE, linked, moved, receive, start, verdict } from "./store.js";
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
 const FRAME = 16, LATE = 100, GAP = 10_000, ONWARD = 2000;
-const NOTHING = { added: 0, changed: 0, removed: 0 };
+const NOTHING = { added: 0, changed: 0, removed: 0, moved: false };
 /** Parameters of the browser's own, which stay while a reader goes from page to page. */
 const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
 
@@ -20,7 +20,8 @@ const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
  * @typedef {{address: string, kind: string, title: string, variables?: {name: string, values: string[]}[]}} Description
  *
  * What shows a panel.
- * @typedef {Pick<PanelView, "id"|"node"|"hydrate"|"update"|"tick"|"age"|"waiting"|"beat"> & {figure: PanelView["figure"]|null, others?: PanelView["others"]}} View
+ * @typedef {Pick<PanelView, "id"|"node"|"hydrate"|"update"|"tick"|"age"|"waiting"|"beat"> & {figure: PanelView["figure"]|null}
+ *   & Partial<Pick<PanelView, "others"|"shown"|"pause"|"present"|"hold"|"table">>} View
  */
 
 export class LivePage {
@@ -35,6 +36,7 @@ export class LivePage {
   #ticked = Date.now();
   #woken = 0;
   #base = "";
+  #at = ""; // the address bar as it was last read
   #quiet = false; // what comes next is another page, not a change of this one
   #went = 0; // when that was asked for, until it is there
   /** @type {((d: Description) => void)[]} */ #listeners = [];
@@ -44,6 +46,7 @@ export class LivePage {
     this.#views.push(...further);
     this.#base = (data.live ?? "/live").replace(/\/live$/, "");
     let whole = this.#views.length > 0;
+    this.#at = this.#here();
     for (const v of this.#views) {
       for (const [id, panel] of [/** @type {const} */ ([v.id, v.hydrate()]), ...(v.others?.() ?? [])]) {
         if (panel) this.#shown.set(id, panel);
@@ -66,7 +69,7 @@ export class LivePage {
     this.#tick();
     setInterval(() => this.#tick(), 1000);
     setInterval(() => { if (!document.hidden) this.#say(); }, 250);
-    addEventListener("popstate", () => this.#move(location.pathname.slice(this.#base.length) + location.search));
+    addEventListener("popstate", () => { if (this.#here() !== this.#at) this.#move(this.#here()); }); // not where only the fragment changed
     for (const type of ["online", "offline", "focus"]) addEventListener(type, () => this.#wake());
     addEventListener("pagehide", () => this.socket.leave()); // a page without a connection may come back as it was left
     addEventListener("pageshow", (e) => { if (e.persisted) this.socket.connect(); });
@@ -88,6 +91,18 @@ export class LivePage {
   /** Calls back with what the server says of a page whenever one was gone to. @param {(d: Description) => void} listener */
   onmove(listener) { this.#listeners.push(listener); }
 
+  /** The path that a proxy puts before every URL. */
+  get base() { return this.#base; }
+
+  /** The panel of this name, if the page has it. @param {string} id @returns {PanelView|undefined} */
+  view(id) {
+    const v = this.#views.find((v) => v.id === id);
+    return v instanceof PanelView ? v : undefined;
+  }
+
+  /** The address in the address bar. */
+  #here() { return location.pathname.slice(this.#base.length) + location.search; }
+
   /** The URL of an address, with the browser's own parameters. @param {string} address */
   #url(address) {
     const url = new URL(this.#base + address, location.href), now = new URLSearchParams(location.search);
@@ -97,7 +112,8 @@ export class LivePage {
 
   /** @param {string} address */
   #move(address) {
-    this.#paused = false;
+    this.#at = this.#here();
+    this.#stand(false);
     this.#quiet = true;
     this.#went = Date.now();
     this.store = moved(this.store, address);
@@ -113,6 +129,7 @@ export class LivePage {
     const d = await fetch(at).then((r) => (r.ok ? r.json() : null)).catch(() => null);
     if (!d || this.store.page !== address) return; // the reader went on
     history.replaceState(null, "", this.#url(d.address));
+    this.#at = this.#here();
     for (const v of this.#views) v.figure?.choose(d.variables ?? []);
     for (const listener of this.#listeners) listener(d);
   }
@@ -121,11 +138,28 @@ export class LivePage {
   pause() {
     const { state } = this.#verdict();
     if (state === "stale" || state === "offline" || state === "reconnecting") return this.retry();
-    this.#paused = !this.#paused;
+    this.#stand(!this.#paused);
     this.#stopped = Date.now();
-    if (!this.#paused) this.#draw();
-    else this.#held = NOTHING;
+    this.#held = NOTHING;
+    if (!this.#paused) {
+      this.#draw();
+      for (const v of this.#views) v.present?.(); // also what a table held by itself
+    }
     this.#say();
+  }
+
+  /** Holds the table that the reader points at or has the focus in, or lets it run again; where there is none, the page. */
+  hold() {
+    const v = this.#paused ? undefined : this.#views.find((v) => v.hold && (v.table?.scroll.matches(":hover") || v.table?.scroll.contains(document.activeElement)));
+    if (!v?.hold) return this.pause();
+    v.hold.set("key", !v.hold.has("key"));
+    announce(v.hold.has("key") ? "The table holds still" : "The table runs again");
+  }
+
+  /** @param {boolean} paused */
+  #stand(paused) {
+    this.#paused = paused;
+    for (const v of this.#views) v.pause?.(paused);
   }
 
   retry() { this.socket.connect(); }
@@ -201,7 +235,7 @@ export class LivePage {
     this.#drawn = performance.now();
     const { panels, at } = this.store;
     if (this.#paused) {
-      this.#held = missed(this.#shown, panels);
+      this.#held = missed(new Map(this.#views.flatMap((v) => (v.shown ? [[v.id, v.shown]] : []))), panels);
       for (const v of this.#views) { const p = panels.get(v.id); if (p) v.waiting(p); }
       this.#say();
       return;

@@ -1,9 +1,11 @@
 // Puts panels on the screen, each by the view that its type needs. What did not change is not touched, so scroll position,
 // selection and focus stay where they are.
-import { apply } from "./delta.js";
+import { apply, missed, steady } from "./delta.js";
 import { one, write } from "./dom.js";
 import { figure } from "./figure.js";
-import { ago, clock, describe } from "./format.js";
+import { ago, clock, describe, shownRows } from "./format.js";
+import { History } from "./history.js";
+import { Hold } from "./hold.js";
 import { problem } from "./problem.js";
 import { StatView } from "./statview.js";
 import { TableView } from "./table.js";
@@ -14,9 +16,14 @@ import { mark } from "./wash.js";
  * @typedef {import("./format.js").Column} Column
  */
 
+const NOTHING = { added: 0, changed: 0, removed: 0, moved: false };
+
 export class PanelView {
   /** @type {Column[]} */ #columns = [];
-  /** @type {Panel|undefined} */ #shown;
+  /** @type {Panel|undefined} what is on the screen */ #shown;
+  /** @type {Panel|undefined} what the server last said */ #latest;
+  #ahead = 0; // the database's clock minus this one's
+  #paused = false; // the whole page is
   /** @type {HTMLElement|null} */ #age;
   #failed = false; // an error is shown
   #stopped = 0; // when it came, where that was seen
@@ -32,6 +39,9 @@ export class PanelView {
     this.figure = figure(node, (n) => new PanelView(n));
     const tbody = one("tbody", node);
     this.table = tbody instanceof HTMLTableSectionElement ? new TableView(node, tbody) : null;
+    this.hold = this.table && new Hold(this.table, () => this.#settle(), () => this.present(true));
+    this.history = this.table && new History();
+    /** @type {((panel: Panel) => void)|null} called with every state, held or not */ this.onlatest = null;
     this.stat = this.table || this.figure ? null : new StatView(node, this.formats);
   }
 
@@ -50,30 +60,96 @@ export class PanelView {
     this.#columns = describe(fields, this.formats, this.raw);
     const first = apply(undefined, { columns: fields, rows: this.table ? [] : JSON.parse(rows || "[]"), truncated: truncated === "true" });
     this.#shown = this.table ? { ...first, rows: this.table.hydrate(this.#columns) } : first;
+    this.#latest = this.#shown;
+    this.history?.begin(this.#shown);
     this.figure?.show(this.#shown, this.#columns, Date.parse(document.body.dataset.at ?? "") || Date.now());
     return this.#shown;
   }
 
+  /** What is on the screen, which may be older than what is known. */
+  get shown() { return this.#shown; }
+
   /**
-   * Brings the panel to this state; quietly where it is no change of what was shown, but something else in its place.
+   * Brings the panel to this state, if nothing holds it still; quietly where it is no change of what was shown, but something else
+   * in its place.
    * @param {Panel} panel @param {number} now by the database's clock @param {boolean} [quiet] @param {Map<string, Panel>} [panels] all of the page
    */
   update(panel, now, quiet = false, panels) {
-    const before = this.#shown, others = (this.stat?.companions ?? []).map((id) => panels?.get(id));
-    if (panel === before && others.every((o, i) => o === this.#others[i])) return false;
-    [this.#shown, this.#others] = [panel, others];
+    const others = (this.stat?.companions ?? []).map((id) => panels?.get(id)), same = others.every((o, i) => o === this.#others[i]);
+    this.#ahead = now - Date.now();
+    if (panel === this.#latest && same && (!quiet || panel === this.#shown)) return false;
+    [this.#latest, this.#others] = [panel, others];
+    if (!same && !quiet) return this.#show(panel, false), true; // a stat holds nothing still
+    if (quiet) this.history?.begin(panel);
+    else this.history?.note(panel, now);
+    this.onlatest?.(panel);
+    if (!quiet) return this.#settle();
+    const top = this.#shown?.rows[0]?.key !== panel.rows[0]?.key;
+    this.hold?.clear();
+    this.#show(panel, true);
+    if (top) this.#top();
+    return true;
+  }
+
+  /** Shows what is known, whatever held it. @param {boolean} [top] and the first row */
+  present(top = false) {
+    this.hold?.clear();
+    if (this.#latest && this.#latest !== this.#shown) this.#show(this.#latest, false);
+    this.hold?.tell(NOTHING);
+    if (top) this.#top();
+  }
+
+  /** The whole page stands still, or runs again. @param {boolean} paused */
+  pause(paused) {
+    this.#paused = paused;
+    this.hold?.mute(paused);
+  }
+
+  /** Shows as much of what is known as the reader can bear now. @returns {boolean} whether anything changed on the screen */
+  #settle() {
+    const panel = this.#latest, shown = this.#shown, { table, hold } = this;
+    if (!panel || panel === shown || this.#paused) return false;
+    const level = hold && shown ? hold.level : "";
+    if (!level || !shown || !table || !hold) {
+      this.#show(panel, false);
+      hold?.tell(NOTHING);
+      return true;
+    }
+    const runs = level === "steady" && shown.columns === panel.columns ? steady(shown, panel) : shown;
+    if (runs !== shown) {
+      table.show(runs, Date.now() + this.#ahead, false);
+      this.#shown = runs;
+    }
+    if (level === "still") table.waiting(panel);
+    this.#state({ ...panel, rows: runs.rows }, panel.error);
+    hold.tell(missed(new Map([["", runs]]), new Map([["", panel]])));
+    return runs !== shown;
+  }
+
+  /** @param {Panel} panel @param {boolean} quiet */
+  #show(panel, quiet) {
+    const before = this.#shown, now = Date.now() + this.#ahead;
+    this.#shown = panel;
     if (!before || before.columns !== panel.columns) this.#head(panel);
     this.table?.show(panel, now, quiet || !before);
-    if (this.#columns.length) this.stat?.show(this.#columns, panel, quiet ? undefined : before, now, others);
-    this.#state(panel, panel.error ?? elsewhere(others));
+    if (this.#columns.length) this.stat?.show(this.#columns, panel, quiet ? undefined : before, now, this.#others);
+    this.#state(panel, panel.error ?? elsewhere(this.#others));
     if (panel.columns.length) this.figure?.show(panel, this.#columns, now);
-    return true;
+  }
+
+  /** Back to the first row. */
+  #top() {
+    const { table } = this;
+    if (!table) return;
+    if (table.scroll.scrollTop) table.scroll.scrollTop = 0;
+    else if (table.tbody.getBoundingClientRect().top < 0) this.node.scrollIntoView({ block: "start" });
   }
 
   /** Times that count from now grow by themselves. @param {number} now */
   tick(now) {
     this.figure?.tick(now);
     this.table?.tick(now);
+    this.hold?.check();
   }
 
   /** How old what is shown is: as old as the page, unless the panel is read apart. @param {number} ms of the page @param {number} [old] from when on it says so loudly */
@@ -121,7 +197,7 @@ export class PanelView {
     const cut = one("[data-cut]", node);
     if (cut) cut.hidden = !panel.truncated;
     node.classList.toggle("many", panel.rows.length > 8);
-    write(one("[data-shown]", node), String(panel.rows.length));
+    write(one("[data-shown]", node), shownRows(Number(node.dataset.first ?? 1), panel.rows.length));
   }
 }
 

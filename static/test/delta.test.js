@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { Lost, missed } from "../js/delta.js";
+import { Lost, missed, steady } from "../js/delta.js";
 import { receive, start } from "../js/store.js";
 
 const folder = new URL("../../delta/testdata/", import.meta.url);
@@ -31,7 +31,17 @@ test("what a paused reader missed", () => {
   const shown = new Map([["p", panel([["1", "a"], ["2", "b"], ["3", "c"]])]]), now = new Map([["p", panel([["4", "d"], ["1", "x"], ["3", "c"]])]]);
   shown.set("@status", panel([["1", "a"]]));
   now.set("@status", panel([["2", "b"]])); // a variable's options are no rows that somebody reads
-  assert.deepEqual(missed(shown, now), { added: 1, changed: 1, removed: 1 });
+  assert.deepEqual(missed(shown, now), { added: 1, changed: 1, removed: 1, moved: false });
+  const turned = new Map([["p", panel([["3", "c"], ["1", "a"], ["2", "b"]])]]);
+  assert.deepEqual(missed(shown, turned), { added: 0, changed: 0, removed: 0, moved: true });
+  assert.deepEqual(missed(shown, shown), { added: 0, changed: 0, removed: 0, moved: false });
+});
+
+test("rows that stand where they are take new values", () => {
+  const panel = (rows) => ({ columns: [{ name: "a", type: "int4" }], rows: rows.map(([key, a]) => ({ key, cells: [a] })), truncated: false, error: null, at: "", every: 0 });
+  const shown = panel([["1", "a"], ["2", "b"], ["3", "c"]]), now = panel([["4", "d"], ["3", "z"], ["1", "x"]]);
+  assert.deepEqual(steady(shown, now).rows.map((r) => [r.key, r.cells[0]]), [["1", "x"], ["2", "b"], ["3", "z"]]);
+  assert.equal(steady(shown, shown), shown, "nothing changed");
 });
 
 test("rows that a new snapshot repeats keep their identity", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ends, extent } from "../js/bars.js";
-import { describe, format } from "../js/format.js";
+import { describe, format, shownRows, tally } from "../js/format.js";
 import { target } from "../js/link.js";
 import { deal } from "../js/status.js";
 
@@ -38,4 +38,14 @@ test("links", () => {
     const [column] = describe([{ name: "id", type: "text" }, { name: "name", type: "text" }], { id: { link: l.link } }, false);
     assert.equal(l.id === null ? "" : target(column.link, [l.id, l.name]), l.href, l.link);
   }
+});
+
+test("counts, counted or estimated", () => {
+  for (const [rows, exact, want] of [[5840, true, "5,840"], [5840, false, "~5,840"], [184_902, false, "~185 k"], [184_902, true, "184,902"], [999_700, false, "~1.0 M"], [2_104_880, false, "~2.1 M"], [3e9, false, "~3.0 G"], [0, true, "0"]]) {
+    assert.equal(tally({ rows, exact }), want);
+  }
+});
+
+test("which rows are shown", () => {
+  assert.deepEqual([[1, 200], [201, 1], [1001, 200], [1, 0]].map(([first, n]) => shownRows(first, n)), ["1–200", "201", "1,001–1,200", "No rows"]);
 });

@@ -1,0 +1,121 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// field is what the open row says of a column.
+func field(name string) string {
+	return `[...document.querySelectorAll(".drawer .fields > div")].find((d) => d.querySelector("dt").innerText === ` + quoted(name) + `)?.querySelector("dd").innerText`
+}
+
+const title = `document.querySelector(".drawer[open] h2")?.innerText`
+
+func testRowOpens(t *testing.T, b *browser) {
+	w, db, _ := sell(t, b, "?columns=id,total,stage")
+	w.clickOn(`document.querySelectorAll("tbody tr")[2].cells[1]`, 0)
+	w.until("the row", title+` === "sales 448"`)
+	w.until("its columns, shown or not", field("buyer_id")+` === "9" && `+field("note")+` === "null"`)
+	if !ask[bool](w, `document.activeElement.closest(".drawer") !== null && document.querySelector('tr[aria-selected="true"]').cells[0].innerText === "448" && location.hash === "#row=" + encodeURIComponent('["448"]')`) {
+		t.Error("the focus, the mark or the address does not say which row is open")
+	}
+	json := ask[string](w, `document.querySelector('.drawer [data-part="json"] pre').textContent`)
+	for _, want := range []string{`"id": 448`, `"total": 448.00`, `"n": 9007199254740993`, `"note": null`, `"gift": true`} {
+		if !strings.Contains(json, want) {
+			t.Errorf("the row's JSON lacks %s:\n%s", want, json)
+		}
+	}
+
+	// It is live, and remembers; the table behind it holds still.
+	db.Exec(t, `UPDATE sales SET total = 99, stage = 'shipped' WHERE id = 448`)
+	w.until("the change", `/448\.00\s*99\.00/.test(`+field("total")+`)`)
+	w.until("what it went through", `/total 448\.00\s*99\.00/.test(document.querySelector(".drawer .log").innerText)`)
+	db.Exec(t, `INSERT INTO sales VALUES (1000, 'paid', 1, NULL, 1, true, NULL)`)
+	w.until("the pill", `document.querySelector("[data-pill=rows]").innerText.trim() === "1 new, 1 changed"`)
+	if !ask[bool](w, column("id")+`[0] === "450" && document.querySelectorAll("td.waiting").length === 2`) {
+		t.Error("the table behind an open row does not hold still")
+	}
+	w.clickOn(`document.querySelector("[data-pill=rows]")`, 0)
+	w.until("the present", column("id")+`[0] === "1000" && `+title+` === "sales 448"`)
+
+	// It lives on when its row is not on the page any more, and when it is nowhere.
+	w.clickOn(`document.querySelector('input[aria-label="Filter total"]')`, 0)
+	w.enter(">400")
+	w.until("a page without it", `!`+column("id")+`.includes("448")`)
+	db.Exec(t, `UPDATE sales SET note = 'still here' WHERE id = 448`)
+	w.until("a change of a row out of sight", `/still here/.test(`+field("note")+`)`)
+	db.Exec(t, `DELETE FROM sales WHERE id = 448`)
+	w.until("its end", `document.querySelector(".drawer").innerText.includes("Deleted at") && document.querySelector(".drawer .log").innerText.includes("row deleted")`)
+
+	w.do("leave the filter, and close", pressed(kb.Escape), pressed(kb.Escape))
+	w.until("no open row", `!document.querySelector(".drawer[open]") && location.hash === ""`)
+	w.run(`document.activeElement.blur()`)
+	w.until("the present", `document.querySelector("[data-pill=rows]").hidden`)
+	w.stayed()
+}
+
+// Keys alone: into the table, from row to row, into a row, on to the next, back.
+func testRowKeys(t *testing.T, b *browser) {
+	w, _, server := sell(t, b, "")
+	w.run(`document.querySelector("tbody tr").focus()`)
+	w.do("two rows down", pressed("j"), pressed(kb.ArrowDown))
+	w.until("the third row", `document.activeElement.cells[0].innerText === "448"`)
+	w.do("open it", pressed(kb.Enter))
+	w.until("the row", title+` === "sales 448"`)
+	w.do("the next ones", pressed("j"), pressed("j"))
+	w.until("two rows down", title+` === "sales 446"`)
+	w.do("the one before", pressed("k"))
+	w.until("one row up", title+` === "sales 447"`)
+	w.until("the row that it names", `document.querySelector(".drawer .refs a")?.innerText.includes("buyers 8")`)
+	href := ask[string](w, `document.querySelector(".drawer .refs a").href`)
+	w.do("close", pressed(kb.Escape))
+	w.until("the focus on the row", `document.activeElement.matches("tbody tr") && document.activeElement.cells[0].innerText === "447"`)
+	w.stayed()
+
+	w.watch(href)
+	w.until("the row that was named", column("name")+`.join() === "buyer 8"`)
+
+	// A link leads to a row, also to one that is not on the page.
+	for _, id := range []string{"445", "7"} {
+		w.open("about:blank")
+		w.watch(server.URL + `t/public.sales#row=%5B%22` + id + `%22%5D`)
+		w.until("the row of the link", title+` === "sales `+id+`" && `+field("id")+` === "`+id+`"`)
+	}
+}
+
+// On a dashboard a row has the panel's fields; on a telephone it is a sheet that
+// keeps the focus.
+func testRowElsewhere(t *testing.T, b *browser) {
+	server, db := serve(t, sales, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sales.yaml": `title: Sales
+panels:
+  - id: list
+    title: Sales
+    type: table
+    query: SELECT id, stage, total, note FROM sales ORDER BY id DESC
+    limit: 100
+`}))
+	w := b.tab(t)
+	w.watch(server.URL + "d/sales")
+	w.clickOn(`document.querySelectorAll("tbody tr")[1].cells[2]`, 0)
+	w.until("the row", `!!document.querySelector(".drawer[open]") && `+field("Total")+` === "449.00"`)
+	db.Exec(t, `UPDATE sales SET total = 5 WHERE id = 449`)
+	w.until("the change", `/5\.00$/.test(`+field("Total")+`)`)
+	w.until("the panel's pill", `document.querySelector("[data-pill=list]").innerText.trim() === "1 changed"`)
+	w.do("close", pressed(kb.Escape))
+	w.until("the present", `document.querySelector("[data-pill=list]").hidden && document.querySelectorAll("tbody tr")[1].cells[2].innerText === "5.00"`)
+
+	phone := b.tab(t)
+	phone.size(390, 844)
+	phone.watch(server.URL + "t/public.sales")
+	phone.clickOn(`document.querySelectorAll("tbody tr")[1]`, 0)
+	phone.until("the sheet", `document.querySelector(".drawer")?.matches(":modal") && document.querySelector(".drawer").getBoundingClientRect().width === innerWidth`)
+	phone.do("around", pressed(kb.Tab), pressed(kb.Tab), pressed(kb.Tab), pressed(kb.Tab), pressed(kb.Tab), pressed(kb.Tab), pressed(kb.Tab), pressed(kb.Tab))
+	if !ask[bool](phone, `document.activeElement === document.body || !!document.activeElement.closest(".drawer")`) {
+		t.Error("the focus left the sheet")
+	}
+	phone.do("close", pressed(kb.Escape))
+	phone.until("no sheet", `!document.querySelector(".drawer[open]")`)
+}

@@ -1,0 +1,327 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/rowcast/rowcast/internal/pgtest"
+)
+
+const sales = `
+CREATE TYPE stage AS ENUM ('pending', 'paid', 'shipped');
+CREATE TABLE buyers (id int PRIMARY KEY, name text NOT NULL);
+INSERT INTO buyers SELECT i, 'buyer ' || i FROM generate_series(1, 20) i;
+CREATE TABLE sales (id int PRIMARY KEY, stage stage NOT NULL, total numeric(10,2) NOT NULL, note text, buyer_id int REFERENCES buyers, gift bool NOT NULL, data jsonb, placed_at timestamptz NOT NULL DEFAULT now());
+INSERT INTO sales SELECT i, (ARRAY['pending', 'paid', 'shipped']::stage[])[1 + i % 3], i, CASE WHEN i % 5 = 0 THEN 'by hand' END, 1 + i % 20, i % 2 = 0, '{"n": 9007199254740993, "list": [1, 2]}' FROM generate_series(1, 450) i;`
+
+// sell opens the page of a table of 450 sales.
+func sell(t *testing.T, b *browser, query string) (*tab, *pgtest.DB, *process) {
+	t.Helper()
+	server, db := serve(t, sales, "--watch", "public.*")
+	w := b.tab(t)
+	w.watch(server.URL + "t/public.sales" + query)
+	w.until("the page's own code", `!!document.querySelector(".filter")`)
+	return w, db, server
+}
+
+// column is what the rows in the page have in a column, by its name.
+func column(name string) string {
+	return `(() => { const i = [...document.querySelectorAll("thead tr:first-child th")].findIndex((th) => th.innerText.trim().replace(/\s*\d*$/, "") === ` + quoted(name) + `);
+		return [...document.querySelectorAll("tbody tr:not(.leaving)")].map((tr) => tr.cells[i]?.innerText.trim()) })()`
+}
+
+// asks waits until the address bar asks for this, widths and the like apart.
+func (w *tab) asks(query string) {
+	w.Helper()
+	w.until("the address ?"+query, `location.search === `+quoted(query)+` || location.search === "?" + `+quoted(query))
+}
+
+// head is the link in the head of a column.
+func head(name string) string {
+	return `[...document.querySelectorAll("thead a.th")].find((a) => a.firstChild.data.trim() === ` + quoted(name) + `)`
+}
+
+// clickOn clicks in the middle of what the expression gives, with modifiers.
+func (w *tab) clickOn(js string, modifiers chromedp.Modifier) {
+	w.Helper()
+	w.point(js)
+	at := ask[[]float64](w, `(() => { const r = (`+js+`).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`)
+	for _, typ := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
+		p := input.DispatchMouseEventParams{Type: typ, X: at[0], Y: at[1], Button: input.MouseButtonLeft, ClickCount: 1, Modifiers: int64(modifiers)}
+		if _, err := chromedp.Call(w.ctx, input.DispatchMouseEvent, p); err != nil {
+			w.Fatalf("click: %v", err)
+		}
+	}
+}
+
+// pull drags an element from its middle by so many points.
+func (w *tab) pull(js string, dx, dy float64) {
+	w.Helper()
+	at := ask[[]float64](w, `(() => { const r = (`+js+`).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`)
+	w.mouse(chromedp.MouseMoved, at[0], at[1], 0, 0)
+	w.mouse(chromedp.MousePressed, at[0], at[1], 1, 1)
+	w.mouse(chromedp.MouseMoved, at[0]+dx/2, at[1]+dy/2, 1, 0)
+	w.mouse(chromedp.MouseMoved, at[0]+dx, at[1]+dy, 1, 0)
+	w.mouse(chromedp.MouseReleased, at[0]+dx, at[1]+dy, 0, 1)
+}
+
+// enter types into what has the focus, and ends the line.
+func (w *tab) enter(text string) {
+	w.Helper()
+	w.do("type "+text, chromedp.KeyEvent(text+kb.Enter))
+}
+
+func testTableSorts(t *testing.T, b *browser) {
+	w, db, _ := sell(t, b, "")
+	first := func(want string) {
+		t.Helper()
+		w.until("the first rows "+want, column("id")+`.slice(0, 3).join() === `+quoted(want))
+	}
+	sorts := func(want string) {
+		t.Helper()
+		const said = `[...document.querySelectorAll("thead th[aria-sort]")].map((th) => th.querySelector("a").firstChild.data.trim() + " " + th.ariaSort).join()`
+		w.until("the heads to say "+want, said+` === `+quoted(want))
+	}
+	first("450,449,448")
+	sorts("id descending")
+	w.clickOn(head("total"), 0)
+	w.asks("sort=total")
+	first("1,2,3")
+	sorts("total ascending")
+	w.clickOn(head("total"), 0)
+	w.asks("sort=-total")
+	first("450,449,448")
+	sorts("total descending")
+
+	// It is live in this order: a row that is worth more comes to the top.
+	w.point(`document.querySelector(".brand")`)
+	db.Exec(t, `UPDATE sales SET total = 1000 WHERE id = 7`)
+	first("7,450,449")
+
+	w.clickOn(head("total"), 0)
+	w.asks("")
+	sorts("id descending")
+
+	w.clickOn(head("stage"), 0)
+	w.asks("sort=stage")
+	w.clickOn(head("total"), chromedp.ModifierShift)
+	w.asks("sort=stage,total")
+	sorts("stage ascending,total ascending")
+	first("3,6,9")
+	w.clickOn(head("total"), chromedp.ModifierShift)
+	w.asks("sort=stage,-total")
+	first("450,447,444")
+
+	// Back and forward lead through it, and a link shows the same to others.
+	w.run(`history.back()`)
+	w.asks("sort=stage,total")
+	first("3,6,9")
+	w.run(`history.forward()`)
+	w.asks("sort=stage,-total")
+	first("450,447,444")
+	w.stayed()
+	w.watch(ask[string](w, `location.href`))
+	first("450,447,444")
+	sorts("stage ascending,total descending")
+
+	// From the keyboard.
+	w.run(head("id") + `.focus()`)
+	w.do("sort by the head that has the focus", pressed(kb.Enter))
+	w.asks("sort=id")
+	first("1,2,3")
+	w.stayed()
+}
+
+func testTableFilters(t *testing.T, b *browser) {
+	w, db, _ := sell(t, b, "")
+	w.allow("400 .Bad Request.*placed_at.is.not")
+	filter := func(name string) string { return `document.querySelector('input[aria-label="Filter ` + name + `"]')` }
+	w.clickOn(filter("total"), 0)
+	w.enter("445..448")
+	w.asks("where=total.ge.445&where=total.le.448")
+	w.until("the rows that match", column("id")+`.join() === "448,447,446,445"`)
+	w.until("their count", `document.querySelector(".ledger-foot").innerText.replace(/\s+/g, " ").includes("1–4 of 4 that match")`)
+	if !ask[bool](w, filter("total")+`.closest(".filter").matches(".on") && `+filter("total")+`.value === "445..448" && document.querySelector("[data-clear]").innerText.trim() === "1 filter"`) {
+		t.Error("the filter is not shown as set")
+	}
+
+	// Live: one leaves, one enters in its place.
+	w.point(`document.querySelector(".brand")`)
+	db.Exec(t, `UPDATE sales SET total = 1 WHERE id = 447; UPDATE sales SET total = 446.5 WHERE id = 3`)
+	w.until("the rows that match now", column("id")+`.join() === "448,446,445,3"`)
+	db.Exec(t, `UPDATE sales SET total = 9 WHERE id = 3`)
+	w.until("one fewer", column("id")+`.join() === "448,446,445"`)
+
+	// What cannot be meant is said, and takes nothing away.
+	w.clickOn(filter("total"), 0)
+	w.run(filter("total") + `.select()`)
+	w.enter("many")
+	w.until("the fault", filter("total")+`.getAttribute("aria-invalid") === "true"`)
+	w.live()
+	w.do("think better of it", pressed(kb.Escape))
+	w.until("the filter as it was", filter("total")+`.value === "445..448" && !document.querySelector(".wrong")`)
+	w.clickOn(filter("placed_at"), 0)
+	w.enter("=not a time")
+	w.until("the server's word", `/not a time/.test(`+filter("placed_at")+`.closest(".filter").title)`)
+	w.live()
+	w.do("think better of it", pressed(kb.Escape))
+
+	// An operator from its menu, by the keyboard; two filters at once.
+	w.run(filter("note") + `.previousElementSibling.focus()`)
+	w.do("open the operators", pressed(kb.Enter))
+	w.until("the menu", `document.activeElement.getAttribute("aria-checked") === "true" && document.activeElement.innerText.includes("contains")`)
+	w.do("choose the last one", pressed(kb.End), pressed(kb.ArrowUp), pressed(kb.Enter))
+	w.asks("where=total.ge.445&where=total.le.448&where=note.null")
+	w.until("rows without a note", column("id")+`.join() === "448,446"`)
+
+	w.clickOn(`document.querySelector("[data-clear]")`, 0)
+	w.asks("")
+
+	// Enums are chosen, several at once.
+	w.clickOn(`document.querySelector('.choice[aria-label="Filter stage"]')`, 0)
+	w.clickOn(`[...document.querySelectorAll("#filter-menu label")].find((l) => l.innerText === "paid")`, 0)
+	w.asks("where=stage.is.paid")
+	w.clickOn(`[...document.querySelectorAll("#filter-menu label")].find((l) => l.innerText === "shipped")`, 0)
+	w.asks("where=stage.in.paid,shipped")
+	w.until("those stages alone", `new Set(`+column("stage")+`).size === 2`)
+	w.do("close the menu", pressed(kb.Escape))
+	w.clickOn(`document.querySelector('.choice[aria-label="Filter gift"]')`, 0)
+	w.clickOn(`[...document.querySelectorAll("#filter-menu label")].find((l) => l.innerText === "true")`, 0)
+	w.asks("where=stage.in.paid,shipped&where=gift.is.true")
+	w.until("gifts alone", `new Set(`+column("gift")+`).size === 1`)
+	w.do("close the menu", pressed(kb.Escape))
+	w.clickOn(filter("placed_at"), 0)
+	w.enter("15m")
+	w.asks("where=stage.in.paid,shipped&where=gift.is.true&where=placed_at.last.15m")
+	w.stayed()
+
+	// A link shows the same.
+	w.watch(ask[string](w, `location.href`))
+	w.until("the filters of the link", filter("placed_at")+`?.value === "15m" && document.querySelectorAll(".filter.on").length === 3`)
+}
+
+func testTableSearchAndPages(t *testing.T, b *browser) {
+	w, db, _ := sell(t, b, "")
+	foot := func(want string) {
+		t.Helper()
+		w.until("the foot to say "+want, `document.querySelector(".ledger-foot").innerText.replace(/\s+/g, " ").includes(`+quoted(want)+`)`)
+	}
+	foot("1–200 of 450 rows")
+	w.clickOn(`document.querySelector("[data-page-on]")`, 0)
+	w.asks("page=2")
+	foot("201–400 of 450 rows")
+	w.until("the second page", column("id")+`[0] === "250"`)
+	w.do("the next by the key", pressed("n"))
+	w.asks("page=3")
+	foot("401–450 of 450 rows")
+	if !ask[bool](w, `document.querySelector("[data-page-on]").ariaDisabled === "true"`) {
+		t.Error("there is a page after the last")
+	}
+	w.do("back by the key", pressed("p"))
+	w.asks("page=2")
+	w.run(`const rows = document.querySelector("[data-rows]"); rows.value = "50"; rows.dispatchEvent(new Event("change"))`)
+	w.asks("rows=50&page=5")
+	foot("201–250 of 450 rows")
+	w.until("fifty rows", `document.querySelectorAll("tbody tr").length === 50`)
+
+	w.do("to the search by the key", pressed("/"))
+	w.run(`document.activeElement.select()`) // the browser's protocol types the key, too
+	w.do("search", chromedp.KeyEvent("hand"))
+	w.asks("search=hand&rows=50")
+	foot("1–50 of 90 that match")
+	w.until("what is found", `document.activeElement.matches("[data-search]") && new Set(`+column("note")+`).size === 1`)
+	db.Exec(t, `UPDATE sales SET note = 'with a second hand' WHERE id = 449`)
+	w.until("what is found now", column("id")+`.includes("449")`)
+	w.do("give it up", pressed(kb.Escape))
+	w.asks("rows=50")
+	w.stayed()
+}
+
+func testTableColumns(t *testing.T, b *browser) {
+	w, _, _ := sell(t, b, "")
+	const shown = `[...document.querySelectorAll("thead tr:first-child th")].map((th) => (th.querySelector("a, span")?.firstChild.data ?? "").trim()).join()`
+	const all = "id,stage,total,note,buyer_id,gift,data,placed_at"
+	heads := func(want string) {
+		t.Helper()
+		w.until("the columns "+want, shown+` === `+quoted(want))
+		w.until("as many cells", `document.querySelector("tbody tr").cells.length === `+fmt.Sprint(strings.Count(want, ",")+1))
+	}
+	heads(all)
+	tick := func(name string) string { return `document.querySelector('.columns input[value="` + name + `"]')` }
+	w.clickOn(`document.querySelector("[data-columns-button]")`, 0)
+	w.clickOn(tick("note"), 0)
+	heads("id,stage,total,buyer_id,gift,data,placed_at")
+	w.clickOn(tick("data"), 0)
+	heads("id,stage,total,buyer_id,gift,placed_at")
+	w.until("the button to say so", `document.querySelector("[data-columns-button]").innerText.includes("6 of 8")`)
+
+	// Order, by the keyboard and by dragging.
+	w.run(tick("gift") + `.focus()`)
+	w.do("move it up", chromedp.KeyEvent(kb.ArrowUp, chromedp.KeyModifiers(chromedp.ModifierAlt)))
+	heads("id,stage,total,gift,buyer_id,placed_at")
+	if !ask[bool](w, `document.activeElement === `+tick("gift")) {
+		t.Error("the focus did not move with the column")
+	}
+	w.pull(`document.querySelector('.columns [data-name="placed_at"] .handle')`, 0, -ask[float64](w, `(document.querySelector('.columns [data-name="placed_at"]').offsetTop - document.querySelector('.columns [data-name="stage"]').offsetTop)`))
+	heads("id,placed_at,stage,total,gift,buyer_id")
+	w.do("close the menu", pressed(kb.Escape))
+	w.run(head("stage") + `.focus()`)
+	w.do("move the column", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	heads("id,placed_at,total,stage,gift,buyer_id")
+
+	// Width, by the pointer and by the keyboard; it is in the address and survives another order.
+	const width = `Math.round(document.querySelectorAll("thead tr:first-child th")[2].offsetWidth)`
+	wide := ask[int](w, width)
+	w.pull(`document.querySelectorAll("thead tr:first-child th")[2].querySelector(".grip")`, 60, 0)
+	w.until("a wider column", width+` === `+fmt.Sprint(wide+60))
+	w.run(head("total") + `.focus()`)
+	w.do("narrower", pressed("-"))
+	w.until("a narrower column", width+` === `+fmt.Sprint(wide+44))
+	if got, want := ask[string](w, `new URLSearchParams(location.search).get("widths")`), fmt.Sprintf("total:%d", wide+44); got != want {
+		t.Errorf("the address has widths=%s, want %s", got, want)
+	}
+	w.clickOn(head("id"), 0)
+	w.until("the other order", column("id")+`[0] === "1"`)
+	if got := ask[int](w, width); got != wide+44 {
+		t.Errorf("in another order the column is %d wide, want %d", got, wide+44)
+	}
+	w.stayed()
+	w.watch(ask[string](w, `location.href`))
+	w.until("the width of the link", width+` === `+fmt.Sprint(wide+44))
+	heads("id,placed_at,total,stage,gift,buyer_id")
+	w.run(head("total") + `.focus()`)
+	w.do("as wide as it fits", pressed("0"))
+	w.until("no widths", `!location.search.includes("widths")`)
+	w.clickOn(`document.querySelector("[data-columns-button]")`, 0)
+	w.clickOn(`[...document.querySelectorAll(".columns button")].at(-1)`, 0)
+	heads(all)
+}
+
+func testTableSaves(t *testing.T, b *browser) {
+	w, _, server := sell(t, b, "?where=total.gt.440&sort=id&columns=id,note")
+	w.clickOn(`document.querySelector("[data-save-button]")`, 0)
+	w.until("the menu", `document.querySelector("#save").matches(":popover-open")`)
+	hrefs := ask[map[string]string](w, `Object.fromEntries([...document.querySelectorAll("[data-save]")].map((a) => [a.dataset.save, a.href]))`)
+	for name, href := range hrefs {
+		body := served(t, href)
+		if n := strings.Count(body, "44"); n != 9 || !strings.Contains(body, "by hand") || strings.Contains(body, "440") {
+			t.Errorf("%s, %s: %.300s", name, strings.TrimPrefix(href, server.URL), body)
+		}
+	}
+	if len(hrefs) != 4 {
+		t.Errorf("there are %d ways to save", len(hrefs))
+	}
+	// They follow the filters.
+	w.do("close the menu", pressed(kb.Escape))
+	w.clickOn(`document.querySelector("[data-clear]")`, 0)
+	w.until("other addresses", `![...document.querySelectorAll("[data-save]")].some((a) => a.href.includes("where"))`)
+	if u, err := url.Parse(ask[string](w, `document.querySelector("[data-save=csv]").href`)); err != nil || u.Query().Get("columns") != "id,note" {
+		t.Errorf("the columns are lost in %v", u)
+	}
+}

@@ -1,0 +1,290 @@
+// One row, whole: its fields, its JSON, the rows that it names and what it went through. It watches the row's own page, so it lives
+// on when the row is not on the table's page any more.
+import { NOTHING, build } from "./address.js";
+import { announce, attribute, el, icon, one, toast, write } from "./dom.js";
+import { clock, describe, format } from "./format.js";
+import { differences } from "./history.js";
+import { pretty, rowTokens } from "./rowjson.js";
+import { parse } from "./protocol.js";
+import { receive, start } from "./store.js";
+
+/**
+ * @typedef {import("./render.js").PanelView} PanelView
+ * @typedef {import("./delta.js").Row} Row
+ * @typedef {import("./format.js").Column} Column
+ * @typedef {import("./history.js").Change} Change
+ * @typedef {import("./tablepage.js").TableData} TableData
+ */
+
+const MOST = 100; // changes that are listed
+const NARROW = matchMedia("(width < 44rem)");
+const KINDS = { key: "k", text: "s", word: "d", mark: "w" };
+
+export class Drawer {
+  /** @type {PanelView|null} */ #view = null;
+  #key = "";
+  /** @type {{name: string, type: string}[]} */ #fields = [];
+  /** @type {Row|null} as it is now */ #row = null;
+  /** @type {Row|null} as it was when it was opened */ #opened = null;
+  /** @type {Change[]} */ #changes = [];
+  #gone = 0;
+  /** @type {EventSource|null} */ #source = null;
+
+  /** @param {import("./page.js").LivePage} live */
+  constructor(live) {
+    this.live = live;
+    this.title = el("h2", { id: "drawer-h" });
+    this.body = el("div", { class: "drawer-body", tabindex: "0", role: "region", "aria-labelledby": "drawer-h" });
+    const button = (/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ act) => {
+      const b = el("button", { class: "icon-btn", type: "button", "aria-label": label, title: label }, icon(name));
+      b.addEventListener("click", act);
+      return b;
+    };
+    const keys = (/** @type {string[]} */ ...names) => names.map((k) => el("kbd", {}, k));
+    this.node = /** @type {HTMLDialogElement} */ (el("dialog", { class: "drawer", "aria-labelledby": "drawer-h" },
+      el("div", { class: "drawer-head" }, this.title, el("span", { class: "grow" }),
+        button("chevron-up", "Row above (K)", () => this.step(-1)), button("chevron-down", "Row below (J)", () => this.step(1)),
+        button("link", "Copy the address of this row", () => this.#copy(location.href)), button("x", "Close (Esc)", () => this.node.close())),
+      this.body, el("div", { class: "drawer-foot" }, ...keys("J", "K"), " next and previous row", el("span", { class: "grow" }), ...keys("Esc"), " close")));
+    (one(".split") ?? document.body).append(this.node);
+    this.node.addEventListener("close", () => this.#closed());
+    this.node.addEventListener("click", (e) => { if (e.target === this.node && NARROW.matches) this.node.close(); });
+    document.addEventListener("keydown", (e) => {
+      if (e.key !== "Escape" || !this.#view || e.defaultPrevented) return;
+      if (e.target instanceof Element && (e.target.closest("input, select, textarea, dialog:not(.drawer)") || one(":popover-open"))) return;
+      this.node.close();
+    });
+  }
+
+  /** The key of the row that is open; "" for none. */
+  get key() { return this.#view ? this.#key : ""; }
+
+  /** Opens a row. @param {PanelView} view its table @param {string} key */
+  open(view, key) {
+    const { table, shown } = view, row = shown?.rows.find((r) => r.key === key) ?? null, data = tableData(view);
+    const address = data && rowAddress(data, shown?.columns ?? [], row, key);
+    if (!table || (!row && !address)) return;
+    if (this.#view && this.#view !== view) this.#leave();
+    this.#unwatch();
+    this.#view = view;
+    this.#key = key;
+    this.#fields = shown?.columns ?? [];
+    this.#row = this.#opened = row;
+    this.#changes = view.history?.of(key) ?? [];
+    this.#gone = 0;
+    view.hold?.set("row", true);
+    table.select(key);
+    history.replaceState(history.state, "", `#row=${encodeURIComponent(key)}`);
+    write(this.title, title(view, data, this.#fields, row, key));
+    if (!this.node.open) {
+      if (NARROW.matches) this.node.showModal();
+      else this.node.show();
+      one(".split")?.classList.add("open");
+      this.body.focus({ preventScroll: true });
+    }
+    this.body.scrollTop = 0;
+    this.#draw();
+    announce(this.title.textContent ?? "");
+    if (address) this.#watch(address);
+    else view.onlatest = (panel) => this.#take(panel.columns, panel.rows.find((r) => r.key === key) ?? null, Date.now());
+  }
+
+  /** Opens the next row, or the one before. @param {number} by */
+  step(by) {
+    const table = this.#view?.table, at = table?.place(this.#key) ?? -1, next = at < 0 ? undefined : table?.rows[at + by];
+    if (!this.#view || !table || !next) return;
+    table.reveal(next.key);
+    this.open(this.#view, next.key);
+  }
+
+  #closed() {
+    const view = this.#view, key = this.#key;
+    this.#leave();
+    one(".split")?.classList.remove("open");
+    history.replaceState(history.state, "", location.pathname + location.search);
+    if (view?.table && !view.table.focus(key)) view.table.scroll.focus({ preventScroll: true });
+  }
+
+  #leave() {
+    this.#unwatch();
+    const view = this.#view;
+    this.#view = null;
+    view?.table?.select("");
+    view?.hold?.set("row", false);
+  }
+
+  #unwatch() {
+    this.#source?.close();
+    this.#source = null;
+    if (this.#view) this.#view.onlatest = null;
+  }
+
+  /** Watches the row's own page. @param {string} address */
+  #watch(address) {
+    let store = start({ page: address, cursor: "", at: "", panels: new Map() }, Date.now());
+    const source = (this.#source = new EventSource(`${this.live.base}/api/v1/events?page=${encodeURIComponent(address)}`));
+    source.onmessage = (e) => {
+      if (source !== this.#source) return;
+      const m = parse(e.data);
+      if (m?.type !== "snapshot" && m?.type !== "delta") return;
+      try { store = receive(store, m, Date.now()); } catch { return this.#watch(address); } // it lost its place
+      const panel = store.panels.get("rows");
+      if (panel) this.#take(panel.columns, panel.rows[0] ?? null, store.at);
+    };
+  }
+
+  /** The row as it is now. @param {{name: string, type: string}[]} columns @param {Row|null} row @param {number} at */
+  #take(columns, row, at) {
+    const before = this.#row, same = this.#fields.length === columns.length && this.#fields.every((f, i) => f.name === columns[i].name);
+    if (!row) {
+      if (!this.#gone) this.#changes.push({ at, key: this.#key, column: "", was: "", is: null });
+      this.#gone ||= at;
+    } else {
+      if (this.#gone) this.#changes.push({ at, key: this.#key, column: "", was: null, is: "" });
+      this.#gone = 0;
+      if (before && same) this.#changes.push(...differences(columns, before, { ...row, key: this.#key }, at));
+      if (!this.#opened || !same) this.#opened = inColumns(columns, this.#fields, this.#opened, row);
+      this.#fields = columns;
+      this.#row = row;
+    }
+    if (this.#changes.length > MOST) this.#changes.splice(0, this.#changes.length - MOST);
+    this.#draw();
+  }
+
+  #draw() {
+    const { body } = this, view = this.#view, row = this.#row, data = view && tableData(view);
+    if (!view) return;
+    const columns = describe(this.#fields, view.formats, view.raw), docs = columns.filter((c) => c.kind === "document");
+    /** @type {(HTMLElement|"")[]} */ const parts = [this.#fieldsPart(columns)];
+    if (row) {
+      for (const c of docs) parts.push(this.#document(c, row.cells[columns.indexOf(c)]));
+      if (data) parts.push(...references(this.live.base, data, columns, row));
+    }
+    parts.push(this.#log(), row ? this.#json(row) : "");
+    keep(body, parts);
+    this.node.classList.toggle("gone", this.#gone > 0);
+  }
+
+  /** @param {Column[]} columns */
+  #fieldsPart(columns) {
+    const row = this.#row, was = this.#opened, note = this.#gone ? [el("p", { class: "gone-note" }, `Deleted at ${clock(this.#gone)}. This is how it was.`)] : [];
+    if (!row) return section("fields", "", el("p", { class: "quiet" }, this.#gone ? "This row is not there any more." : "The row is being read."));
+    const list = columns.map((c, i) => {
+      if (c.kind === "document" && row.cells[i] !== null) return "";
+      const now = shownValue(c, row.cells[i]), changed = was && was.cells.length === row.cells.length && was.cells[i] !== row.cells[i];
+      return el("div", {}, el("dt", { title: c.type }, this.#view?.raw ? c.name : c.head), el("dd", { class: "num" }, ...(changed ? [el("span", { class: "was" }, shownText(c, was.cells[i])), el("mark", {}, now)] : [now])));
+    });
+    return section("fields", "", ...note, el("dl", { class: "fields" }, ...list));
+  }
+
+  /** @param {Column} c @param {string|null} value */
+  #document(c, value) {
+    if (value === null) return "";
+    return section(`doc-${c.name}`, c.name, el("span", { class: "quiet" }, c.type), code(pretty(value), `${c.name} as JSON`));
+  }
+
+  /** @param {Row} row */
+  #json(row) {
+    const tokens = rowTokens(this.#fields, row.cells), copy = el("button", { class: "icon-btn", type: "button", "aria-label": "Copy the row as JSON", title: "Copy" }, icon("copy"));
+    copy.addEventListener("click", () => this.#copy(tokens.map((t) => t.text).join("")));
+    return section("json", "JSON", copy, code(tokens, "The row as JSON"));
+  }
+
+  #log() {
+    const list = [...this.#changes].reverse(), columns = new Map(describe(this.#fields, this.#view?.formats ?? {}, true).map((c) => [c.name, c]));
+    const text = (/** @type {string} */ name, /** @type {string|null} */ v) => { const c = columns.get(name); return c ? clip(shownText(c, v)) : clip(v ?? "null"); };
+    const lines = list.map((c) => el("li", {}, el("time", { class: "num", datetime: new Date(c.at).toISOString() }, clock(c.at)), !c.column
+      ? el("span", {}, c.is === null ? "row deleted" : "row inserted")
+      : el("span", {}, `${c.column} `, el("span", { class: "from" }, text(c.column, c.was)), icon("arrow-right"), text(c.column, c.is))));
+    return section("log", "Changes", el("span", { class: "quiet" }, "since this page was opened"), lines.length ? el("ol", { class: "log" }, ...lines) : el("p", { class: "quiet" }, "None so far."));
+  }
+
+  /** @param {string} text */
+  async #copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      toast("Copied");
+    } catch {
+      toast("This browser does not let the page copy", "triangle-alert");
+    }
+  }
+}
+
+/** @param {PanelView} view @returns {TableData|null} */
+const tableData = (view) => (view.node.dataset.table ? JSON.parse(view.node.dataset.table) : null);
+
+/** The address of a row's own page; "" where nothing names it. @param {TableData} data @param {{name: string}[]} columns @param {Row|null} row @param {string} key */
+function rowAddress(data, columns, row, key) {
+  /** @type {unknown} */ let parts = null;
+  try { parts = JSON.parse(key); } catch { /* then the cells name it, or nothing does */ }
+  const where = data.key.map((column, n) => {
+    const i = columns.findIndex((c) => c.name === column), cell = row && i >= 0 ? row.cells[i] : Array.isArray(parts) && parts.length === data.key.length ? parts[n] : null;
+    return { column, op: "is", value: typeof cell === "string" ? cell : null };
+  });
+  const whole = where.flatMap((w) => (w.value === null ? [] : [{ ...w, value: w.value }]));
+  return where.length && whole.length === where.length ? build(data.address, { ...NOTHING, where: whole }) : "";
+}
+
+/** @param {PanelView} view @param {TableData|null} data @param {{name: string}[]} fields @param {Row|null} row @param {string} key */
+function title(view, data, fields, row, key) {
+  if (data) {
+    const names = data.key.map((k) => row?.cells[fields.findIndex((f) => f.name === k)] ?? "");
+    return `${data.name} ${names.every((n) => n) && names.length ? names.join(", ") : key.replace(/^\["?|"?\]$/g, "")}`;
+  }
+  const lead = view.table?.columns.findIndex((c) => c.as === "title") ?? -1;
+  return row?.cells[Math.max(0, lead)] ?? one("h2", view.node)?.textContent ?? "Row";
+}
+
+/** A row as it would stand in other columns: what is not known of it is as it is now. @param {{name: string}[]} columns @param {{name: string}[]} old @param {Row|null} was @param {Row} now @returns {Row} */
+function inColumns(columns, old, was, now) {
+  return { key: now.key, cells: columns.map((c, i) => { const at = old.findIndex((f) => f.name === c.name); return was && at >= 0 ? was.cells[at] : now.cells[i]; }) };
+}
+
+/** @param {Column} c @param {string|null} value */
+function shownText(c, value) {
+  if (value === null) return "null";
+  return c.kind === "integer" || c.kind === "decimal" || c.kind === "boolean" ? format({ ...c, decimals: undefined }, value, 0).text : value;
+}
+
+/** @param {Column} c @param {string|null} value @returns {Node} */
+function shownValue(c, value) {
+  if (value === null) return el("span", { class: "null" }, "null");
+  if (value === "") return el("span", { class: "null" }, "empty text");
+  const cell = format(c, value, 0);
+  if (cell.glyph) return el("span", { class: "chip" }, el("i", { class: `glyph ${cell.glyph}` }), cell.text);
+  if (/^https?:\/\/\S+$/.test(value)) return el("a", { class: "link", href: value, rel: "noopener noreferrer", target: "_blank" }, value);
+  return document.createTextNode(shownText(c, value));
+}
+
+/** @param {string} s */
+const clip = (s) => (s.length > 80 ? `${s.slice(0, 79)}…` : s);
+
+/** The rows that this one names. @param {string} base @param {TableData} data @param {Column[]} columns @param {Row} row */
+function references(base, data, columns, row) {
+  const value = (/** @type {string} */ name) => { const i = columns.findIndex((c) => c.name === name); return i < 0 ? null : row.cells[i]; };
+  const lines = (data.foreign_keys ?? []).flatMap((k) => {
+    const values = k.columns.map(value);
+    if (values.some((v) => v === null)) return [];
+    const where = k.references.map((column, i) => ({ column, op: "is", value: String(values[i]) }));
+    return [el("li", {}, icon("arrow-up"), el("span", { class: "quiet" }, k.columns.join(", ")), el("a", { class: "link", href: base + build(k.address, { ...NOTHING, where }) }, `${k.table} ${values.join(", ")}`))];
+  });
+  return lines.length ? [section("refs", "References", el("ul", { class: "refs" }, ...lines))] : [];
+}
+
+/** @param {string} id @param {string} head @param {...(Node|"")} children a button or note first goes into the heading's line */
+function section(id, head, ...children) {
+  const given = children.filter((c) => c !== ""), beside = head && given[0] instanceof HTMLElement && !["OL", "UL", "DL", "PRE", "P"].includes(given[0].tagName) ? [given.shift() ?? ""] : [];
+  return el("section", { "data-part": id }, ...(head ? [el("h3", {}, head, ...beside)] : []), ...given);
+}
+
+/** @param {import("./rowjson.js").Token[]} tokens @param {string} label */
+const code = (tokens, label) => el("pre", { class: "code", tabindex: "0", role: "region", "aria-label": label }, ...tokens.map((t) => el("span", { class: KINDS[t.kind] }, t.text)));
+
+/** Puts parts in the place of those of the same name, and leaves alone what is the same. @param {HTMLElement} body @param {(HTMLElement|"")[]} parts */
+function keep(body, parts) {
+  const wanted = parts.filter((p) => p !== ""), old = new Map([...body.children].map((n) => [/** @type {HTMLElement} */ (n).dataset.part, n]));
+  const nodes = wanted.map((p) => { const was = old.get(p.dataset.part); return was?.isEqualNode(p) ? was : p; });
+  for (const n of [...body.children]) if (!nodes.includes(/** @type {HTMLElement} */ (n))) n.remove();
+  nodes.forEach((n, i) => { if (body.children[i] !== n) body.insertBefore(n, body.children[i] ?? null); });
+  attribute(body, "aria-busy", "");
+}

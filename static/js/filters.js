@@ -1,0 +1,178 @@
+// The line under the heads: for each column an operator and a value, as one would type it. Enums and booleans are chosen.
+import { items, listed } from "./address.js";
+import { attribute, el, icon, write } from "./dom.js";
+import { keys, open } from "./menu.js";
+import { OPERATORS, conditions, offered, usual, written, wrong } from "./typed.js";
+
+/**
+ * @typedef {import("./typed.js").TableColumn} TableColumn
+ * @typedef {import("./typed.js").Condition} Condition
+ * @typedef {{column: TableColumn, box: HTMLElement, op: HTMLButtonElement, value: HTMLInputElement|HTMLButtonElement, more: HTMLElement, set: Condition[], chosen: string, tried: string}} Line
+ */
+
+export class Filters {
+  /** @type {Map<string, Line>} */ #lines = new Map();
+  #menu = el("div", { class: "menu", id: "filter-menu", popover: "" });
+
+  /**
+   * @param {HTMLTableSectionElement} head
+   * @param {(column: TableColumn, list: Condition[]) => Promise<string>} ask changes a column's filter; what is wrong with it, or ""
+   */
+  constructor(head, ask) {
+    this.head = head;
+    this.ask = ask;
+    document.body.append(this.#menu);
+    keys(this.#menu);
+  }
+
+  /** Shows the filters of these columns, in this order. @param {(TableColumn|undefined)[]} columns @param {import("./address.js").Filter[]} where */
+  show(columns, where) {
+    const row = this.#row(), names = columns.map((c) => c?.name ?? "").join("\n");
+    if (row.dataset.names !== names) {
+      row.dataset.names = names;
+      this.#lines.clear();
+      row.replaceChildren(...columns.map((c) => el("td", {}, ...(c ? [this.#line(c)] : []))));
+    }
+    for (const line of this.#lines.values()) {
+      line.set = where.filter((f) => f.column === line.column.name).map(({ op, value }) => ({ op, value }));
+      this.#write(line);
+    }
+  }
+
+  /** The cursor goes into the filter of a column. @param {string} name */
+  focus(name) { this.#lines.get(name)?.value.focus(); }
+
+  #row() {
+    const old = this.head.querySelector("tr.filter-row");
+    if (old instanceof HTMLTableRowElement) return old;
+    const row = /** @type {HTMLTableRowElement} */ (el("tr", { class: "filter-row" }));
+    this.head.rows[0].after(row);
+    return row;
+  }
+
+  /** @param {TableColumn} c */
+  #line(c) {
+    const choice = c.enum?.length || c.kind === "bool";
+    const op = /** @type {HTMLButtonElement} */ (el("button", { type: "button", class: "op", "aria-haspopup": "true", "aria-expanded": "false" }));
+    const value = /** @type {HTMLInputElement|HTMLButtonElement} */ (choice
+      ? el("button", { type: "button", class: "choice", "aria-haspopup": "true", "aria-expanded": "false" })
+      : el("input", { type: "text", "aria-label": `Filter ${c.name}`, autocomplete: "off", spellcheck: "false", size: "1" }));
+    const more = el("span", { class: "quiet num" }), box = el("span", { class: "filter" }, op, value, more);
+    /** @type {Line} */ const line = { column: c, box, op, value, more, set: [], chosen: "", tried: "" };
+    this.#lines.set(c.name, line);
+    op.addEventListener("click", () => this.#operators(line));
+    if (value instanceof HTMLInputElement) {
+      value.addEventListener("change", () => this.#typed(line));
+      value.addEventListener("keydown", (e) => {
+        if (e.key === "Enter") this.#typed(line);
+        if (e.key === "Escape") { this.#write(line, true); value.blur(); }
+        e.stopPropagation();
+      });
+      value.addEventListener("input", () => { line.tried = "\0"; this.#fault(line, ""); });
+    } else value.addEventListener("click", () => this.#choices(line));
+    return box;
+  }
+
+  /** @param {Line} line @param {boolean} [again] also what is being typed */
+  #write(line, again = false) {
+    const { column, box, op, value, more, set } = line, w = written(set);
+    const now = set.length ? w.op : line.chosen || usual(column), [sign, words] = OPERATORS[now] ?? [now, now];
+    box.classList.toggle("on", set.length > 0);
+    write(op, sign);
+    attribute(op, "aria-label", `${sign} ${words}, operator for ${column.name}`);
+    attribute(op, "title", words);
+    write(more, w.more ? `+${w.more}` : "");
+    if (value instanceof HTMLButtonElement) {
+      write(value, w.text);
+      attribute(value, "aria-label", `${w.text ? `${w.text}, f` : "F"}ilter ${column.name}`);
+    } else if (again || document.activeElement !== value || set.length) {
+      if (value.value !== w.text && (again || document.activeElement !== value)) value.value = w.text;
+    }
+    if (set.length || again) this.#fault(line, "");
+    if (again || document.activeElement !== value) line.tried = w.text;
+  }
+
+  /** @param {Line} line @param {string} what */
+  #fault({ box, value }, what) {
+    attribute(value, "aria-invalid", what ? "true" : "");
+    attribute(box, "title", what);
+    box.classList.toggle("wrong", what !== "");
+  }
+
+  /** @param {Line} line */
+  #typed(line) {
+    const { value, column, set } = line;
+    const w = written(set), op = set.length ? w.op : line.chosen || usual(column), text = value instanceof HTMLInputElement ? value.value : "";
+    if (set.length && text.trim() === w.text) return;
+    if (text === line.tried) return; // a line that ended changes, too
+    line.tried = text;
+    if (text.trim() === "" && (op === "null" || op === "notnull")) return void this.#set(line, []);
+    this.#set(line, conditions(text, op, column));
+  }
+
+  /** @param {Line} line @param {Condition[]} list */
+  async #set(line, list) {
+    const what = wrong(list, line.column) || (JSON.stringify(list) === JSON.stringify(line.set) ? "" : await this.ask(line.column, list));
+    this.#fault(line, what);
+    if (!what) line.chosen = "";
+  }
+
+  /** The menu of operators. @param {Line} line */
+  #operators(line) {
+    const { column, op, value, set } = line, now = set.length ? written(set).op : line.chosen || usual(column);
+    const choose = (/** @type {string} */ o) => {
+      this.#menu.hidePopover();
+      if (o === "null" || o === "notnull") return void this.#set(line, [{ op: o, value: "" }]);
+      const text = value instanceof HTMLInputElement ? value.value.trim() : "";
+      line.chosen = o;
+      if (value instanceof HTMLButtonElement) return void (set.length && !["null", "notnull"].includes(set[0].op) ? this.#set(line, picked(o, items(set[0].value))) : this.#choices(line));
+      if (text) this.#set(line, conditions(text, o, column));
+      else this.#write(line);
+      value.focus();
+    };
+    this.#menu.replaceChildren(el("div", { class: "head" }, column.name), ...offered(column).map((o) => {
+      const b = el("button", { type: "button", role: "menuitemradio", "aria-checked": String(o === now) }, el("span", { class: "op" }, OPERATORS[o]?.[0] ?? o), OPERATORS[o]?.[1] ?? o);
+      b.addEventListener("click", () => choose(o));
+      return b;
+    }), ...(set.length ? [el("hr"), this.#clear(line)] : []));
+    attribute(this.#menu, "role", "menu");
+    attribute(this.#menu, "aria-label", `Operator for ${column.name}`);
+    open(this.#menu, op);
+  }
+
+  /** @param {Line} line */
+  #clear(line) {
+    const b = el("button", { type: "button", role: "menuitem" }, icon("x"), "Clear");
+    b.addEventListener("click", () => { this.#menu.hidePopover(); this.#set(line, []); });
+    return b;
+  }
+
+  /** The menu of values: several of an enum, one of a boolean. @param {Line} line */
+  #choices(line) {
+    const { column, value, set } = line, list = column.enum ?? ["true", "false"];
+    const has = new Set(set.length && ["in", "is", "isnt"].includes(set[0].op) ? items(set[0].value) : []);
+    const apply = () => this.#set(line, picked(set[0]?.op === "isnt" || line.chosen === "isnt" ? "isnt" : "is", list.filter((v) => has.has(v))));
+    this.#menu.replaceChildren(el("div", { class: "head" }, column.name), ...list.map((v) => {
+      const tick = /** @type {HTMLInputElement} */ (el("input", { class: "tick", type: "checkbox" }));
+      tick.checked = has.has(v);
+      tick.addEventListener("change", () => {
+        if (tick.checked && column.kind === "bool") has.clear();
+        if (tick.checked) has.add(v);
+        else has.delete(v);
+        for (const [i, other] of [...this.#menu.querySelectorAll("input")].entries()) other.checked = has.has(list[i]);
+        apply();
+      });
+      return el("label", {}, tick, v);
+    }));
+    attribute(this.#menu, "role", "group");
+    attribute(this.#menu, "aria-label", `Values of ${column.name}`);
+    open(this.#menu, /** @type {HTMLButtonElement} */ (value));
+  }
+}
+
+/** One value, or several. @param {string} op "is", "isnt" or "in" @param {string[]} values @returns {Condition[]} */
+function picked(op, values) {
+  if (!values.length) return [];
+  if (op === "isnt") return values.map((value) => ({ op, value }));
+  return values.length === 1 ? [{ op: "is", value: values[0] }] : [{ op: "in", value: listed(values) }];
+}

@@ -1,0 +1,81 @@
+// A filter as one would type it, and as the address has it. Pure.
+import { items, listed } from "./address.js";
+
+/**
+ * @typedef {{name: string, type: string, kind: string, not_null: boolean, primary_key: boolean, sortable: boolean, operators: string[],
+ *   enum?: string[], references?: {table: string, address: string, column: string, where: string}}} TableColumn
+ * @typedef {{op: string, value: string}} Condition
+ */
+
+/** Sign and words of each operator; ".." stands for a pair of them. @type {Record<string, [sign: string, words: string]>} */
+export const OPERATORS = {
+  has: ["~", "contains"], hasnt: ["!~", "does not contain"], is: ["=", "is"], isnt: ["!=", "is not"], starts: ["^", "begins with"], ends: ["$", "ends with"],
+  lt: ["<", "less than"], le: ["<=", "at most"], gt: [">", "more than"], ge: [">=", "at least"], "..": ["..", "between"],
+  last: ["last", "in the last"], in: ["in", "one of"], contains: ["@>", "contains"], null: ["null", "is empty"], notnull: ["!null", "is not empty"],
+};
+
+/** What one may type first, the longest first. @type {[string, string][]} */
+const SIGNS = [["!null", "notnull"], ["null", "null"], ["last ", "last"], ["in ", "in"], ["@>", "contains"], ["!~", "hasnt"], ["!=", "isnt"], ["<>", "isnt"],
+  ["<=", "le"], [">=", "ge"], ["≤", "le"], ["≥", "ge"], ["≠", "isnt"], ["<", "lt"], [">", "gt"], ["~", "has"], ["=", "is"], ["^", "starts"], ["$", "ends"]];
+
+/** The operators that a column offers, with the pair where it has both. @param {TableColumn} c */
+export function offered(c) {
+  const ops = c.operators.filter((o) => !(c.not_null && (o === "null" || o === "notnull")));
+  const at = ops.indexOf("ge");
+  if (at >= 0 && ops.includes("le")) ops.splice(at + 1, 0, "..");
+  return ops;
+}
+
+/** The operator that a column is filtered by where nobody chose one. @param {TableColumn} c */
+export const usual = (c) => (["time", "date"].includes(c.kind) && c.operators.includes("ge") ? "ge" : c.operators[0] ?? "is");
+
+/**
+ * The conditions that a text means: it may begin with an operator, else the one that stands before it counts.
+ * @param {string} text @param {string} op @param {TableColumn} c @returns {Condition[]}
+ */
+export function conditions(text, op, c) {
+  let value = text.trim();
+  const ops = offered(c), sign = SIGNS.find(([s, o]) => ops.includes(o) && begins(value, s));
+  if (sign) {
+    op = sign[1];
+    value = value.slice(sign[0].trim().length).trim();
+  }
+  if (op === "null" || op === "notnull") return [{ op, value: "" }];
+  const range = /^(.+?)\s*\.\.\s*(.+)$/.exec(value);
+  if (range && ops.includes("..") && (op === ".." || !sign)) return [{ op: "ge", value: plain(range[1], c) }, { op: "le", value: plain(range[2], c) }];
+  if (op === "..") op = "ge";
+  if (value === "") return [];
+  if (op === "in") {
+    const list = items(value);
+    return list.length ? [{ op, value: listed(list) }] : [];
+  }
+  if (op === "ge" && !sign && ops.includes("last") && /^\d+\s*(s|m|min|h|d|w|mo|y)$/.test(value)) op = "last"; // 15m is a span, not a moment
+  if (op === "last") return [{ op, value: value.replace(/\s+/g, "").replace(/min$/, "m") }];
+  return [{ op, value: plain(value, c) }];
+}
+
+/** @param {string} value @param {string} sign */
+function begins(value, sign) {
+  if (/^!?null$/.test(sign)) return value.toLowerCase() === sign;
+  return value.toLowerCase().startsWith(sign);
+}
+
+/** A number without the commas that people set. @param {string} value @param {TableColumn} c */
+const plain = (value, c) => (c.kind === "number" ? value.replace(/(?<=\d),(?=\d{3}\b)/g, "").replace(/^−/, "-") : value);
+
+/** What is wrong with conditions, "" for nothing that can be known here. @param {Condition[]} list @param {TableColumn} c */
+export function wrong(list, c) {
+  for (const { op, value } of list) {
+    if (op === "last" && !/^[1-9]\d{0,5}(s|m|h|d|w|mo|y)$/.test(value)) return "Write a number and s, m, h, d, w, mo or y, such as 15m";
+    if (c.kind === "number" && ["is", "isnt", "lt", "le", "gt", "ge"].includes(op) && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^-?infinity$|^nan$/i.test(value)) return `${c.name} is a number`;
+  }
+  return "";
+}
+
+/** How conditions on one column are shown: operator, then value; more counts those that find no place. @param {Condition[]} list */
+export function written(list) {
+  if (!list.length) return { op: "", text: "", more: 0 };
+  const [a, b] = list, pair = list.length === 2 && [a.op, b.op].sort().join() === "ge,le";
+  if (pair) return { op: "..", text: a.op === "ge" ? `${a.value}..${b.value}` : `${b.value}..${a.value}`, more: 0 };
+  return { op: a.op, text: a.op === "in" ? items(a.value).map((i) => (/[,"]/.test(i) ? listed([i]) : i)).join(", ") : a.value, more: list.length - 1 };
+}

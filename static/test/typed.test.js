@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { conditions, offered, usual, written, wrong } from "../js/typed.js";
+
+const column = (kind, operators, more = {}) => ({ name: "c", type: "", kind, not_null: false, primary_key: false, sortable: true, operators: [...operators, "null", "notnull"], ...more });
+const compare = ["is", "isnt", "lt", "le", "gt", "ge"];
+const number = column("number", compare), text = column("text", ["has", "hasnt", "is", "isnt", "starts", "ends", "in"]), time = column("time", ["last", ...compare]), json = column("json", ["has", "contains"]);
+
+const cases = [
+  ["20", "ge", number, ["ge 20"]],
+  [">=20", "is", number, ["ge 20"]],
+  ["> 1,284.50", "is", number, ["gt 1284.50"]],
+  ["20..50", "is", number, ["ge 20", "le 50"]],
+  ["20 .. 50", "..", number, ["ge 20", "le 50"]],
+  ["!= 3", "is", number, ["isnt 3"]],
+  ["null", "is", number, ["null "]],
+  ["!null", "is", number, ["notnull "]],
+  ["", "is", number, []],
+  ["", "null", number, ["null "]],
+  ["leave with", "has", text, ["has leave with"]],
+  ["=exactly", "has", text, ["is exactly"]],
+  ["a..b", "has", text, ["has a..b"]],
+  ["null island", "has", text, ["has null island"]],
+  ["in paid, \"a, b\"", "has", text, ["in paid,\"a, b\""]],
+  ["inside", "has", text, ["has inside"]],
+  ["15m", "ge", time, ["last 15m"]],
+  ["15 min", "ge", time, ["last 15m"]],
+  ["last 2 h", "ge", time, ["last 2h"]],
+  ["2026-11-20", "ge", time, ["ge 2026-11-20"]],
+  ["@> {\"a\": 1}", "has", json, ["contains {\"a\": 1}"]],
+];
+for (const [typed, op, c, want] of cases) {
+  test(`"${typed}" after ${op} for ${c.kind}`, () => assert.deepEqual(conditions(typed, op, c).map((f) => `${f.op} ${f.value}`), want));
+}
+
+test("what is offered", () => {
+  assert.deepEqual(offered(column("number", compare, { not_null: true })), ["is", "isnt", "lt", "le", "gt", "ge", ".."]);
+  assert.equal(usual(number), "is");
+  assert.equal(usual(text), "has");
+  assert.equal(usual(time), "ge");
+});
+
+test("what cannot be meant", () => {
+  assert.equal(wrong([{ op: "ge", value: "many" }], number), "c is a number");
+  assert.equal(wrong([{ op: "ge", value: "-1.5e3" }, { op: "le", value: ".5" }], number), "");
+  assert.match(wrong([{ op: "last", value: "soon" }], time), /15m/);
+  assert.equal(wrong([{ op: "has", value: "many" }], text), "");
+});
+
+test("written as it is typed", () => {
+  assert.deepEqual(written([{ op: "le", value: "5" }, { op: "ge", value: "2" }]), { op: "..", text: "2..5", more: 0 });
+  assert.deepEqual(written([{ op: "in", value: 'paid,"a, b"' }]), { op: "in", text: 'paid, "a, b"', more: 0 });
+  assert.deepEqual(written([{ op: "gt", value: "5" }, { op: "isnt", value: "7" }, { op: "isnt", value: "8" }]), { op: "gt", text: "5", more: 2 });
+  for (const [typed, op, c] of cases) {
+    const list = conditions(typed, op, c);
+    if (!list.length) continue;
+    const w = written(list);
+    assert.deepEqual(conditions(w.text, w.op, c), list, typed);
+  }
+});
