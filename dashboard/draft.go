@@ -2,12 +2,14 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // draft is what a first dashboard of a table shows. Columns are nil where the
@@ -43,18 +45,27 @@ func (b *Book) Draft(ctx context.Context, p *Page) (string, error) {
 	if !p.Table.DefaultSort {
 		d.order = p.Table.cat.newestFirst()
 	}
+	known := map[string]spread{}
 	err := reading(ctx, b.cfg.DB, p.TimeZone, tryLimit, func(tx pgx.Tx) error {
-		known, err := p.Table.stats(ctx, tx)
-		if err != nil {
-			return err
-		}
-		d.choose(known)
-		return d.chooseWindow(ctx, tx)
+		return p.Table.stats(ctx, tx, known)
 	})
-	if err != nil {
+	d.choose(known)
+	if err == nil || refusedBySQL(err) {
+		err = reading(ctx, b.cfg.DB, p.TimeZone, tryLimit, func(tx pgx.Tx) error {
+			return d.chooseWindow(ctx, tx)
+		})
+	}
+	if err != nil && !refusedBySQL(err) {
 		return "", unavailable(err)
 	}
 	return d.yaml(), nil
+}
+
+// refusedBySQL tells an answer of PostgreSQL, such as that a view takes too long,
+// from a database that does not answer: the draft then knows less.
+func refusedBySQL(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg)
 }
 
 // spread is how a column's values are spread.
@@ -64,11 +75,10 @@ type spread struct {
 }
 
 // stats knows the spread of columns from what ANALYZE found, else from some rows.
-func (t *Table) stats(ctx context.Context, tx pgx.Tx) (map[string]spread, error) {
-	known := map[string]spread{}
+func (t *Table) stats(ctx context.Context, tx pgx.Tx, known map[string]spread) error {
 	rows, err := tx.Query(ctx, statsSQL, t.Schema, t.Name)
 	if err != nil {
-		return nil, fmt.Errorf("read statistics: %w", err)
+		return fmt.Errorf("read statistics: %w", err)
 	}
 	var name string
 	var distinct, nulls float64
@@ -80,12 +90,12 @@ func (t *Table) stats(ctx context.Context, tx pgx.Tx) (map[string]spread, error)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read statistics: %w", err)
+		return fmt.Errorf("read statistics: %w", err)
 	}
 	if len(known) == 0 {
-		err = t.sample(ctx, tx, known)
+		return t.sample(ctx, tx, known)
 	}
-	return known, err
+	return nil
 }
 
 // sampled is how many rows stand for a table that was never analyzed.

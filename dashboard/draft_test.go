@@ -25,6 +25,7 @@ CREATE TABLE last_month (created timestamp, kind text); INSERT INTO last_month S
 CREATE TABLE last_year (created timestamp); INSERT INTO last_year VALUES (now() - interval '300 days');
 CREATE TABLE "rows" ("rows" text, "count" int); INSERT INTO "rows" SELECT 'r' || i % 3, i FROM generate_series(1, 30) i;
 CREATE VIEW big_orders AS SELECT id, status, total, placed_at, note AS channel FROM orders WHERE total > 100;
+CREATE VIEW broken AS SELECT id, (1 / (id - id))::text AS status, placed_at FROM orders;
 CREATE MATERIALIZED VIEW by_country AS SELECT country, count(*) AS n FROM customers GROUP BY 1;
 CREATE TABLE parted (id int, at timestamptz NOT NULL, vip bool) PARTITION BY RANGE (at);
 CREATE TABLE parted_1 PARTITION OF parted DEFAULT;
@@ -66,7 +67,7 @@ func TestDraftsAreDashboards(t *testing.T) {
 	for file := range files {
 		p := page(t, drafted, "/d/"+strings.TrimSuffix(file, ".yaml"))
 		for i := range p.Panels {
-			if _, err := run(t.Context(), db, &p.Panels[i], ""); err != nil {
+			if _, err := run(t.Context(), db, &p.Panels[i], ""); err != nil && p.Title != "Broken" {
 				t.Errorf("%s: %v\n%s", p.Panels[i].ID, err, files[file])
 			}
 		}
@@ -152,6 +153,7 @@ panels:
 		"/t/public.rows":       {`SELECT rows, count(*) AS row_count`, "y: row_count"},
 		"/t/public.big_orders": {"By status", "ORDER BY placed_at DESC", "sum(total)"},
 		"/t/public.by_country": {"By country"},
+		"/t/public.broken":     {"date_trunc('hour', placed_at)"},
 		"/t/public.parted":     {"By vip", "date_trunc('hour', at)"},
 		"/t/public.nothing":    {"SELECT count(*) AS rows"},
 	} {
