@@ -44,6 +44,23 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestCountOfWhatIsGone holds that a table that was dropped a moment ago, or is
+// locked, is estimated from what was known of it.
+func TestCountOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	db := database(t, many)
+	b := open(t, db, nil)
+	p, filtered := page(t, b, "/t/public.few"), page(t, b, "/t/public.few?where=id.gt.3")
+	exec(t, db, "DROP TABLE few")
+	if c, err := b.Count(t.Context(), p); err != nil || c.Rows != 30 || c.Exact {
+		t.Errorf("%+v %v", c, err)
+	}
+	var refused *dashboard.AddressError
+	if c, err := b.Count(t.Context(), filtered); !errors.As(err, &refused) || refused.Code != "unavailable" {
+		t.Errorf("%+v %v", c, err)
+	}
+}
+
 // TestCountsAreShared holds that what many ask is counted once, and that few
 // counts run at a time.
 func TestCountsAreShared(t *testing.T) {

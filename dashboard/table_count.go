@@ -119,6 +119,10 @@ func (b *Book) count(ctx context.Context, p *Page, from string, args []*string) 
 		c, err = countRows(ctx, tx, from, args)
 		return err
 	})
+	if known := p.Table.Estimate(); refusedBySQL(err) && known != nil {
+		c, err = *known, nil // it is locked, or gone since; the catalog's word is better than none
+		c.At = began.UTC().Truncate(time.Microsecond)
+	}
 	if err != nil {
 		return c, until, unavailable(err)
 	}
