@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // StatOptions is how a stat's number is judged; the browser reads it as it is written here.
@@ -31,6 +32,7 @@ type Stat struct {
 	Cell                  // the value as a cell
 	Whole, Fraction, Unit string
 	Note                  string
+	Size                  string // "long" or "longer": with its unit it may want more room than a wall has
 	Level                 string // colour of the threshold that it reached; "" for none
 	Limit                 string // in words: "over 30 min"; "" where that is no trouble
 	Change                *Change
@@ -94,6 +96,7 @@ func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, 
 		if whole, frac, ok := strings.Cut(s.Whole, "."); ok {
 			s.Whole, s.Fraction = whole, "."+frac
 		}
+		s.Size = statSize(s.Whole, s.Fraction, unit)
 		s.Level = reached(o.Thresholds, float(&cells[0]))
 		s.Limit = c.limit(o.Thresholds, float(&cells[0]), unit)
 	}
@@ -121,6 +124,18 @@ func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, 
 		s.Change = o.change(c, &cells[0], was, label)
 	}
 	return s
+}
+
+// statSize weighs the letters of a number as wide as they are drawn.
+func statSize(whole, fraction, unit string) string {
+	switch n := 10*utf8.RuneCountInString(whole) + 6*utf8.RuneCountInString(fraction) + 4*utf8.RuneCountInString(unit); {
+	case n > 115:
+		return "longer"
+	case n > 90:
+		return "long"
+	default:
+		return ""
+	}
 }
 
 // note is a further value of a stat: "1,166 orders".

@@ -44,10 +44,10 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	type shown struct {
-		Whole, Fraction, Unit, Note, Title, Level, Limit string
-		Null                                             bool
-		Change                                           *views.Change
-		Trend                                            *views.Trend
+		Whole, Fraction, Unit, Note, Title, Level, Limit, Size string
+		Null                                                   bool
+		Change                                                 *views.Change
+		Trend                                                  *views.Trend
 	}
 	var golden struct {
 		Cases []struct {
@@ -70,7 +70,7 @@ func TestStats(t *testing.T) {
 			p := views.Panel{Type: "stat", Columns: r.Columns, Rows: r.Rows, Unit: c.Unit, StatOptions: &c.Options}
 			p.DrawStat(c.Earlier.result(), c.Spark.result())
 			s := p.Stat
-			got := shown{s.Whole, s.Fraction, s.Unit, s.Note, s.Title, s.Level, s.Limit, s.Null, s.Change, s.Trend}
+			got := shown{s.Whole, s.Fraction, s.Unit, s.Note, s.Title, s.Level, s.Limit, s.Size, s.Null, s.Change, s.Trend}
 			if d := cmp.Diff(c.Stat, got); d != "" {
 				t.Error(d)
 			}

@@ -11,7 +11,7 @@ import { quantity } from "./quantity.js";
  * @typedef {{compare?: string, earlier?: string, spark?: string, label?: string, good?: string, thresholds?: Threshold[]}} Options
  * @typedef {{way: string, mood: string, text: string, more: string, than: string}} Change
  * @typedef {{line: string, under: string, x: string, y: string, limit: string, label: string}} Trend
- * @typedef {{whole: string, fraction: string, unit: string, note: string, title: string, isNull: boolean, level: string, limit: string, change: Change|null, trend: Trend|null}} Stat
+ * @typedef {{whole: string, fraction: string, unit: string, note: string, title: string, isNull: boolean, level: string, limit: string, size: string, change: Change|null, trend: Trend|null}} Stat
  */
 
 /** @param {Column} c */
@@ -29,7 +29,7 @@ const lower = (s) => (/^[A-Z][a-z]/.test(s) ? s[0].toLowerCase() + s.slice(1) : 
  */
 export function stat(columns, rows, unit, o, now, earlier, spark) {
   const [c] = columns, thresholds = o.thresholds ?? c.thresholds ?? [];
-  /** @type {Stat} */ const s = { whole: "–", fraction: "", unit: "", note: "no rows", title: "", isNull: true, level: "", limit: "", change: null, trend: spark ? trend(spark, thresholds) : null };
+  /** @type {Stat} */ const s = { whole: "–", fraction: "", unit: "", note: "no rows", title: "", isNull: true, level: "", limit: "", size: "", change: null, trend: spark ? trend(spark, thresholds) : null };
   if (!rows.length) return s;
   const { cells } = rows[0], all = columns.map((x, i) => format(x, cells[i] ?? null, now)), [first] = all;
   Object.assign(s, { unit: unit || c.unit, whole: first.text, title: first.title, isNull: first.isNull });
@@ -37,6 +37,8 @@ export function stat(columns, rows, unit, o, now, earlier, spark) {
   else if (numeric(c)) {
     const dot = s.whole.indexOf("."), v = float(cells[0]);
     if (dot >= 0) [s.whole, s.fraction] = [s.whole.slice(0, dot), s.whole.slice(dot)];
+    const wide = 10 * [...s.whole].length + 6 * [...s.fraction].length + 4 * [...s.unit].length; // letters, as wide as they are drawn
+    s.size = wide > 115 ? "longer" : wide > 90 ? "long" : "";
     s.level = reached(thresholds, v);
     s.limit = limit(c, thresholds, v, s.unit);
   }

@@ -45,6 +45,7 @@ export class StatView {
     write(small, s.fraction);
     write(one(".unit", this.node), s.unit);
     attribute(/** @type {Element} */ (node.parentElement), "title", s.title);
+    attribute(/** @type {Element} */ (node.parentElement), "data-size", s.size);
     this.#lines(s);
     this.#spark(s.trend);
     if (!before || was === is) return;

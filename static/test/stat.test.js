@@ -12,7 +12,7 @@ for (const c of golden.cases) {
   test(`stat: ${c.note}`, () => {
     const { columns, rows } = result(c), { null: isNull = false, change, ...want } = c.stat;
     assert.deepEqual(stat(columns, rows, c.unit ?? "", c.options ?? {}, 0, result(c.earlier), result(c.spark)), {
-      whole: "", fraction: "", unit: "", note: "", title: "", level: "", limit: "", trend: null, ...want, isNull, change: change ? { ...NONE, ...change } : null,
+      whole: "", fraction: "", unit: "", note: "", title: "", level: "", limit: "", size: "", trend: null, ...want, isNull, change: change ? { ...NONE, ...change } : null,
     });
   });
 }
