@@ -1,0 +1,55 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/web"
+)
+
+// A stat's comparison and sparkline have no place of their own: the first paint
+// draws them where the stat is, says what is wrong with them there, and gives
+// their rows to the browser.
+func TestStatOfSeveralPanels(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.BasePath = "/base" })
+	page := s.add("/d/sum", "sum")
+	stat := &page.Panels[0]
+	stat.Type, stat.Stat = "stat", &dashboard.Stat{Compare: &dashboard.Compare{Label: "on yesterday", Good: "down"}, Spark: true}
+	page.Panels = append(page.Panels,
+		dashboard.Panel{ID: stat.Earlier(), Of: "sum", Type: "stat", Limit: 1}, dashboard.Panel{ID: stat.Spark(), Of: "sum", Type: "stat", Limit: 50},
+		dashboard.Panel{ID: "list", Title: "List", Type: "table", Limit: 50, Columns: map[string]dashboard.Format{"n": {Link: "/t/public.orders?where=id.is.{n}"}}})
+	result := func(values ...string) *delta.Panel {
+		p := &delta.Panel{Columns: []delta.Column{{Name: "n", Type: "int4"}}}
+		for _, v := range values {
+			p.Rows = append(p.Rows, delta.Row{Key: v, Cells: []delta.Cell{{Text: v}}})
+		}
+		return p
+	}
+	show := func(n int, spark *delta.Panel) string {
+		st := state("/d/sum", n)
+		st.Panels = map[string]*delta.Panel{"sum": result("12"), "sum.earlier": result("10"), "sum.spark": spark, "list": result("7")}
+		s.hub.Publish("/d/sum", broadcast.Update[*delta.State]{Cursor: st.Cursor, State: st, Snapshot: func() []byte { return delta.EncodeSnapshot(st) }})
+		resp, body := s.ask("GET", "/d/sum")
+		if resp.StatusCode != 200 {
+			t.Fatal(resp.Status)
+		}
+		return body
+	}
+	body := show(1, result("3", "9", "6"))
+	for _, part := range []string{`20.0%`, `+2`, `on yesterday`, `class="delta poor"`, `d="M0 100L50 0L100 50"`, `&#34;sum.earlier&#34;:{&#34;columns&#34;`, `href="/base/t/public.orders?where=id.is.7"`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the page lacks %s", part)
+		}
+	}
+	if n := strings.Count(body, "<section class=\"panel"); n != 2 {
+		t.Errorf("%d panels have a place, want 2", n)
+	}
+	broken := *result("3", "9")
+	broken.Err = &delta.Error{Code: "timeout", Message: "the query took longer than 5s"}
+	if body := show(2, &broken); !strings.Contains(body, "The query took longer than 5s.") || !strings.Contains(body, `d="M0 100L100 0"`) {
+		t.Error("what is wrong with a sparkline is not said, or its last rows are gone")
+	}
+}
