@@ -8,7 +8,6 @@ import { palette } from "./palette.js";
 import { answer } from "./reload.js";
 import { rows } from "./rows.js";
 import { theme } from "./theme.js";
-import { TreeView } from "./treeview.js";
 import { variables } from "./variables.js";
 import { wall } from "./wall.js";
 
@@ -100,7 +99,18 @@ async function copy(text) {
 }
 
 edges();
-new TreeView();
+
+// A document is opened by a module of its own, which comes when it is needed first.
+/** @type {Promise<import("./treeview.js").TreeView>|undefined} */ let trees;
+document.addEventListener("click", (e) => {
+  const button = e.target instanceof Element ? e.target.closest("td button.tree") : null;
+  if (!(button instanceof HTMLElement)) return;
+  trees ??= import("./treeview.js").then(({ TreeView }) => new TreeView());
+  trees.then((t) => t.open(button), () => {
+    trees = undefined; // the next click tries again
+    toast("The document could not be opened", "triangle-alert");
+  });
+});
 
 // The demo's button, without leaving the page.
 for (const form of all("form[data-demo]")) {

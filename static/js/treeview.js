@@ -7,7 +7,7 @@ import { value } from "./cells.js";
 
 const GAP = 4, EDGE = 8;
 
-/** One for the page: a click, or Enter, on a document opens it. */
+/** One for the page. */
 export class TreeView {
   /** @type {Place|null} */ #place = null;
   #text = "";
@@ -25,14 +25,10 @@ export class TreeView {
     this.#node.append(el("header", { role: "presentation" }, this.#head, this.#gone, el("span", { class: "grow" }), copy, close), this.#body);
     this.#node.addEventListener("toggle", (e) => { if (/** @type {ToggleEvent} */ (e).newState === "closed") this.#closed(); });
     document.body.append(this.#node);
-    document.addEventListener("click", (e) => {
-      const button = e.target instanceof Element ? e.target.closest("td button.tree") : null;
-      if (button instanceof HTMLElement) this.#open(button);
-    });
   }
 
-  /** @param {HTMLElement} button */
-  #open(button) {
+  /** @param {HTMLElement} button in the document's cell */
+  open(button) {
     const td = button.closest("td"), tr = button.closest("tr"), panel = button.closest("[data-panel]");
     if (!td || !(panel instanceof HTMLElement)) return;
     const col = td.dataset.col ?? "", name = one(`th[data-col="${col}"]`, panel)?.textContent?.trim() ?? "";
