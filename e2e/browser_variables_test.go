@@ -128,6 +128,13 @@ func testVariables(t *testing.T, b *browser) {
 		t.Errorf("somebody else's bar says %q", got)
 	}
 
+	// A wall has no bar: its head says what was chosen.
+	if ask[bool](other, `document.querySelector("[data-said]").checkVisibility()`) {
+		t.Error("a page with a bar says in its head too what was chosen")
+	}
+	other.watch(server.URL + "d/orders?kiosk&status=paid&city=Bonn&city=Delft")
+	other.until("what was chosen", `document.querySelector("[data-said]").checkVisibility() && document.querySelector("[data-said]").innerText === "Status Paid for · City Bonn, Delft"`)
+
 	w.run(`history.back()`)
 	w.at("/d/orders?status=paid")
 	w.shows("2,3,4")

@@ -120,6 +120,17 @@ func (v *Variable) Text() string {
 	return strings.Join(labels, ", ")
 }
 
+// Said is what was chosen on a page, where the bar is not: on a wall and on paper. A time range is always said.
+func Said(list []Variable) string {
+	var words []string
+	for i := range list {
+		if v := &list[i]; v.Type == "range" || !slices.Equal(v.Values, v.Defaults) {
+			words = append(words, v.Label+" "+v.Text())
+		}
+	}
+	return strings.Join(words, " · ")
+}
+
 // rangeTexts are the ranges that the calendar bounds.
 var rangeTexts = map[string]string{"today": "Today", "yesterday": "Yesterday", "this-week": "This week", "this-month": "This month"}
 

@@ -27,6 +27,10 @@ func TestVariables(t *testing.T) {
 			Options                []views.Option
 			Choices                []views.Choice
 		}
+		Said []struct {
+			Note, Text string
+			Variables  []views.Variable
+		}
 		Ranges [][2]string
 		Rows   []struct {
 			Note    string
@@ -47,6 +51,11 @@ func TestVariables(t *testing.T) {
 		}
 		if got := v.Text(); got != c.Text {
 			t.Errorf("%s: %q, want %q", c.Note, got, c.Text)
+		}
+	}
+	for _, s := range g.Said {
+		if got := views.Said(s.Variables); got != s.Text {
+			t.Errorf("%s: %q, want %q", s.Note, got, s.Text)
 		}
 	}
 	for _, r := range g.Ranges {

@@ -37,6 +37,9 @@ export function chosenText(v) {
   return chosen.map((c) => c.label).join(", ") || ANYTHING;
 }
 
+/** What was chosen on a page, where the bar is not: on a wall and on paper. @param {(Variable & {label: string})[]} variables */
+export const said = (variables) => variables.filter((v) => v.type === "range" || !same(v.values, v.defaults)).map((v) => `${v.label} ${chosenText(v)}`).join(" · ");
+
 /** A time range as readers see it. @param {string} value */
 export function rangeText(value) {
   if (Object.hasOwn(CALENDAR, value)) return CALENDAR[value];

@@ -1,7 +1,7 @@
 // The bar of variables: what is chosen there is the page's address, and goes there without a reload.
 import { apply } from "./delta.js";
 import { all, one, toast, write } from "./dom.js";
-import { address, choices, optionRows, same } from "./choices.js";
+import { address, choices, optionRows, said, same } from "./choices.js";
 import { Pick } from "./pick.js";
 
 /**
@@ -152,7 +152,10 @@ export class Variables {
       held.v.values = values;
       held.control.show();
     }
+    this.#say();
   }
+
+  #say() { write(one("[data-said]"), said([...this.#all.values()].map(({ v, node }) => ({ ...v, label: one(".label", node)?.textContent ?? v.name })))); }
 
   /** What leads to the page, or saves its rows, names the page as it is. @param {string} to */
   #links(to) {
