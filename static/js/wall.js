@@ -51,54 +51,54 @@ function unseen() {
  */
 function fit(grid) {
   if (innerWidth < NARROW) return;
-  const root = document.documentElement, shape = `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
-  if (grid.dataset.shape === shape) return clip(grid);
-  grid.style.removeProperty("--rows");
+  const root = document.documentElement, shape = () => `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
+  if (grid.dataset.shape === shape()) return clip(grid);
   let rows = /** @type {Row[]} */ ([]);
   for (const scale of [1, 0.9, 0.82, 0.75]) {
     root.style.setProperty("--scale", String(scale));
     rows = lines(grid);
-    if (share(grid, rows) >= LEAST * rem()) break;
+    if (fits(grid, rows)) break;
   }
-  while (rows.length > 1 && share(grid, rows) < LEAST * rem()) rows.pop();
-  grid.style.setProperty("--rows", rows.map((r) => (r.open ? "minmax(0, 1fr)" : "auto")).join(" "));
+  while (rows.length > 1 && !fits(grid, rows)) rows.pop();
+  grid.style.setProperty("--rows", rows.map((r) => (r.open ? `minmax(${least(r)}px, 1fr)` : "auto")).join(" "));
   const end = Math.max(...rows.map((r) => r.top));
   for (const panel of all(".panel", grid)) panel.classList.toggle("beyond", Number(panel.dataset.top) > end);
-  grid.dataset.shape = `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
+  grid.dataset.shape = shape();
   clip(grid);
 }
 
-/** One line of panels; open: it may be taller or lower. @typedef {{top: number, tall: number, open: boolean}} Row */
+/** One line of panels; tall: as those that cannot give way need it; open: it may be taller. @typedef {{top: number, tall: number, open: boolean}} Row */
 const LEAST = 12; // rem, of a row with a chart or a table
 
-const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+/** @param {Row} r */
+const least = (r) => Math.max(r.tall, r.open ? LEAST * parseFloat(getComputedStyle(document.documentElement).fontSize) : 0);
 
-/** How high each open row may be. @param {HTMLElement} grid @param {Row[]} rows */
-function share(grid, rows) {
-  const gaps = (rows.length - 1) * parseFloat(getComputedStyle(grid).rowGap), open = rows.filter((r) => r.open).length;
-  const left = grid.clientHeight - gaps - rows.reduce((n, r) => n + (r.open ? 0 : r.tall), 0);
-  return open ? left / open : left < 0 ? 0 : Infinity;
-}
+/** @param {HTMLElement} grid @param {Row[]} rows */
+const fits = (grid, rows) => rows.reduce((n, r) => n + least(r), (rows.length - 1) * parseFloat(getComputedStyle(grid).rowGap)) <= grid.clientHeight;
 
 /** The lines as they stand without limits. @param {HTMLElement} grid @returns {Row[]} */
 function lines(grid) {
-  /** @type {Map<number, Row>} */ const found = new Map();
-  for (const panel of all(".panel", grid)) {
-    panel.classList.remove("beyond");
-    const top = panel.offsetTop, row = found.get(top) ?? { top, tall: 0, open: false };
+  /** @type {Map<number, Row>} */ const found = new Map(), panels = all(".panel", grid);
+  grid.style.removeProperty("--rows");
+  grid.classList.add("measured");
+  for (const panel of panels) panel.classList.remove("beyond");
+  for (const panel of panels) {
+    const top = panel.offsetTop, row = found.get(top) ?? { top, tall: 0, open: false }, open = !!panel.querySelector("[data-plot], .scroll tbody");
     panel.dataset.top = String(top);
-    row.tall = Math.max(row.tall, panel.offsetHeight);
-    row.open ||= !!panel.querySelector("[data-plot], .scroll tbody");
+    if (open) row.open = true;
+    else row.tall = Math.max(row.tall, panel.offsetHeight);
     found.set(top, row);
   }
+  grid.classList.remove("measured");
   return [...found.values()].sort((a, b) => a.top - b.top);
 }
 
-/** A table ends with a whole row. @param {HTMLElement} grid */
+/** A table ends with a whole row, and is written smaller where it is too wide. @param {HTMLElement} grid */
 function clip(grid) {
   for (const scroll of all(".panel:not(.beyond) .panel-body > .scroll", grid)) {
     const body = /** @type {HTMLElement} */ (scroll.parentElement), row = scroll.querySelector("tbody tr");
     if (!row) continue;
+    if (scroll.scrollWidth > scroll.clientWidth + 1) scroll.classList.add("dense");
     const tall = row.getBoundingClientRect().height, head = one("thead", scroll)?.getBoundingClientRect().height ?? 0;
     const rows = Math.max(1, Math.floor((body.getBoundingClientRect().height - head) / tall));
     scroll.style.setProperty("--fits", `${head + rows * tall}px`);
