@@ -149,6 +149,7 @@ func testTableHolds(t *testing.T, b *browser) {
 	}
 	held := func(why string, words string) {
 		t.Helper()
+		w.until(why+": to be noticed", `!!document.querySelector("[data-panel=rows][data-held=still]")`)
 		before := ask[string](w, `document.querySelector("tbody tr:not(.leaving)").cells[0].innerText`)
 		change()
 		db.Exec(t, `UPDATE readings SET sensor = sensor || '!' WHERE id IN (148, 149)`)
@@ -168,7 +169,6 @@ func testTableHolds(t *testing.T, b *browser) {
 	}
 
 	w.run(`box.scrollTop = 400`)
-	w.until("the scroll to be noticed", `box.scrollTop === 400`)
 	held("scrolled", "1 new, 2 changed")
 	if !ask[bool](w, `document.querySelectorAll(".waiting").length === 2 || box.scrollTop > 300`) {
 		t.Error("changed cells are not marked")
