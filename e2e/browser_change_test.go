@@ -133,6 +133,7 @@ func testReaderIsLeftAlone(t *testing.T, b *browser) {
 		getSelection().removeAllRanges();
 		getSelection().addRange(range)`)
 	const where = `row.getBoundingClientRect().top`
+	w.until("the table to hold still", `!!document.querySelector("[data-held=still]")`)
 	before := ask[float64](w, where)
 	for i := range 10 {
 		db.Exec(t, `UPDATE tasks SET points = points + 1 WHERE id BETWEEN 45 AND 55`)

@@ -325,3 +325,16 @@ func testTableSaves(t *testing.T, b *browser) {
 		t.Errorf("the columns are lost in %v", u)
 	}
 }
+
+// From a table to a dashboard on it: what is written can be saved as it is.
+func testTableStarter(t *testing.T, b *browser) {
+	w, _, server := sell(t, b, "")
+	w.clickOn(`document.querySelector("[data-starter-button]")`, 0)
+	w.until("the dashboard", `document.querySelector("#starter").open && document.querySelector("#starter pre").textContent.includes("panels:")`)
+	if got, want := ask[string](w, `document.querySelector("#starter pre").textContent`), served(t, server.URL+"t/public.sales/dashboard.yaml"); got != want {
+		t.Errorf("the page shows\n%s\nand the server writes\n%s", got, want)
+	}
+	w.do("close", pressed(kb.Escape))
+	w.until("the page", `!document.querySelector("#starter").open`)
+	w.stayed()
+}

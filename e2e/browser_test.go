@@ -51,6 +51,7 @@ func TestBrowser(t *testing.T) {
 		"table is searched and paged":     testTableSearchAndPages,
 		"columns of a table":              testTableColumns,
 		"table is saved":                  testTableSaves,
+		"dashboard from a table":          testTableStarter,
 		"row opens":                       testRowOpens,
 		"row by keys":                     testRowKeys,
 		"row elsewhere":                   testRowElsewhere,

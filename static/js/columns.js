@@ -21,7 +21,7 @@ export class Columns {
     this.table = table;
     this.choose = choose;
     this.button = one("[data-columns-button]");
-    document.body.append(this.#menu);
+    (table.node.closest("main") ?? document.body).append(this.#menu);
     keys(this.#menu);
     this.button?.addEventListener("click", () => {
       this.#list();

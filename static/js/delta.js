@@ -12,6 +12,9 @@
  * @typedef {{columns: Field[], rows: Row[], truncated: boolean, error: Problem|null, at: string, every: number}} Panel
  */
 
+/** So many rows looked for one after the other are found faster by an index. */
+const MANY = 64;
+
 /** The client lost its place: it watches again without a cursor. */
 export class Lost extends Error {}
 
@@ -34,7 +37,8 @@ export function apply(old, change) {
   if (change.ops) {
     if (!old) throw new Lost("changes to a panel that is not there");
     next.rows = base.rows.slice();
-    for (const op of change.ops) step(next.rows, op, base.columns.length);
+    const places = new Places(next.rows);
+    for (const op of change.ops) step(next.rows, op, base.columns.length, places);
   }
   if (change.truncated !== undefined) next.truncated = change.truncated;
   if (change.error !== undefined) next.error = change.error;
@@ -43,18 +47,20 @@ export function apply(old, change) {
   return next;
 }
 
-/** @param {Row[]} rows @param {Op} op @param {number} width */
-function step(rows, op, width) {
+/** @param {Row[]} rows @param {Op} op @param {number} width @param {Places} places */
+function step(rows, op, width, places) {
   switch (op[0]) {
     case "-":
-      rows.splice(find(rows, op[1]), 1);
+      rows.splice(places.of(op[1]), 1);
+      places.moved();
       return;
     case "+":
       if (rows.some((r) => r.key === op[2][0])) throw new Lost("a row that is there already");
       insert(rows, op[1], row(op[2], width));
+      places.moved();
       return;
     case "=": {
-      const i = find(rows, op[1]), cells = rows[i].cells.slice();
+      const i = places.of(op[1]), cells = rows[i].cells.slice();
       for (const [col, cell] of Object.entries(op[2])) {
         const c = Number(col);
         if (!Number.isInteger(c) || c < 0 || c >= width) throw new Lost(`no column ${col}`);
@@ -64,8 +70,9 @@ function step(rows, op, width) {
       return;
     }
     case ">": {
-      const [moved] = rows.splice(find(rows, op[1]), 1);
+      const [moved] = rows.splice(places.of(op[1]), 1);
       insert(rows, op[2], moved);
+      places.moved();
       return;
     }
     default:
@@ -73,11 +80,26 @@ function step(rows, op, width) {
   }
 }
 
-/** @param {Row[]} rows @param {string} key */
-function find(rows, key) {
-  const i = rows.findIndex((r) => r.key === key);
-  if (i < 0) throw new Lost("a row that is not there");
-  return i;
+/** Where rows stand. Many changes in a row are worth an index, which no row may then come into or leave. */
+class Places {
+  /** @type {Map<string, number>|null} */ #index = null;
+  #asked = 0;
+
+  /** @param {Row[]} rows */
+  constructor(rows) { this.rows = rows; }
+
+  /** @param {string} key */
+  of(key) {
+    if (++this.#asked === MANY) this.#index = new Map(this.rows.map((r, i) => [r.key, i]));
+    const i = this.#index ? this.#index.get(key) ?? -1 : this.rows.findIndex((r) => r.key === key);
+    if (i < 0) throw new Lost("a row that is not there");
+    return i;
+  }
+
+  moved() {
+    this.#index = null;
+    this.#asked = 0;
+  }
 }
 
 /** @param {Row[]} rows @param {number} index @param {Row} r */

@@ -21,7 +21,7 @@ export class Filters {
   constructor(head, ask) {
     this.head = head;
     this.ask = ask;
-    document.body.append(this.#menu);
+    (head.closest("main") ?? document.body).append(this.#menu);
     keys(this.#menu);
   }
 

@@ -1,6 +1,6 @@
 // Why a table holds still, and the pill that says what waits. A reader who scrolled down, marked text, opened a row or pressed the
 // key sees rows that do not change; one who points at a row sees values change, but no row move away from under the pointer.
-import { one, write } from "./dom.js";
+import { attribute, one, write } from "./dom.js";
 
 /**
  * "still": nothing changes; "steady": values change where they stand, and rows neither come nor go; "": everything runs.
@@ -52,12 +52,16 @@ export class Hold {
     if (this.#why.has(why) === on) return;
     if (on) this.#why.add(why);
     else this.#why.delete(why);
+    this.#mark();
     this.changed();
   }
+
+  #mark() { attribute(this.table.node, "data-held", this.level); }
 
   /** Forgets what the reader may have forgotten too: the key, a selection. What still is so holds again. */
   clear() {
     this.#why.delete("key");
+    this.#mark();
     if (this.#marked()) getSelection()?.removeAllRanges();
     this.check();
   }

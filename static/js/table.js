@@ -16,7 +16,7 @@ import { SMALL, breadth, including, range, seen } from "./window.js";
 
 const SLIDES = 8; // rows that may move in one frame; beyond that, only washes
 const GLIDE = { duration: 220, easing: "cubic-bezier(0.2, 0, 0, 1)" };
-const FRESH = 2500, FEW = 8;
+const FRESH = 2500, FEW = 8, USUAL = 32; // pixels of a row, until one was measured
 
 export class TableView {
   /** @type {Row[]} all of them, in order */ #rows = [];
@@ -43,6 +43,7 @@ export class TableView {
     this.table = /** @type {HTMLTableElement} */ (tbody.closest("table"));
     this.scroll = /** @type {HTMLElement} */ (tbody.closest(".scroll") ?? node);
     this.wash = new Wash(node);
+    this.table.classList.add("windowed"); // until then only the first rows are laid out
     /** @type {(columns: Column[]) => void} called when the heads were made anew */ this.onhead = () => {};
     const look = () => this.#soon();
     addEventListener("scroll", look, { capture: true, passive: true });
@@ -58,10 +59,16 @@ export class TableView {
   hydrate(columns) {
     this.#columns = columns;
     const shown = [...this.tbody.rows].map((tr) => ({ tr, row: { key: tr.dataset.key ?? "", cells: [...tr.cells].map(value) } }));
-    for (const s of shown) this.#here.set(s.row.key, s);
+    const near = shown.slice(0, SMALL);
+    if (near.length < shown.length) this.tbody.replaceChildren(...near.map((s) => s.tr)); // what is far goes before anything is measured
+    for (const s of near) this.#here.set(s.row.key, s);
     this.#rows = shown.map((s) => s.row);
     this.#now = Date.now();
     this.#survey();
+    if (near.length < shown.length) {
+      [this.#tall, this.#top, this.#bottom] = [USUAL, 0, innerHeight];
+      this.#lay();
+    }
     this.#soon();
     return this.#rows;
   }
