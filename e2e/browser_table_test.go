@@ -229,6 +229,26 @@ func testTableHolds(t *testing.T, b *browser) {
 	w.stayed()
 }
 
+// On a telephone a long list scrolls with its page, and holds still all the same.
+func testTableHoldsInPage(t *testing.T, b *browser) {
+	setup, file := longList(400)
+	server, db := serve(t, setup, "--dashboards", dashboards(t, map[string]string{"many.yaml": file}))
+	w := b.tab(t)
+	w.size(390, 844)
+	w.watch(server.URL + "d/many")
+	w.until("the first rows", here+` === 8`)
+	w.click("[data-do=more]")
+	w.until("more of them", here+` > 20 && `+here+` < 200`)
+	w.run(`window.tall = document.querySelector("tbody tr").offsetHeight; scrollTo(0, 150 * tall)`)
+	w.until("rows in the middle", `/^2\d\d$/.test(document.elementFromPoint(100, 400)?.closest("tr")?.querySelector('[data-as="key"], [data-as="title"]')?.innerText.replace(/\D/g, ""))`)
+	w.until("the table to hold still", `!!document.querySelector('[data-panel=list][data-held=still]')`)
+	db.Exec(t, `INSERT INTO readings VALUES (1000, 'one more', 1, 'kWh')`)
+	w.until("the pill in sight", `(() => { const p = document.querySelector("[data-pill=list]"), r = p.getBoundingClientRect(); return p.innerText.trim() === "1 new" && r.top >= 0 && r.bottom <= innerHeight })()`)
+	w.run(`scrollTo(0, 0)`)
+	w.until("the present", `document.querySelector("[data-pill=list]").hidden && document.querySelector("tbody tr").dataset.key === '["1000"]'`)
+	w.stayed()
+}
+
 // A thousand rows of which five hundred change every second, and move, must not
 // move the row under the pointer, nor make the page stutter.
 func testPointedRowStays(t *testing.T, b *browser) {

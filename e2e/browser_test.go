@@ -45,6 +45,7 @@ func TestBrowser(t *testing.T) {
 		"table longer than the window":    testLongTable,
 		"table on paper":                  testTableOnPaper,
 		"table holds still":               testTableHolds,
+		"table holds in its page":         testTableHoldsInPage,
 		"pointed row stays":               testPointedRowStays,
 		"table is sorted":                 testTableSorts,
 		"table is filtered":               testTableFilters,

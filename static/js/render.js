@@ -42,6 +42,7 @@ export class PanelView {
     this.hold = this.table && new Hold(this.table, () => this.#settle(), () => this.present(true));
     this.history = this.table && new History();
     /** @type {((panel: Panel) => void)|null} called with every state, held or not */ this.onlatest = null;
+    /** @type {(() => void)|null} called when other rows are on the screen */ this.onshown = null;
     this.stat = this.table || this.figure ? null : new StatView(node, this.formats);
   }
 
@@ -197,6 +198,7 @@ export class PanelView {
     const cut = one("[data-cut]", node);
     if (cut) cut.hidden = !panel.truncated;
     node.classList.toggle("many", panel.rows.length > 8);
+    this.onshown?.();
     write(one("[data-shown]", node), shownRows(Number(node.dataset.first ?? 1), panel.rows.length));
   }
 }

@@ -280,6 +280,7 @@ export class TableView {
 
   /** Makes the rows that should exist in the page exist, in their order, as they are. */
   #lay() {
+    const heads = [...this.table.tHead?.rows ?? []].filter((tr) => !tr.classList.contains("room")).length;
     const rows = this.#rows, r = this.#range(), { above, below } = this.#apart(r), { from, to } = r, visible = seen(this.#sight());
     /** @type {HTMLTableRowElement[]} */ const made = [];
     /** @type {HTMLElement[]} */ const washes = [];
@@ -309,18 +310,18 @@ export class TableView {
       const tab = row.key === entry ? 0 : -1;
       if (s.tr.tabIndex !== tab || !s.tr.hasAttribute("tabindex")) s.tr.tabIndex = tab;
       if (s.tr.dataset.at !== String(i)) s.tr.dataset.at = String(i);
-      if (windowed) attribute(s.tr, "aria-rowindex", String(i + 2));
+      if (windowed) attribute(s.tr, "aria-rowindex", String(i + 1 + heads));
       if (s.tr === cursor) cursor = staying(cursor.nextElementSibling);
       else if (cursor && staying(cursor.nextElementSibling) === s.tr) cursor = staying(s.tr.nextElementSibling); // the row at the cursor goes elsewhere
       else this.tbody.insertBefore(s.tr, cursor);
     }
     drawBars(this.#columns, rows, (key) => this.#here.get(key)?.tr);
-    this.#room(windowed ? from - above.length : 0, windowed && !(this.#folded && to === FEW) ? rows.length - to - below.length : 0);
+    this.#room(windowed ? from - above.length : 0, windowed && !(this.#folded && to === FEW) ? rows.length - to - below.length : 0, heads);
     return { made, washes };
   }
 
-  /** Room for the rows that do not exist, and the broadest values, so that columns stay as wide as all rows want them. @param {number} above @param {number} below */
-  #room(above, below) {
+  /** Room for the rows that do not exist, and the broadest values, so that columns stay as wide as all rows want them. @param {number} above @param {number} below @param {number} heads */
+  #room(above, below, heads) {
     const { table, tbody } = this, tall = this.#tall, windowed = this.#rows.length > SMALL;
     let before = one("thead tr.room", table), after = one("tfoot tr.room", table);
     if (!windowed && !before) return;
@@ -342,7 +343,7 @@ export class TableView {
     for (const [node, room] of /** @type {[HTMLElement, number][]} */ ([[before, above], [after, below]])) node.style.setProperty("--room", String(windowed ? room * tall : 0));
     tbody.style.setProperty("--before", String(windowed ? above * tall : 0));
     tbody.style.setProperty("--after", String(windowed ? below * tall : 0));
-    attribute(table, "aria-rowcount", windowed ? String(this.#rows.length + 1) : "");
+    attribute(table, "aria-rowcount", windowed ? String(this.#rows.length + heads) : "");
   }
 
   /** Finds the broadest value of each column. */

@@ -40,6 +40,7 @@ export class TablePage {
     this.filters = new Filters(/** @type {HTMLTableSectionElement} */ (table.table.tHead), (c, list) => this.#filter(c, list));
     this.columns = new Columns(table, (names) => this.#go({ ...this.#query, columns: names }));
     table.onhead = () => this.#dress();
+    view.onshown = () => this.#whole();
     live.onmove((d) => { if ("table" in d && d.table) this.#show(/** @type {TableData} */ (d.table), d.address); });
     table.table.tHead?.addEventListener("click", (e) => this.#sort(e));
     this.#searching();
@@ -231,5 +232,14 @@ export class TablePage {
     if (count) write(total, tally(count));
     else if (!asked) write(total, "…");
     write(word, narrowed ? "that match" : "rows");
+    this.#whole();
+  }
+
+  /** Where all rows are on one page they are counted as they come and go. */
+  #whole() {
+    const n = this.table.rows.length;
+    if (this.#data.page !== 1 || n >= this.#data.rows) return;
+    write(one("[data-total]"), tally({ rows: n, exact: true }));
+    attribute(/** @type {HTMLElement} */ (one("[data-total]")), "title", "");
   }
 }
