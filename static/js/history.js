@@ -7,7 +7,7 @@
  * @typedef {{at: number, key: string, column: string, was: string|null, is: string|null}} Change
  */
 
-const MOST = 5000, EACH = 100;
+const MOST = 2000, EACH = 100;
 
 export class History {
   /** @type {Map<string, Row>} */ #rows = new Map();
@@ -31,8 +31,14 @@ export class History {
       if (!was) came++;
       else for (const c of differences(panel.columns, was, r, at)) this.#changes.push(c);
     }
-    if (came && this.#rows.size > panel.rows.length) this.begin(panel); // some left
+    if (came && this.#rows.size > panel.rows.length) this.#forget(panel);
     if (this.#changes.length > MOST) this.#changes.splice(0, this.#changes.length - MOST);
+  }
+
+  /** Rows that left are forgotten, and with them what they went through. @param {Panel} panel */
+  #forget(panel) {
+    this.begin(panel);
+    if (this.#changes.length > EACH) this.#changes = this.#changes.filter((c) => this.#rows.has(c.key));
   }
 
   /** What a row went through, the newest last. @param {string} key */

@@ -22,6 +22,14 @@ test("other columns are no change", () => {
   assert.deepEqual(h.of("1"), []);
 });
 
+test("what left is forgotten", () => {
+  const h = new History();
+  h.begin(panel(["1", "0"], ["2", "x"]));
+  for (let i = 1; i <= 150; i++) h.note(panel(["1", String(i)], ["2", "x"]), i);
+  h.note(panel(["2", "x"], ["3", "y"]), 200);
+  assert.deepEqual(h.of("1"), []);
+});
+
 test("the memory is bounded", () => {
   const h = new History();
   h.begin(panel(["1", "0"], ["2", "x"]));
