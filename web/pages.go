@@ -72,11 +72,23 @@ func (s *Server) paint(r *http.Request, page *dashboard.Page, state *delta.State
 	return p
 }
 
+// theme is what the reader chose: in this address, else in this browser, whose
+// own code keeps the cookie.
+func theme(r *http.Request) string {
+	if asked := r.URL.Query().Get("theme"); asked != "" {
+		return asked
+	}
+	if kept, err := r.Cookie("rowcast.theme"); err == nil {
+		return kept.Value
+	}
+	return ""
+}
+
 // writePage renders into memory first, so that a fault becomes an error page and
 // not half a page.
 func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
 	var b bytes.Buffer
-	if err := page.Render(r.Context(), &b); err != nil {
+	if err := page.Render(views.WithTheme(r.Context(), theme(r)), &b); err != nil {
 		if r.Context().Err() == nil {
 			s.log.Error("a page could not be rendered", "path", r.URL.Path, "error", err)
 		}

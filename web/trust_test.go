@@ -90,3 +90,17 @@ func TestQueriesAreForAuthors(t *testing.T) {
 		}
 	}
 }
+
+// What a reader chose is in the first paint, so that nothing flickers.
+func TestThemeIsInTheFirstPaint(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	for _, c := range []struct{ target, cookie, want string }{
+		{"/d/shop", "", ""}, {"/d/shop", "dark", "dark"}, {"/", "light", "light"}, {"/d/shpo", "dark", "dark"},
+		{"/d/shop?theme=light", "dark", "light"}, {"/d/shop", `"><script>`, ""}, {"/d/shop?theme=%22x", "", ""},
+	} {
+		if _, body := s.ask("GET", c.target, "Cookie", "rowcast.theme="+c.cookie, "Accept", "text/html"); !strings.Contains(body, `data-theme="`+c.want+`"`) {
+			t.Errorf("%s with %q: not %q", c.target, c.cookie, c.want)
+		}
+	}
+}

@@ -33,6 +33,7 @@ export function theme(changed) {
     next() {
       now = ORDER[(ORDER.indexOf(now) + 1) % ORDER.length];
       try { localStorage.setItem(KEY, now); } catch { /* a browser that keeps nothing keeps no theme */ }
+      document.cookie = `${KEY}=${now}; path=${document.body.dataset.base || "/"}; max-age=31536000; samesite=lax`; // for the server: the first paint has it
       show();
       return now;
     },
