@@ -72,6 +72,12 @@ func testBehindLive(t *testing.T, b *browser) {
 	w.until("a paused page to grow old", `[...document.querySelectorAll(".panel .age.old")].length === 2 && /^\d+ s$/.test(document.querySelector(".age").innerText)`)
 	w.press(".")
 	w.until("the present", `document.querySelector(".age").innerText === "now"`)
+	// Left for another page and come back to as it was.
+	w.run(`dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }))`)
+	db.Exec(t, `UPDATE tasks SET title = 'meanwhile' WHERE id = 1`)
+	w.run(`dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }))`)
+	w.until("what happened meanwhile", cell(1, 1)+` === "meanwhile"`)
+	w.live()
 	w.stayed()
 }
 
@@ -278,9 +284,9 @@ func testWeek(t *testing.T, b *browser) {
 		}
 		return w.usage()
 	}
-	early := play(800)
+	early := play(1500)
 	late := play(1500)
-	t.Logf("after 800 frames %+v, after 2,300 %+v", early, late)
+	t.Logf("after 1,500 frames %+v, after 3,000 %+v", early, late)
 	if late.nodes > early.nodes+50 || late.listeners > early.listeners+5 || late.heap > early.heap+300_000 {
 		t.Errorf("the page grew from %+v to %+v", early, late)
 	}
