@@ -3,9 +3,11 @@ package static_test
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -139,14 +141,26 @@ func TestStylesPointAtWhatIsThere(t *testing.T) {
 	}
 }
 
-// What a page with charts loads of code stays small.
+// What a page with charts loads stays small, and the README says how much it is.
 func TestPagesAreLight(t *testing.T) {
-	n := 0
-	for _, path := range slices.Concat(static.Modules(), static.ChartModules(), []string{static.Path(static.Entry)}) {
-		n += len(body(t, get(t, path, "Accept-Encoding", "gzip")))
+	packed := func(paths ...string) (n int) {
+		for _, path := range paths {
+			n += len(body(t, get(t, path, "Accept-Encoding", "gzip")))
+		}
+		return n
 	}
-	if n > 90_000 {
-		t.Errorf("%d bytes of code, packed", n)
+	code := packed(slices.Concat(static.Modules(), static.ChartModules(), []string{static.Path(static.Entry)})...)
+	styles := packed(slices.Concat(static.Styles(), static.ChartStyles())...)
+	t.Logf("%d bytes of code and %d of styles, packed", code, styles)
+	if code > 90_000 {
+		t.Errorf("%d bytes of code, packed", code)
 	}
-	t.Logf("%d bytes of code, packed", n)
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("%d KB of code and %d KB of styles", (code+500)/1000, (styles+500)/1000)
+	if !strings.Contains(string(readme), want) {
+		t.Errorf("the README does not say %q", want)
+	}
 }
