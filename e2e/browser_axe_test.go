@@ -126,6 +126,7 @@ var accessibleViews = []struct{ name, at, ready, open, opened string }{
 	{"a frame", "d/all?embed", drawn, "", ""},
 	{"a table", "t/public.events", clocked, "", ""},
 	{"a filtered table", "t/public.events?where=n.ge.3&where=n.le.9&where=doc.notnull&sort=status,-n&columns=id,status,n,doc", clocked + ` && document.querySelector(".filter.on")`, "", ""},
+	{"the heads of a folded table", "t/public.events", clocked + ` && document.querySelector(".filter")`, `document.querySelector("[data-heads-button]").click()`, `document.querySelector(".heads")`},
 	{"a filter that cannot be", "t/public.events", clocked + ` && document.querySelector(".filter")`, `const f = document.querySelector('input[aria-label$="ilter n"]'); if (f) { f.value = "many"; f.dispatchEvent(new Event("change")) }`, `document.querySelector(".filter.wrong")`},
 	{"operators of a filter", "t/public.events", clocked + ` && document.querySelector(".filter")`, `document.querySelector(".filter .op").click()`, `document.querySelector("#filter-menu:popover-open")`},
 	{"the columns of a table", "t/public.events?columns=id,n", clocked + ` && document.querySelector(".filter")`, `document.querySelector("[data-columns-button]").click()`, `document.querySelector(".columns:popover-open")`},
