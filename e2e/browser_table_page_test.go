@@ -138,6 +138,26 @@ func testTableSorts(t *testing.T, b *browser) {
 	w.stayed()
 }
 
+// On a telephone the heads are folded away, and can be had.
+func testTableSortsOnPhone(t *testing.T, b *browser) {
+	server, _ := serve(t, sales, "--watch", "public.*")
+	w := b.tab(t)
+	w.size(390, 844)
+	w.watch(server.URL + "t/public.sales")
+	w.until("the page's own code", `!!document.querySelector(".filter")`)
+	w.click("[data-heads-button]")
+	w.clickOn(head("total"), 0)
+	w.asks("sort=total")
+	w.until("the other order", `document.querySelector("tbody tr").dataset.key === '["1"]'`)
+	w.clickOn(`document.querySelector('input[aria-label="Filter total"]')`, 0)
+	w.enter(">448")
+	w.asks("sort=total&where=total.gt.448")
+	w.until("the rows that match", `[...document.querySelectorAll("tbody tr")].map((tr) => tr.dataset.key).join() === '["449"],["450"]'`)
+	w.click("[data-heads-button]")
+	w.until("the heads to be put away", `document.querySelector("[data-heads-button]").ariaExpanded === "false"`)
+	w.stayed()
+}
+
 func testTableFilters(t *testing.T, b *browser) {
 	w, db, _ := sell(t, b, "")
 	w.allow("400 .Bad Request.*placed_at.is.not")

@@ -48,6 +48,7 @@ func TestBrowser(t *testing.T) {
 		"table holds in its page":         testTableHoldsInPage,
 		"pointed row stays":               testPointedRowStays,
 		"table is sorted":                 testTableSorts,
+		"table is sorted on a telephone":  testTableSortsOnPhone,
 		"table is filtered":               testTableFilters,
 		"table is searched and paged":     testTableSearchAndPages,
 		"columns of a table":              testTableColumns,

@@ -4,8 +4,9 @@ import { drawBars } from "./bars.js";
 import { direction, emptyCell, headCell, moved, paint, value, widths } from "./cells.js";
 import { attribute, calm, el, one, write } from "./dom.js";
 import { ago } from "./format.js";
+import { Room } from "./room.js";
 import { mark, Wash } from "./wash.js";
-import { SMALL, breadth, including, range, seen } from "./window.js";
+import { SMALL, including, range, seen } from "./window.js";
 
 /**
  * @typedef {import("./delta.js").Panel} Panel
@@ -23,8 +24,7 @@ export class TableView {
   /** @type {Map<string, number>|null} */ #index = null;
   /** @type {Map<string, Shown>} those that exist in the page */ #here = new Map();
   /** @type {Column[]} */ #columns = [];
-  /** @type {{broad: number, cells: (string|null)[]}[]} the row with the broadest value of each column */ #broadest = [];
-  /** @type {WeakSet<Row>} */ #surveyed = new WeakSet();
+  /** @type {Room} */ #room;
   #tall = 0;
   #top = 0;
   #bottom = 0;
@@ -42,6 +42,7 @@ export class TableView {
     this.tbody = tbody;
     this.table = /** @type {HTMLTableElement} */ (tbody.closest("table"));
     this.scroll = /** @type {HTMLElement} */ (tbody.closest(".scroll") ?? node);
+    this.#room = new Room(node, this.table, tbody);
     this.wash = new Wash(node);
     this.table.classList.add("windowed"); // until then only the first rows are laid out
     /** @type {(columns: Column[]) => void} called when the heads were made anew */ this.onhead = () => {};
@@ -64,7 +65,7 @@ export class TableView {
     for (const s of near) this.#here.set(s.row.key, s);
     this.#rows = shown.map((s) => s.row);
     this.#now = Date.now();
-    this.#survey();
+    if (this.#rows.length > SMALL) this.#room.survey(this.#rows);
     if (near.length < shown.length) {
       [this.#tall, this.#top, this.#bottom] = [USUAL, 0, innerHeight];
       this.#lay();
@@ -137,10 +138,8 @@ export class TableView {
     const { node } = this, tr = one("thead tr", node), template = node.querySelector("template[data-row]");
     this.tbody.replaceChildren();
     this.#here.clear();
-    this.#broadest = [];
-    this.#surveyed = new WeakSet();
+    this.#room.clear();
     this.#tall = 0;
-    one("tfoot", this.table)?.remove();
     this.table.classList.toggle("fold", columns.length > 3);
     this.table.classList.toggle("veiled", columns.some((c) => c.hidden));
     one("colgroup", this.table)?.replaceChildren(...widths(columns));
@@ -166,7 +165,7 @@ export class TableView {
     this.#rows = panel.rows;
     const same = was.length === panel.rows.length && panel.rows.every((r, i) => r.key === was[i].key);
     if (!same) this.#index = null;
-    this.#survey();
+    if (this.#rows.length > SMALL) this.#room.survey(this.#rows);
     const gone = same ? [] : [...this.#here.values()].filter((s) => this.place(s.row.key) < 0);
     const r = this.#range(), added = same ? 0 : panel.rows.slice(r.from, r.to).reduce((n, row) => n + (places.has(row.key) ? 0 : 1), 0);
     const glide = !first && !same && !calm.matches && !document.hidden && added + gone.length <= SLIDES;
@@ -310,53 +309,16 @@ export class TableView {
       const tab = row.key === entry ? 0 : -1;
       if (s.tr.tabIndex !== tab || !s.tr.hasAttribute("tabindex")) s.tr.tabIndex = tab;
       if (s.tr.dataset.at !== String(i)) s.tr.dataset.at = String(i);
-      if (windowed) attribute(s.tr, "aria-rowindex", String(i + 1 + heads));
+      attribute(s.tr, "aria-rowindex", windowed ? String(i + 1 + heads) : "");
       if (s.tr === cursor) cursor = staying(cursor.nextElementSibling);
       else if (cursor && staying(cursor.nextElementSibling) === s.tr) cursor = staying(s.tr.nextElementSibling); // the row at the cursor goes elsewhere
       else this.tbody.insertBefore(s.tr, cursor);
     }
     drawBars(this.#columns, rows, (key) => this.#here.get(key)?.tr);
-    this.#room(windowed ? from - above.length : 0, windowed && !(this.#folded && to === FEW) ? rows.length - to - below.length : 0, heads);
+    const beyond = this.#folded && to === FEW ? 0 : rows.length - to - below.length; // what "All rows" shows takes no room
+    this.#room.make((from - above.length) * this.#tall, beyond * this.#tall, this.#columns, this.#now);
+    attribute(this.table, "aria-rowcount", windowed ? String(rows.length + heads) : "");
     return { made, washes };
-  }
-
-  /** Room for the rows that do not exist, and the broadest values, so that columns stay as wide as all rows want them. @param {number} above @param {number} below @param {number} heads */
-  #room(above, below, heads) {
-    const { table, tbody } = this, tall = this.#tall, windowed = this.#rows.length > SMALL;
-    let before = one("thead tr.room", table), after = one("tfoot tr.room", table);
-    if (!windowed && !before) return;
-    if (!before || !after) {
-      before = el("tr", { class: "room", "aria-hidden": "true" }, el("td", { colspan: "1000" }));
-      table.tHead?.append(before);
-      after = /** @type {HTMLElement} */ (document.importNode(/** @type {HTMLTemplateElement} */ (this.node.querySelector("template[data-row]")).content, true).firstElementChild);
-      after.className = "room";
-      after.setAttribute("aria-hidden", "true");
-      table.append(el("tfoot", { "aria-hidden": "true" }, after));
-    }
-    for (const [i, b] of this.#broadest.entries()) {
-      const td = /** @type {HTMLTableRowElement} */ (after).cells[i];
-      if (td && td.dataset.broad !== String(b.broad)) {
-        td.dataset.broad = String(b.broad);
-        paint(td, this.#columns[i], b.cells[i], this.#now, b.cells);
-      }
-    }
-    for (const [node, room] of /** @type {[HTMLElement, number][]} */ ([[before, above], [after, below]])) node.style.setProperty("--room", String(windowed ? room * tall : 0));
-    tbody.style.setProperty("--before", String(windowed ? above * tall : 0));
-    tbody.style.setProperty("--after", String(windowed ? below * tall : 0));
-    attribute(table, "aria-rowcount", windowed ? String(this.#rows.length + heads) : "");
-  }
-
-  /** Finds the broadest value of each column. */
-  #survey() {
-    if (this.#rows.length <= SMALL) return;
-    for (const row of this.#rows) {
-      if (this.#surveyed.has(row)) continue;
-      this.#surveyed.add(row);
-      row.cells.forEach((c, i) => {
-        const b = (this.#broadest[i] ??= { broad: -1, cells: row.cells }), broad = breadth(c ?? "null");
-        if (broad > b.broad) this.#broadest[i] = { broad, cells: row.cells };
-      });
-    }
   }
 
   #places() { return (this.#index ??= new Map(this.#rows.map((r, i) => [r.key, i]))); }

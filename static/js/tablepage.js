@@ -199,6 +199,10 @@ export class TablePage {
       button.addEventListener("click", () => open(menu, button));
       menu.addEventListener("click", () => menu.hidePopover());
     }
+    one("[data-heads-button]")?.addEventListener("click", (e) => { // where rows are folded their heads are put away
+      const shown = this.table.table.classList.toggle("heads");
+      if (e.currentTarget instanceof Element) attribute(e.currentTarget, "aria-expanded", String(shown));
+    });
     one("[data-starter-button]")?.addEventListener("click", () => this.#starter());
   }
 
