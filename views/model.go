@@ -54,6 +54,7 @@ type Live struct {
 	SignIn string  // URL where a reader whose session ended goes; "" where there is no sign-in
 	At     string  // when the state was read, RFC 3339; "" where there is none
 	Clock  string  // the same for readers: "14:32:08"
+	Zone   string  // the time zone of the page's clocks: "Europe/Berlin"
 	Banner *Banner // shown before the browser's code runs: stale at first paint
 }
 

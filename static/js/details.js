@@ -1,7 +1,8 @@
 // What stands behind the word "Live": a popover with the measured way from snapshot to screen, the last frames, the clocks, and
 // what is wrong if something is. It is filled only while it is open.
+import { clock } from "./clock.js";
 import { el, one, write } from "./dom.js";
-import { ago, clock } from "./format.js";
+import { ago } from "./format.js";
 import { group } from "./number.js";
 
 /**

@@ -1,8 +1,9 @@
 // One row, whole: its fields, its JSON, the rows that it names and what it went through. It watches the row's own page, so it lives
 // on when the row is not on the table's page any more.
 import { NOTHING, build } from "./address.js";
+import { clock } from "./clock.js";
 import { announce, attribute, el, icon, one, toast, write } from "./dom.js";
-import { clock, describe, format } from "./format.js";
+import { describe, format } from "./format.js";
 import { differences } from "./history.js";
 import { pretty, rowTokens } from "./rowjson.js";
 import { parse } from "./protocol.js";

@@ -230,10 +230,6 @@ export function ago(ms) {
   return { words: `${before}${Math.floor(s / 86400)} d`, near: s < 31 * 86400 };
 }
 
-const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-/** A moment's time of day as the reader's clock has it. @param {number} ms */
-export const clock = (ms) => CLOCK.format(ms);
-
 /** What a panel's error means for its rule and its heading. @param {string} code */
 export function panelError(code) {
   switch (code) {

@@ -1,7 +1,7 @@
 // A live page: the socket's messages go into the store, the store goes to the screen, once a display frame at most.
+import { clock } from "./clock.js";
 import { Lost, missed } from "./delta.js";
 import { all, announce, one, write } from "./dom.js";
-import { clock } from "./format.js";
 import { LiveControl } from "./live.js";
 import { reload, restored } from "./reload.js";
 import { PanelView } from "./render.js";

@@ -1,9 +1,10 @@
 // Puts panels on the screen, each by the view that its type needs. What did not change is not touched, so scroll position,
 // selection and focus stay where they are.
+import { clock } from "./clock.js";
 import { apply, missed, steady } from "./delta.js";
 import { one, write } from "./dom.js";
 import { figure } from "./figure.js";
-import { ago, clock, describe, shownRows } from "./format.js";
+import { ago, describe, shownRows } from "./format.js";
 import { History } from "./history.js";
 import { Hold } from "./hold.js";
 import { problem } from "./problem.js";

@@ -1,6 +1,7 @@
 // The page's state, and what may be said about it. Pure: messages and times go in, a new state and a verdict come out.
+import { clock, moment } from "./clock.js";
 import { apply, Lost } from "./delta.js";
-import { ago, clock, sentence } from "./format.js";
+import { ago, sentence } from "./format.js";
 
 /**
  * @typedef {import("./delta.js").Panel} Panel
@@ -152,9 +153,6 @@ function unconnected(s, now, age) {
   if (gone < PATIENCE + (s.status?.next_ms ?? 0)) return { state: "reconnecting", word: "Reconnecting", note: soon, banner: null };
   return stale(age, s.proven, "The server does not answer", `Next try ${soon}.`);
 }
-
-/** A moment as a clock tells it, with its day where that is another one. @param {number} ms @param {number} now */
-const moment = (ms, now) => (new Date(ms).toDateString() === new Date(now).toDateString() ? clock(ms) : `${new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${clock(ms)}`);
 
 /** @param {number} age @param {number} since @param {string} why @param {string} next @returns {Verdict} */
 function stale(age, since, why, next) {

@@ -1,6 +1,6 @@
 // Light, dark, or as the system has it. The choice is kept in this browser.
+import { clock, date } from "./clock.js";
 import { all, attribute, one, write } from "./dom.js";
-import { clock } from "./format.js";
 
 const ORDER = ["system", "light", "dark"];
 const KEY = "rowcast.theme";
@@ -43,5 +43,5 @@ export function theme(changed) {
 /** What paper says once: what it is, as of when, from where. */
 function paper() {
   const at = Date.parse(one("[data-asof]")?.getAttribute("datetime") ?? "") || Date.now();
-  return `${document.title}, ${new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" })}, ${clock(at)}, ${location.href}`;
+  return `${document.title}, ${date(at)}, ${clock(at)}, ${location.href}`;
 }
