@@ -72,7 +72,7 @@ export class Details {
     if (!(tbody instanceof HTMLTableSectionElement)) return;
     while (tbody.rows.length > list.length) tbody.deleteRow(-1);
     list.forEach((f, i) => {
-      const tr = tbody.rows[i] ?? tbody.insertRow(), names = f.panels.map(this.title).join(", ");
+      const tr = tbody.rows[i] ?? tbody.insertRow(), names = [...new Set(f.panels.map(this.title))].join(", ");
       [clock(f.at), names, group(String(f.rows)), f.took < 0 ? "–" : took(f.took)].forEach((text, c) => {
         const td = tr.cells[c] ?? tr.insertCell();
         td.className = c === 1 ? "long" : c > 1 ? "n num" : "num";

@@ -41,7 +41,11 @@ export class Legend {
 
   /** What each series says, in their order. @param {Series[]} all @param {string[]} texts */
   read(all, texts) {
-    all.forEach((s, i) => write(one("b", this.#entries.get(s.label)), texts[i]));
+    all.forEach((s, i) => {
+      const said = one("b", this.#entries.get(s.label));
+      write(said, texts[i]);
+      if (said && texts[i].length > Number(said.style.getPropertyValue("--digits"))) said.style.setProperty("--digits", String(texts[i].length));
+    });
   }
 
   /** @param {string} l */

@@ -32,6 +32,7 @@ export class LiveControl {
     if (canvas) this.#tape = new Tape(canvas);
     if (!details || !button) return;
     const titles = new Map(all("[data-panel]").map((n) => [n.dataset.panel ?? "", one("h2", n)?.textContent ?? document.querySelector("h1")?.textContent ?? ""]));
+    for (const n of all("[data-companions]")) for (const id of Object.keys(JSON.parse(n.dataset.companions || "{}"))) titles.set(id, one("h2", n)?.textContent ?? id);
     for (const n of all("[data-panel-id]")) titles.set(n.dataset.panelId ?? "", `options of ${one(".label", n)?.textContent}`);
     this.#details = new Details(details, button, this.#frames, () => /** @type {import("./details.js").Seen} */ (this.#seen), (id) => titles.get(id) || id);
   }

@@ -158,9 +158,9 @@ export class PanelView {
   age(ms, old = 2000) {
     const { at, every } = this.#shown ?? { at: "", every: 0 };
     if (!this.#age) return;
+    this.#age.classList.toggle("own", !!at || this.#failed);
+    this.#age.classList.toggle("old", !at && !this.#failed && ms >= old);
     if (this.#failed) return write(this.#age, this.#stopped ? `stopped at ${clock(this.#stopped)}` : "");
-    this.#age.classList.toggle("own", !!at);
-    this.#age.classList.toggle("old", !at && ms >= old);
     write(this.#age, at ? `as of ${clock(Date.parse(at))}${every ? `, every ${ago(Math.max(2000, every)).words}` : ""}` : ago(Math.max(0, ms)).words);
   }
 

@@ -51,23 +51,37 @@ function unseen() {
  */
 function fit(grid) {
   if (innerWidth < NARROW) return;
-  const root = document.documentElement, shape = () => `${innerWidth} ${innerHeight} ${grid.clientHeight} ${grid.childElementCount}`;
-  if (grid.dataset.shape === shape()) return clip(grid);
+  if (grid.dataset.shape === shape(grid)) return clip(grid);
   let rows = /** @type {Row[]} */ ([]);
   for (const scale of [1, 0.9, 0.82, 0.75]) {
-    root.style.setProperty("--scale", String(scale));
+    document.documentElement.style.setProperty("--scale", String(scale));
     rows = lines(grid);
+    while (rows.length > 1 && rows.at(-1)?.words && !fits(grid, rows)) rows.pop(); // words are for those who sit before it
     if (fits(grid, rows)) break;
   }
   while (rows.length > 1 && !fits(grid, rows)) rows.pop();
   grid.style.setProperty("--rows", rows.map((r) => (r.open ? `minmax(${least(r)}px, 1fr)` : "auto")).join(" "));
   const end = Math.max(...rows.map((r) => r.top));
-  for (const panel of all(".panel", grid)) panel.classList.toggle("beyond", Number(panel.dataset.top) > end);
-  grid.dataset.shape = shape();
+  for (const panel of all(".panel", grid)) {
+    const top = Number(panel.dataset.top), span = rows.filter((r) => r.top >= top && r.top < Number(panel.dataset.end)).length;
+    panel.classList.toggle("beyond", top > end);
+    panel.style.setProperty("--span", String(span || 1)); // no row that is left out
+  }
+  grid.classList.add("fitted");
+  grid.dataset.shape = shape(grid);
   clip(grid);
 }
 
-/** One line of panels; tall: as those that cannot give way need it; open: it may be taller. @typedef {{top: number, tall: number, open: boolean}} Row */
+/** What the places of the panels hang on: the screen, and what the panels that cannot give way hold. @param {HTMLElement} grid */
+const shape = (grid) => [innerWidth, innerHeight, grid.clientHeight, ...all(".panel", grid).map((p) => (gives(p) ? "" : p.scrollHeight))].join(" ");
+
+/** Can a panel be lower than what it holds? @param {HTMLElement} panel */
+const gives = (panel) => !!panel.querySelector("[data-plot], .scroll tbody");
+
+/**
+ * One line of panels; tall: as those that cannot give way need it; open: it may be taller; words: it holds nothing else.
+ * @typedef {{top: number, tall: number, open: boolean, words: boolean}} Row
+ */
 const LEAST = 12; // rem, of a row with a chart or a table
 
 /** @param {Row} r */
@@ -80,16 +94,19 @@ const fits = (grid, rows) => rows.reduce((n, r) => n + least(r), (rows.length - 
 function lines(grid) {
   /** @type {Map<number, Row>} */ const found = new Map(), panels = all(".panel", grid);
   grid.style.removeProperty("--rows");
+  grid.classList.remove("fitted");
   grid.classList.add("measured");
   for (const panel of panels) panel.classList.remove("beyond");
   for (const panel of panels) {
-    const top = panel.offsetTop, row = found.get(top) ?? { top, tall: 0, open: false }, open = !!panel.querySelector("[data-plot], .scroll tbody");
+    const top = panel.offsetTop, row = found.get(top) ?? { top, tall: 0, open: false, words: true };
     panel.dataset.top = String(top);
-    if (open) row.open = true;
+    row.words &&= panel.dataset.type === "text";
+    if (gives(panel)) row.open = true;
     else row.tall = Math.max(row.tall, panel.offsetHeight);
     found.set(top, row);
   }
   grid.classList.remove("measured");
+  for (const panel of panels) panel.dataset.end = String(panel.offsetTop + panel.offsetHeight);
   return [...found.values()].sort((a, b) => a.top - b.top);
 }
 
@@ -98,7 +115,7 @@ function clip(grid) {
   for (const scroll of all(".panel:not(.beyond) .panel-body > .scroll", grid)) {
     const body = /** @type {HTMLElement} */ (scroll.parentElement), row = scroll.querySelector("tbody tr");
     if (!row) continue;
-    if (scroll.scrollWidth > scroll.clientWidth + 1) scroll.classList.add("dense");
+    if ((scroll.firstElementChild?.clientWidth ?? 0) > body.clientWidth + 1) scroll.classList.add("dense");
     const tall = row.getBoundingClientRect().height, head = one("thead", scroll)?.getBoundingClientRect().height ?? 0;
     const rows = Math.max(1, Math.floor((body.getBoundingClientRect().height - head) / tall));
     scroll.style.setProperty("--fits", `${head + rows * tall}px`);
