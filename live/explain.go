@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,7 +24,7 @@ func (s *session) explain(err error) *delta.Error {
 	}
 	switch pg.Code {
 	case "57014":
-		return &delta.Error{Code: "timeout", Message: "the query took longer than " + s.statement.String()}
+		return &delta.Error{Code: "timeout", Message: "the query took longer than " + seconds(s.statement)}
 	case "25P04":
 		return &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}
 	case lockNotAvailable:
@@ -128,4 +129,9 @@ func size(bytes int) string {
 		return strconv.Itoa(bytes>>20) + " MB"
 	}
 	return strconv.Itoa(bytes) + " bytes"
+}
+
+// seconds is a limit as people read it: "5 s".
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s"
 }

@@ -99,7 +99,14 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 		last.Tables = append(last.Tables, line)
 	}
 	if len(index.Tables) > 0 {
-		m.Counts = fmt.Sprintf("%d live, %d by the clock", live, len(index.Tables)-live)
+		var counts []string
+		if live > 0 {
+			counts = append(counts, fmt.Sprintf("%d live", live))
+		}
+		if n := len(index.Tables) - live; n > 0 {
+			counts = append(counts, fmt.Sprintf("%d by the clock", n))
+		}
+		m.Counts = strings.Join(counts, ", ")
 	}
 	return m
 }

@@ -254,6 +254,7 @@ export class LivePage {
     this.#control.drawn(() => Date.now() + this.store.ahead);
     const time = one("[data-asof]");
     write(time, clock(at));
+    if (time?.parentElement) time.parentElement.hidden = false; // the first paint may have come before the first snapshot
     time?.setAttribute("datetime", new Date(at).toISOString());
   }
 
