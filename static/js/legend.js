@@ -42,9 +42,9 @@ export class Legend {
   /** What each series says, in their order. @param {Series[]} all @param {string[]} texts */
   read(all, texts) {
     all.forEach((s, i) => {
-      const said = one("b", this.#entries.get(s.label));
+      const said = one("b", this.#entries.get(s.label)), long = texts[i].length - 0.6 * (texts[i].match(/[.,\s]/g)?.length ?? 0);
       write(said, texts[i]);
-      if (said && texts[i].length > Number(said.style.getPropertyValue("--digits"))) said.style.setProperty("--digits", String(texts[i].length));
+      if (said && long > Number(said.style.getPropertyValue("--digits"))) said.style.setProperty("--digits", String(long));
     });
   }
 

@@ -10,7 +10,7 @@ import { Tape } from "./tape.js";
 /** @typedef {import("./hold.js").Missed} Held */
 
 const BUTTONS = /** @type {Record<string, [string, string]>} */ ({
-  running: ["pause", "Pause"], paused: ["play", "Resume"], broken: ["rotate-cw", "Retry"],
+  running: ["pause", "Pause"], paused: ["play", "Resume"], broken: ["rotate-cw", "Try now"],
 });
 const SUMMARY = 30_000; // a listener hears of changed rows so often at most
 

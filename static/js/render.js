@@ -156,8 +156,9 @@ export class PanelView {
 
   /** How old what is shown is: as old as the page, unless the panel is read apart. @param {number} ms of the page @param {number} [old] from when on it says so loudly */
   age(ms, old = 2000) {
-    const { at, every } = this.#shown ?? { at: "", every: 0 };
     if (!this.#age) return;
+    if (!this.#shown) return write(this.#age, ""); // nothing has no age
+    const { at, every } = this.#shown;
     this.#age.classList.toggle("own", !!at || this.#failed);
     this.#age.classList.toggle("old", !at && !this.#failed && ms >= old);
     if (this.#failed) return write(this.#age, this.#stopped ? `stopped at ${clock(this.#stopped)}` : "");

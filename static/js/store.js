@@ -116,14 +116,14 @@ export function verdict(s, now, online) {
     return { state: "offline", word: "Offline", note: "no network", banner: { kind: "bad", head: `Offline since ${moment(s.proven, now)}.`, text: "This browser has no network. The page catches up by itself." } };
   }
   if (link.kind !== "open" || !status) return unconnected(s, now, age);
-  if (now - s.heard > (status.next_ms ?? 5000) + GRACE) return stale(age, s.proven, "The server is silent", "The page connects again by itself.");
+  if (now - s.heard > (status.next_ms ?? 5000) + GRACE) return stale(s, age, s.proven, "The server is silent", "The page connects again by itself.");
   switch (status.state) {
     case "live": return { state: "live", word: "Live", note: s.lag >= 0 && s.lag < 10_000 ? `${Math.max(1, s.lag)} ms` : ago(age).words, banner: null };
     case "timed": return { state: "timed", word: `Every ${seconds(status.every_ms ?? 5000)}`, note: "", banner: null };
     case "stale": {
       const since = Date.parse(status.since ?? "");
       const old = (status.age_ms ?? age) + (now - s.heard);
-      return stale(old, Number.isNaN(since) ? now - old : since - s.ahead, why(status), NEXT[status.reason ?? ""] ?? "The page catches up by itself.");
+      return stale(s, old, Number.isNaN(since) ? now - old : since - s.ahead, why(status), NEXT[status.reason ?? ""] ?? "The page catches up by itself.");
     }
     default: return { state: "timed", word: sentence(status.message ?? status.state).replace(/\.$/, ""), note: "", banner: null };
   }
@@ -151,13 +151,13 @@ function unconnected(s, now, age) {
   if (!s.heard && now - s.started < PATIENCE) return { state: "snapshot", word: "Snapshot", note: s.at ? clock(s.at) : "", banner: null };
   const gone = s.heard ? now - Math.max(s.heard, s.proven) : now - s.started;
   if (gone < PATIENCE + (s.status?.next_ms ?? 0)) return { state: "reconnecting", word: "Reconnecting", note: soon, banner: null };
-  return stale(age, s.proven, "The server does not answer", `Next try ${soon}.`);
+  return stale(s, age, s.proven, "The server does not answer", `Next try ${soon}.`);
 }
 
-/** @param {number} age @param {number} since @param {string} why @param {string} next @returns {Verdict} */
-function stale(age, since, why, next) {
+/** @param {Store} s @param {number} age @param {number} since @param {string} why @param {string} next @returns {Verdict} */
+function stale(s, age, since, why, next) {
   const old = ago(Math.max(1500, age)).words;
-  return { state: "stale", word: "Stale", note: old, banner: { kind: "warn", head: `Stale since ${moment(since, since + age)}.`, text: `${sentence(why).replace(/\.$/, "")}; what you see is ${old} old. ${next}` } };
+  return { state: "stale", word: "Stale", note: old, banner: { kind: "warn", head: `Stale since ${moment(since, since + age)}.`, text: `${sentence(why).replace(/\.$/, "")}${s.at ? `; what you see is ${old} old` : ""}. ${next}` } };
 }
 
 /** @param {{code: string, message: string}} r @returns {Verdict} */
