@@ -64,7 +64,7 @@ func (p *paint) table() views.TablePage {
 	m := views.TablePage{
 		Chrome: p.chrome, Live: p.live(), Schema: t.Schema, Name: t.Name, Data: p.server.tableData(p.page), Demo: p.server.demo(),
 	}
-	if c := t.Estimate(); c != nil {
+	if c := t.Estimate(); c != nil && c.Rows > 0 { // else "No rows" says it
 		m.Total = views.Count(c.Rows, !c.Exact)
 	}
 	m.First, m.Search = (t.Page-1)*t.Rows+1, t.Search

@@ -233,7 +233,7 @@ export class TablePage {
     if (!total || !word) return;
     const narrowed = this.#query.where.length > 0 || this.#query.search !== "";
     attribute(total, "title", !count ? "" : count.exact ? `Counted ${ago(Date.now() - this.#counted).words === "now" ? "just now" : "before"}` : "Estimated by PostgreSQL");
-    if (count) write(total, tally(count));
+    if (count) write(total, count.rows ? tally(count) : ""); // "No rows" says it
     else if (!asked) write(total, "…");
     write(word, narrowed ? "that match" : "rows");
     this.#whole();
@@ -243,7 +243,7 @@ export class TablePage {
   #whole() {
     const n = this.table.rows.length;
     if (this.#data.page !== 1 || n >= this.#data.rows) return;
-    write(one("[data-total]"), tally({ rows: n, exact: true }));
+    write(one("[data-total]"), n ? tally({ rows: n, exact: true }) : "");
     attribute(/** @type {HTMLElement} */ (one("[data-total]")), "title", "");
   }
 }
