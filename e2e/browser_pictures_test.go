@@ -23,7 +23,7 @@ func testScreenshots(t *testing.T, b *browser) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	s := openShop(t, dataDir(t), "--rate", "1")
+	s := openShop(t, dataDir(t), "--rate", "1", "--timezone", "Europe/Berlin")
 	site := s.URL[:len(s.URL)-len("d/shop")]
 	write := func(name string, picture []byte) {
 		t.Helper()
@@ -61,6 +61,28 @@ func testScreenshots(t *testing.T, b *browser) {
 			write("panel-"+typ, compress(t, "panel-"+typ, shot, size, false))
 		}
 		w.close()
+	}
+	w := b.tab(t)
+	w.holdsAll(site + "d/operations")
+}
+
+// holdsAll checks that the wall of a dashboard cuts nothing that it shows, and
+// that its clocks are the dashboard's.
+func (w *tab) holdsAll(url string) {
+	w.Helper()
+	w.size(1920, 1080)
+	w.watch(url + "?kiosk")
+	w.until("a wall that fits", `document.querySelector(".grid.fitted") && [...document.querySelectorAll("[data-plot]")].every((p) => p.querySelector("canvas"))`)
+	w.until("nothing that is cut", `(() => {
+		const inside = (n, box) => n.right <= box.right + 2 && n.bottom <= box.bottom + 2;
+		return [...document.querySelectorAll(".panel:not(.beyond)")].every((panel) => {
+			const box = panel.getBoundingClientRect(), parts = panel.querySelectorAll("[data-parts] :is(svg, li, .ends), table, .stat");
+			return inside(box, document.querySelector(".grid").getBoundingClientRect())
+				&& [...parts].every((n) => n.matches("table") ? n.getBoundingClientRect().right <= box.right + 2 : inside(n.getBoundingClientRect(), box));
+		});
+	})()`)
+	if got, want := ask[string](w, `document.querySelector("[data-clock]").textContent`), ask[string](w, `new Intl.DateTimeFormat("en-GB", { timeZone: "Europe/Berlin", hour: "2-digit", minute: "2-digit" }).format()`); got != want {
+		w.Errorf("the wall's clock shows %s, want %s", got, want)
 	}
 }
 

@@ -500,7 +500,7 @@ func chart(c Chrome, p *Panel) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = emptyState(p).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = emptyState(p, foundNothing).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

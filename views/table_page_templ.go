@@ -395,7 +395,7 @@ func TableView(m TablePage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = emptyState(&m.Rows).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = emptyState(&m.Rows, "The table is empty, or nothing matches.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

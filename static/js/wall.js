@@ -110,8 +110,12 @@ function lines(grid) {
   return [...found.values()].sort((a, b) => a.top - b.top);
 }
 
-/** A table ends with a whole row, and is written smaller where it is too wide. @param {HTMLElement} grid */
+/** Tables and lists end with a whole row, and a table is written smaller where it is too wide. @param {HTMLElement} grid */
 function clip(grid) {
+  for (const list of all(".panel:not(.beyond) [data-list]", grid)) {
+    const end = Math.min(bottom(list), bottom(list.closest(".panel") ?? list)) + 1;
+    for (const row of list.children) row.classList.toggle("beyond", bottom(row) > end);
+  }
   for (const scroll of all(".panel:not(.beyond) .panel-body > .scroll", grid)) {
     const body = /** @type {HTMLElement} */ (scroll.parentElement), row = scroll.querySelector("tbody tr");
     if (!row) continue;
@@ -121,6 +125,9 @@ function clip(grid) {
     scroll.style.setProperty("--fits", `${head + rows * tall}px`);
   }
 }
+
+/** @param {Element} node */
+const bottom = (node) => node.getBoundingClientRect().bottom;
 
 /**
  * The page after this one in a round: ?rotate=shop,stock&each=60. Pure.
