@@ -21,6 +21,8 @@ import (
 // judge compares what viewers were shown with what the database held.
 type judge struct {
 	aborts, frames, resumes, faults, statuses, marked atomic.Int64
+	// asked are the panels of the page with this address.
+	asked func(page string) []question
 
 	mu      sync.Mutex
 	wrong   []string             // broken promises, in words
@@ -38,7 +40,8 @@ type claim struct {
 }
 
 func newJudge() *judge {
-	return &judge{spoiled: make(chan struct{}), commits: map[string]time.Time{},
+	return &judge{asked: func(string) []question { return stormy() },
+		spoiled: make(chan struct{}), commits: map[string]time.Time{},
 		states: map[string]*delta.State{}, claims: map[claim]bool{}}
 }
 
@@ -150,7 +153,7 @@ func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
 				return fmt.Errorf("fill shadow: %w", err)
 			}
 		}
-		for _, q := range stormy() {
+		for _, q := range j.asked(s.Page) {
 			p := s.Panels[q.id]
 			if p == nil {
 				j.accuse("cursor %s has no panel %s", s.Cursor, q.id)
@@ -165,7 +168,7 @@ func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
 				return err
 			}
 			if diff := differ(q, p, want); diff != "" {
-				j.accuse("cursor %s is not the snapshot %s: panel %s: %s", s.Cursor, text, q.id, diff)
+				j.accuse("cursor %s of %s is not the snapshot %s: panel %s: %s", s.Cursor, s.Page, text, q.id, diff)
 			}
 		}
 		_, err := tx.Exec(ctx, `TRUNCATE pg_temp.acct, pg_temp.total`)

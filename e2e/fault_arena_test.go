@@ -1,0 +1,427 @@
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/pgtest"
+	"github.com/rowcast/rowcast/internal/postgres"
+	"github.com/rowcast/rowcast/internal/proxy"
+)
+
+// troubleSchema is beside the oracle's tables: till is written by the
+// application whose writes are timed, ledger by one that has nothing to do with
+// the program; stage is what schemas are changed of, heap what is written in
+// great numbers.
+const troubleSchema = `
+CREATE TABLE till (id int PRIMARY KEY, n bigint NOT NULL);
+CREATE TABLE ledger (id int PRIMARY KEY, n bigint NOT NULL);
+CREATE TABLE stage (id int PRIMARY KEY, word text, n int);
+CREATE TABLE heap (id bigserial, batch int);
+INSERT INTO till VALUES (1, 0);
+INSERT INTO ledger VALUES (1, 0);
+INSERT INTO stage SELECT i, 'word ' || i, i FROM generate_series(1, 20) i;`
+
+// servant is the role that the program uses: it owns the tables, so that it may
+// put bells on them, and is no superuser.
+const servant = "rowcast_reader"
+
+// arena is a database and the program, with a proxy in front of each, and the
+// writers and viewers that do not stop while troubles come and go.
+type arena struct {
+	testing.TB
+	database *postgres.Server
+	toData   *proxy.Proxy // between program and database
+	toViewer *proxy.Proxy // between viewers and program
+	server   *process
+	judge    *judge
+	random   *rand.Rand
+	lateness *lateness
+
+	sights  []*sight
+	patrons [2]*patron   // of till and of ledger
+	gate    sync.RWMutex // closed while the last write is looked for
+	outage  atomic.Bool
+	spoiled atomic.Pointer[[]string]
+	beaten  bool // something is wrong for good
+	stop    context.CancelFunc
+	actors  sync.WaitGroup
+}
+
+// sight is a page that somebody looks at, with what it has to show.
+type sight struct {
+	*viewer
+	asked []question
+}
+
+// wants are the pages; those with a panel "cut" are judged frame by frame.
+func wants() map[string][]question {
+	pages := map[string][]question{
+		"/d/oracle": stormy(),
+		"/d/till":   {{id: "till", query: `SELECT n FROM till`}},
+		"/d/stage":  {{id: "stage", query: `SELECT * FROM stage ORDER BY id`}, {id: "words", query: `SELECT id, word FROM stage ORDER BY id`}},
+		"/d/heap":   {{id: "heap", query: `SELECT batch, count(*) AS n FROM heap GROUP BY batch ORDER BY batch`}},
+		"/t/public.acct?sort=v&where=grp.lt.4&where=v.gt.900&rows=50": {
+			{id: "rows", query: `SELECT id, grp, v FROM acct WHERE grp < 4 AND v > 900 ORDER BY v, id LIMIT 50`}},
+		"/t/public.acct?sort=id&rows=50&page=2": {
+			{id: "rows", query: `SELECT id, grp, v FROM acct ORDER BY id LIMIT 50 OFFSET 50`}},
+	}
+	for _, grp := range []string{"0", "1", "2", "3", "4"} {
+		address := "/d/by?grp=" + grp
+		if grp == "0" {
+			address = "/d/by" // the default is left out
+		}
+		pages[address] = groupOf(grp)
+	}
+	return pages
+}
+
+// groupOf are the panels of a page with a variable and options from a query.
+func groupOf(grp string) []question {
+	return []question{cut,
+		{id: "members", query: `SELECT id, v FROM acct WHERE grp = ` + grp + ` ORDER BY id`},
+		{id: "@grp", set: true, query: `SELECT DISTINCT grp FROM acct ORDER BY 1`},
+	}
+}
+
+const byYAML = `title: By group
+variables:
+  - name: grp
+    default: 0
+    query: SELECT DISTINCT grp FROM acct ORDER BY 1
+panels:
+  - id: cut
+    type: table
+    query: %s
+  - id: members
+    type: table
+    query: SELECT id, v FROM acct WHERE grp::text = @grp ORDER BY id
+`
+
+func newArena(t *testing.T, r *rand.Rand) *arena {
+	t.Helper()
+	a := &arena{TB: t, judge: newJudge(), random: r, lateness: newLateness()}
+	a.spoiled.Store(new([]string))
+	a.database = pgtest.Server(t, map[string]string{"synchronous_commit": "on", "max_connections": "60"}, pgtest.TCP())
+	a.prepare()
+	pages := wants()
+	a.judge.asked = func(page string) []question { return pages[page] }
+	dir := dashboards(t, map[string]string{
+		"oracle.yaml": yaml("Oracle", stormy()...),
+		"till.yaml":   yaml("Till", pages["/d/till"]...),
+		"stage.yaml":  yaml("Stage", pages["/d/stage"]...),
+		"heap.yaml":   yaml("Heap", pages["/d/heap"]...),
+		"by.yaml":     fmt.Sprintf(byYAML, cut.query),
+	})
+	target, err := url.Parse(a.database.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.toData = a.proxy(target.Host)
+	target.Host = a.toData.Addr()
+	target.User = url.UserPassword(servant, "secret")
+	a.server = start(t, binary(t), nil, "serve", "--database-url", target.String(), "--listen", "127.0.0.1:0",
+		"--dashboards", dir, "--watch", "auto", "--safety", "10m")
+	seen, err := url.Parse(a.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.toViewer = a.proxy(seen.Host)
+	seen.Host = a.toViewer.Addr()
+	a.begin(seen.String(), pages)
+	return a
+}
+
+func (a *arena) proxy(target string) *proxy.Proxy {
+	p, err := proxy.TCP(target)
+	if err != nil {
+		a.Fatal(err)
+	}
+	a.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// prepare makes the tables, and the role that owns them.
+func (a *arena) prepare() {
+	conn := pgtest.Connect(a.TB, a.database.URL())
+	for _, sql := range []string{
+		`CREATE ROLE ` + servant + ` LOGIN PASSWORD 'secret'`,
+		`GRANT CREATE ON DATABASE postgres TO ` + servant,
+		`GRANT CREATE ON SCHEMA public TO ` + servant,
+		`SET ROLE ` + servant, oracleSchema, troubleSchema,
+	} {
+		if _, err := conn.PgConn().Exec(a.Context(), sql).ReadAll(); err != nil {
+			a.Fatal(err)
+		}
+	}
+}
+
+// begin lets viewers and writers loose.
+func (a *arena) begin(url string, pages map[string][]question) {
+	ctx, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	a.Cleanup(a.close)
+	a.actors.Go(func() { a.lateness.run(ctx) })
+	for address, asked := range pages {
+		s := &sight{viewer: newViewer(url, address), asked: asked}
+		s.said = a.witness(s)
+		a.sights = append(a.sights, s)
+		a.actors.Go(func() { a.look(ctx, s) })
+	}
+	for n := range 2 {
+		w := &writer{number: n + 1, judge: a.judge, random: rand.New(rand.NewPCG(a.random.Uint64(), 2))}
+		a.actors.Go(func() { a.write(ctx, w) })
+	}
+	for n, table := range []string{"till", "ledger"} {
+		p := &patron{sql: `UPDATE ` + table + ` SET n = n + 1`}
+		a.patrons[n] = p
+		a.actors.Go(func() { p.run(ctx, a) })
+	}
+}
+
+// close ends viewers and writers; more than once does no harm.
+func (a *arena) close() {
+	a.stop()
+	a.actors.Wait()
+}
+
+// connect opens a connection that does not go through the proxy.
+func (a *arena) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return pgx.Connect(ctx, a.database.URL())
+}
+
+// exec runs statements on a connection of its own.
+func (a *arena) exec(statements ...string) {
+	a.Helper()
+	conn, err := a.connect(context.Background())
+	if err != nil {
+		a.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, sql := range statements {
+		if _, err := conn.PgConn().Exec(context.Background(), sql).ReadAll(); err != nil {
+			a.Fatalf("%.80s: %v", sql, err)
+		}
+	}
+}
+
+// witness keeps what the judge needs, and what no viewer may ever see.
+func (a *arena) witness(s *sight) func(*delta.Message, *delta.State) {
+	till := int64(0)
+	return func(m *delta.Message, screen *delta.State) {
+		a.judge.witness(m, screen)
+		if screen == nil {
+			return
+		}
+		for id, p := range screen.Panels {
+			switch {
+			case p.Err != nil && !slices.Contains(*a.spoiled.Load(), s.page) && !a.outage.Load():
+				a.judge.accuse("%s: panel %s says %s: %s", s.page, id, p.Err.Code, p.Err.Message)
+			case id == "till" && len(p.Rows) == 1:
+				n, _ := strconv.ParseInt(p.Rows[0].Cells[0].Text, 10, 64)
+				if n < till {
+					a.judge.accuse("%s: till went back from %d to %d", s.page, till, n)
+				}
+				till = n
+			case id == "heap":
+				for _, row := range p.Rows {
+					if n, _ := strconv.Atoi(row.Cells[1].Text); row.Cells[0].Text != "0" && n != heapBatch {
+						a.judge.accuse("%s: %d rows of a transaction of %d", s.page, n, heapBatch)
+					}
+				}
+			}
+		}
+	}
+}
+
+// look follows a page, and comes back with its cursor when the line breaks.
+func (a *arena) look(ctx context.Context, s *sight) {
+	for ctx.Err() == nil {
+		cursor := ""
+		if screen, _, _ := s.now(); screen != nil {
+			cursor = screen.Cursor
+		}
+		err := s.visit(ctx, cursor, nil)
+		var broken violation
+		if errors.As(err, &broken) && ctx.Err() == nil {
+			a.judge.accuse("%s: %v", s.page, err)
+			return
+		}
+		sleep(ctx, 100*time.Millisecond)
+	}
+}
+
+// write lets a writer of the oracle's tables work, over and over.
+func (a *arena) write(ctx context.Context, w *writer) {
+	for ctx.Err() == nil {
+		a.gate.RLock()
+		if w.conn == nil || w.conn.IsClosed() {
+			w.conn, _ = a.connect(ctx)
+		}
+		if w.conn != nil {
+			if err := w.once(w.pick()); err != nil {
+				_ = w.conn.Close(ctx) // whether it was committed is not known
+			}
+		}
+		a.gate.RUnlock()
+		sleep(ctx, time.Duration(w.random.Int64N(int64(80*time.Millisecond))))
+	}
+	if w.conn != nil {
+		_ = w.conn.Close(context.Background())
+	}
+}
+
+// settle stops the writers and waits until every page shows what there is now,
+// and is called live.
+func (a *arena) settle(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	a.gate.Lock()
+	defer a.gate.Unlock()
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(ctx, `UPDATE acct SET v = v + 1 WHERE id = (SELECT min(id) FROM acct)`); err != nil {
+		return fmt.Errorf("last write: %w", err)
+	}
+	for _, s := range a.sights {
+		want := map[string][][]delta.Cell{}
+		for _, q := range s.asked {
+			if want[q.id], err = answerTo(ctx, conn.PgConn(), q); err != nil {
+				return err
+			}
+		}
+		diff := "nothing shown"
+		err := s.until(ctx, func(screen *delta.State, status *delta.Status) bool {
+			diff = s.unlike(screen, want)
+			if diff == "" && status.State != "live" {
+				diff = "right, but " + status.State + ": " + status.Reason + " " + status.Message
+			}
+			return diff == ""
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %s %v", s.page, diff, a.judge.verdict())
+		}
+	}
+	return nil
+}
+
+// unlike says how a screen is not these answers; "" when it is.
+func (s *sight) unlike(screen *delta.State, want map[string][][]delta.Cell) string {
+	for _, q := range s.asked {
+		p := screen.Panels[q.id]
+		switch {
+		case p == nil:
+			return "no panel " + q.id
+		case p.Err != nil:
+			return "panel " + q.id + ": " + p.Err.Code + ": " + p.Err.Message
+		}
+		if diff := differ(q, p, want[q.id]); diff != "" {
+			return "panel " + q.id + ": " + diff
+		}
+	}
+	return ""
+}
+
+// untilStale waits until none of these pages is called live, and says how long
+// it took.
+func (a *arena) untilStale(ctx context.Context, pages []string, limit time.Duration) (time.Duration, error) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, limit+5*time.Second)
+	defer cancel()
+	for _, s := range a.of(pages) {
+		if err := s.until(ctx, func(_ *delta.State, status *delta.Status) bool { return status.State != "live" }); err != nil {
+			return time.Since(began), fmt.Errorf("%s is called live %s after the fault", s.page, time.Since(began).Round(10*time.Millisecond))
+		}
+	}
+	if took := time.Since(began); took > limit+a.lateness.since(began) {
+		return took, fmt.Errorf("called live up to %s after the fault", took.Round(10*time.Millisecond))
+	}
+	return time.Since(began), nil
+}
+
+// staysStale checks that none of these pages is called live now.
+func (a *arena) staysStale(pages []string) {
+	a.Helper()
+	for _, s := range a.of(pages) {
+		if _, status, _ := s.now(); status.State == "live" {
+			a.Errorf("%s is called live in the middle of the fault", s.page)
+		}
+	}
+}
+
+// of are the sights of these pages; "*" is all of them.
+func (a *arena) of(pages []string) (some []*sight) {
+	for _, s := range a.sights {
+		if slices.Contains(pages, s.page) || slices.Contains(pages, "*") {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+// resources are the figures of /metrics that have to come back.
+func (a *arena) resources() map[string]float64 {
+	a.Helper()
+	res, err := http.Get(a.server.URL + "metrics")
+	if err != nil {
+		a.Fatal(err)
+	}
+	defer res.Body.Close()
+	figures := map[string]float64{}
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), " "); ok && !strings.HasPrefix(name, "#") {
+			figures[name], _ = strconv.ParseFloat(value, 64)
+		}
+	}
+	return figures
+}
+
+// back waits until the program uses as much as before: pools may have grown to
+// their limit, and the heap may hold what is not collected yet.
+func (a *arena) back(ctx context.Context, before map[string]float64) error {
+	a.Helper()
+	allowed := map[string]func(was float64) float64{
+		"go_goroutines":                 func(was float64) float64 { return was + 24 },
+		"process_open_fds":              func(was float64) float64 { return was + 12 },
+		"process_resident_memory_bytes": func(was float64) float64 { return 1.5*was + 64<<20 },
+		"rowcast_subscribers":           func(was float64) float64 { return was },
+		"rowcast_pages":                 func(was float64) float64 { return was + 2 },
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		now, over := a.resources(), ""
+		for name, most := range allowed {
+			if now[name] > most(before[name]) {
+				over = fmt.Sprintf("%s was %.0f and is %.0f", name, before[name], now[name])
+			}
+		}
+		if over == "" {
+			return nil
+		}
+		sleep(ctx, 250*time.Millisecond)
+		if ctx.Err() != nil {
+			return errors.New(over)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package e2e_test
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// heldUp is how long the program may hold up a write of the application.
+const heldUp = 250 * time.Millisecond
+
+// patron is an application that writes one row over and over, and times it.
+type patron struct {
+	sql string
+
+	mu     sync.Mutex
+	writes []write
+}
+
+type write struct {
+	began time.Time
+	took  time.Duration
+	err   error
+}
+
+func (p *patron) run(ctx context.Context, a *arena) {
+	var conn *pgx.Conn
+	for ctx.Err() == nil {
+		a.gate.RLock()
+		if conn == nil || conn.IsClosed() {
+			conn, _ = a.connect(ctx)
+		}
+		if conn != nil {
+			limited, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			began := time.Now()
+			_, err := conn.Exec(limited, p.sql)
+			cancel()
+			if err == nil || !a.outage.Load() {
+				p.mu.Lock()
+				p.writes = append(p.writes, write{began, time.Since(began), err})
+				p.mu.Unlock()
+			}
+		}
+		a.gate.RUnlock()
+		sleep(ctx, 20*time.Millisecond)
+	}
+	if conn != nil {
+		_ = conn.Close(context.Background())
+	}
+}
+
+// take returns the writes so far, and forgets them.
+func (p *patron) take() []write {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.writes
+	p.writes = nil
+	return all
+}
+
+// judgeWrites checks that none of the application's writes failed, and that none
+// took longer than it may beyond what one of a table that nobody watches took at
+// that time.
+func (a *arena) judgeWrites(since time.Time, outage bool) {
+	a.Helper()
+	watched, others := a.patrons[0].take(), a.patrons[1].take()
+	n := 0
+	worst := time.Duration(0)
+	for _, w := range watched {
+		if w.began.Before(since) {
+			continue
+		}
+		n++
+		worst = max(worst, w.took)
+		if w.err != nil {
+			a.Errorf("a write of the application failed: %v", w.err)
+		}
+		if w.took <= heldUp {
+			continue
+		}
+		usual := time.Duration(0)
+		for _, o := range others {
+			if o.began.Before(w.began.Add(w.took)) && o.began.Add(o.took).After(w.began) {
+				usual = max(usual, o.took)
+			}
+		}
+		if w.took > usual+heldUp+a.lateness.between(w.began, w.began.Add(w.took)) {
+			a.Errorf("a write of the application took %s, one of another table %s at that time", w.took, usual)
+		}
+	}
+	if n < 3 && !outage {
+		a.Errorf("the application wrote only %d times", n)
+	}
+	a.Logf("%d writes of the application, the longest took %s", n, worst.Round(time.Millisecond))
+}
+
+// lateness is how late this process is woken: what a machine that is busy with
+// other things adds to every time that is measured.
+type lateness struct {
+	mu    sync.Mutex
+	beats []write
+}
+
+func newLateness() *lateness { return &lateness{} }
+
+func (l *lateness) run(ctx context.Context) {
+	const beat = 10 * time.Millisecond
+	for ctx.Err() == nil {
+		began := time.Now()
+		sleep(ctx, beat)
+		if late := time.Since(began) - beat; late > beat {
+			l.mu.Lock()
+			l.beats = append(l.beats, write{began: began, took: late})
+			l.mu.Unlock()
+		}
+	}
+}
+
+// since is how late it was woken from then on, all together.
+func (l *lateness) since(begin time.Time) time.Duration { return l.between(begin, time.Now()) }
+
+func (l *lateness) between(begin, end time.Time) (sum time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range l.beats {
+		if b.began.After(begin) && b.began.Before(end) {
+			sum += b.took
+		}
+	}
+	return sum
+}

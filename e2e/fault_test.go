@@ -1,0 +1,195 @@
+package e2e_test
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A trouble is one thing that goes wrong around the program and is mended
+// again. Everything else about it is the same for all: see [arena.suffer].
+type trouble struct {
+	name string
+	// inject begins it and returns what ends it; nil: it has ended by itself.
+	inject func(*arena) (heal func())
+	// lasts is how long it is left so.
+	lasts time.Duration
+	// stale are the pages that may not be called live meanwhile, by their
+	// address, "*" for all: the server can see what is wrong.
+	stale []string
+	// within is how soon they must say so; 0: staleWithin.
+	within time.Duration
+	// rightIn is how soon after its end all must be right; 0: rightWithin.
+	rightIn time.Duration
+	// outage: the application's own writes cannot work meanwhile.
+	outage bool
+	// spoils are the pages that may hold an error meanwhile, by their address.
+	spoils []string
+}
+
+// family is troubles of one kind.
+type family struct {
+	name     string
+	troubles []trouble
+}
+
+func families() []family {
+	return []family{
+		{"sessions", sessionTroubles()},
+		{"database", databaseTroubles()},
+		{"network", networkTroubles()},
+		{"schema", schemaTroubles()},
+		{"locks", lockTroubles()},
+		{"writes", writeTroubles()},
+		{"viewers", viewerTroubles()},
+	}
+}
+
+// TestFaults lets one trouble of each family, drawn by the seed, happen to one
+// program after the other, with writers and viewers at work.
+//
+// ROWCAST_FAULTS asks for more: a time, such as 10m, for all of them in drawn
+// orders until it is over, or the names of some.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(seed(t), 7))
+	asked := os.Getenv("ROWCAST_FAULTS")
+	long, err := time.ParseDuration(cmp.Or(asked, "0s"))
+	plan := draw(r)
+	if err != nil {
+		plan = named(t, strings.Split(asked, ","))
+	}
+	a := newArena(t, r)
+	for until := time.Now().Add(long); ; {
+		for _, f := range plan {
+			if t.Run(f.name, func(t *testing.T) { a.suffer(t, f) }); a.beaten {
+				t.FailNow() // what follows would be judged by what is left behind
+			}
+		}
+		if !time.Now().Before(until) {
+			break
+		}
+		plan = all()
+		r.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
+	}
+	a.close()
+}
+
+// draw takes one trouble of each family, in a drawn order.
+func draw(r *rand.Rand) (plan []trouble) {
+	for _, f := range families() {
+		plan = append(plan, f.troubles[r.IntN(len(f.troubles))])
+	}
+	r.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
+	return plan
+}
+
+func all() (plan []trouble) {
+	for _, f := range families() {
+		plan = append(plan, f.troubles...)
+	}
+	return plan
+}
+
+// named are the troubles with these names, or of the families with them.
+func named(t *testing.T, names []string) (plan []trouble) {
+	for _, f := range families() {
+		for _, one := range f.troubles {
+			if slices.Contains(names, one.name) || slices.Contains(names, f.name) {
+				plan = append(plan, one)
+			}
+		}
+	}
+	if len(plan) == 0 {
+		t.Fatalf("no trouble is named %q", names)
+	}
+	return plan
+}
+
+// Within so long the page must say that it is stale, and after the end of the
+// trouble be right again; it was promised to people who look at a wall, so a
+// machine that is busy with other tests is given what it was late itself.
+const (
+	staleWithin = 3 * time.Second
+	rightWithin = 5 * time.Second
+)
+
+// atLeast is how long writers work on after a trouble that has ended by itself.
+const atLeast = 700 * time.Millisecond
+
+// suffer lets the trouble happen and judges what was seen.
+func (a *arena) suffer(t *testing.T, f trouble) {
+	a.TB = t
+	if err := a.settle(t.Context(), 30*time.Second); err != nil {
+		a.beaten = true
+		t.Fatalf("before: %v", err)
+	}
+	before := a.resources()
+	a.spoiled.Store(&f.spoils)
+	a.patrons[0].take()
+	a.patrons[1].take()
+	a.outage.Store(f.outage)
+	began := time.Now()
+	heal := f.inject(a)
+	if len(f.stale) > 0 {
+		told, err := a.untilStale(t.Context(), f.stale, cmp.Or(f.within, staleWithin))
+		if err != nil {
+			t.Errorf("%v", err)
+		}
+		t.Logf("stale %s after the fault", told.Round(10*time.Millisecond))
+	}
+	sleep(t.Context(), max(f.lasts, atLeast)-time.Since(began))
+	a.staysStale(f.stale)
+	if heal != nil {
+		heal()
+	}
+	healed := time.Now()
+	limit := cmp.Or(f.rightIn, rightWithin)
+	if err := a.settle(t.Context(), limit+20*time.Second); err != nil {
+		a.beaten = true
+		t.Errorf("after: %v", err)
+	} else if took := time.Since(healed); took > limit+a.lateness.since(healed) {
+		t.Errorf("right only %s after the end of the fault", took.Round(10*time.Millisecond))
+	} else {
+		t.Logf("right %s after the end", took.Round(10*time.Millisecond))
+	}
+	a.outage.Store(false)
+	a.spoiled.Store(new([]string))
+	a.judgeWrites(began, f.outage)
+	if err := a.back(t.Context(), before); err != nil {
+		t.Error(err)
+	}
+	if err := a.judgeFrames(); err != nil {
+		t.Fatal(err)
+	}
+	if wrong := a.judge.verdict(); len(wrong) > 0 {
+		a.beaten = true
+		t.Errorf("broken promises:\n%s", strings.Join(wrong, "\n"))
+	}
+}
+
+// judgeFrames compares what the viewers were shown so far with the log.
+func (a *arena) judgeFrames() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // what waits, and no more
+	conn, err := a.connect(context.Background())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.PgConn().Exec(context.Background(), shadowSchema).ReadAll(); err != nil {
+		return err
+	}
+	if err := a.judge.work(ctx, conn); err != nil {
+		return err
+	}
+	if _, _, err := a.judge.order(); err != nil {
+		return err
+	}
+	return a.judge.honesty(context.Background(), conn)
+}

@@ -1,0 +1,232 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+// heapBatch is how many rows a large transaction writes.
+const heapBatch = 300_000
+
+// lockTroubles are what the application itself does to its tables.
+func lockTroubles() []trouble {
+	hold := func(name string, spoils []string, sql string, lasts time.Duration) trouble {
+		return trouble{name: name, lasts: lasts, spoils: spoils, inject: func(a *arena) func() {
+			conn, err := a.connect(a.Context())
+			if err == nil {
+				_, err = conn.Exec(a.Context(), `BEGIN; `+sql, pgx.QueryExecModeSimpleProtocol)
+			}
+			if err != nil {
+				a.Fatal(err)
+			}
+			return func() {
+				_, err := conn.Exec(context.Background(), `COMMIT`)
+				if err != nil {
+					a.Error(err)
+				}
+				_ = conn.Close(context.Background())
+			}
+		}}
+	}
+	return []trouble{
+		hold("locked", []string{"/d/stage"}, `LOCK TABLE stage IN ACCESS EXCLUSIVE MODE`, 5*time.Second),
+		hold("transaction-open", nil, `UPDATE stage SET n = n + 1`, 5*time.Second),
+		hold("transaction-deleted-open", nil, `DELETE FROM stage WHERE id = 1; INSERT INTO stage VALUES (1, 'again', 1)`, 3*time.Second),
+		{name: "altered-again-and-again", lasts: 3 * time.Second, inject: func(a *arena) func() {
+			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, `ALTER TABLE till ADD more int; ALTER TABLE till DROP more`, pgx.QueryExecModeSimpleProtocol)
+				sleep(ctx, 200*time.Millisecond)
+				return err
+			})
+		}},
+	}
+}
+
+// writeTroubles are too much at once, and what is none of the program's.
+func writeTroubles() []trouble {
+	return []trouble{
+		{name: "one-of-many-rows", inject: func(a *arena) func() {
+			a.exec(fmt.Sprintf(`INSERT INTO heap (batch) SELECT %d FROM generate_series(1, %d)`, 1+a.random.IntN(1000), heapBatch))
+			return func() { a.exec(`DELETE FROM heap`) }
+		}},
+		{name: "many-of-one-row", lasts: 2 * time.Second, inject: func(a *arena) func() {
+			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, `INSERT INTO heap (batch) VALUES (0)`)
+				return err
+			})
+		}},
+		{name: "of-no-row", lasts: 2 * time.Second, inject: func(a *arena) func() {
+			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, `UPDATE heap SET batch = 0 WHERE id < 0`)
+				return err
+			})
+		}},
+		{name: "notify-junk", lasts: 3 * time.Second, inject: flood},
+	}
+}
+
+// flood rings without a reason, with texts that say nothing, as a role that may
+// do nothing else.
+func flood(a *arena) func() {
+	a.exec(`DO $$ BEGIN CREATE ROLE stranger; EXCEPTION WHEN duplicate_object THEN END $$`)
+	before := a.resources()["rowcast_cycles_total"]
+	began := time.Now()
+	first := true
+	end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+		if first {
+			first = false
+			if _, err := conn.Exec(ctx, `SET ROLE stranger`); err != nil {
+				return err
+			}
+		}
+		_, err := conn.Exec(ctx, `SELECT pg_notify('rowcast', CASE i % 6 WHEN 0 THEN '' WHEN 1 THEN repeat('x', 7000) WHEN 2 THEN i::text
+			WHEN 3 THEN 'ping ' || clock_timestamp() WHEN 4 THEN '{"table":' ELSE (-i * 1e15)::bigint::text END) FROM generate_series(1, 500) i`)
+		sleep(ctx, 20*time.Millisecond)
+		return err
+	})
+	return func() {
+		end()
+		most := 20 * (time.Since(began).Seconds() + 1)
+		if n := a.resources()["rowcast_cycles_total"] - before; n > most {
+			a.Errorf("%.0f snapshots were taken in %s", n, time.Since(began))
+		}
+	}
+}
+
+// emptyAndFill empties the stage and fills it again in the same transaction, all
+// the time. Nobody may ever see it empty, whatever way is asked.
+func emptyAndFill(a *arena) func() {
+	end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `TRUNCATE stage; INSERT INTO stage SELECT i, 'word ' || i, i FROM generate_series(1, 20) i`, pgx.QueryExecModeSimpleProtocol)
+		sleep(ctx, 5*time.Millisecond)
+		return err
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	t := a.TB
+	var asking sync.WaitGroup
+	for _, path := range []string{
+		"t/public.stage/all.json", "t/public.stage/all.json?where=n.gt.0", "t/public.stage/rows.json",
+		"api/v1/count?page=/t/public.stage%3Fwhere%3Dn.gt.0", "api/v1/count?page=/t/public.stage", "d/stage/words.json",
+	} {
+		asking.Go(func() {
+			whole := 0
+			for ctx.Err() == nil {
+				body, err := fetch(ctx, a.server.URL+path)
+				if err == nil {
+					whole++
+					if n := rowsOf(body); n != 20 {
+						t.Errorf("%s: %d rows of 20: %.200s", path, n, body)
+					}
+				}
+				sleep(ctx, 15*time.Millisecond)
+			}
+			t.Logf("%s: %d whole answers", path, whole)
+		})
+	}
+	return func() {
+		cancel()
+		asking.Wait()
+		end()
+	}
+}
+
+// fetch is a whole answer; what is refused or breaks off is an error.
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %.200s", res.Status, body)
+	}
+	return body, err
+}
+
+// rowsOf counts the rows of an export, or reads a count.
+func rowsOf(body []byte) int {
+	var count struct{ Rows *int }
+	if json.Unmarshal(body, &count) == nil && count.Rows != nil {
+		return *count.Rows
+	}
+	var rows []any
+	if json.Unmarshal(body, &rows) != nil {
+		return -1
+	}
+	return len(rows)
+}
+
+// viewerTroubles are viewers that are no help.
+func viewerTroubles() []trouble {
+	return []trouble{
+		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.crowd(10, true) }},
+		{name: "come-and-go", lasts: 2 * time.Second, inject: func(a *arena) func() {
+			return a.crowd(100, false)
+		}},
+		{name: "all-come-back", lasts: 4 * time.Second, inject: func(a *arena) func() {
+			leave := a.crowd(500, false)
+			before := a.resources()
+			a.toViewer.Reset()
+			sleep(a.Context(), 3*time.Second)
+			after := a.resources()
+			a.Logf("%.0f sockets came back with %.0f snapshots", after["rowcast_subscribers"], after["rowcast_cycles_total"]-before["rowcast_cycles_total"])
+			return leave
+		}},
+	}
+}
+
+// crowd lets so many watch the oracle's page; the deaf never read. What it
+// returns lets them leave.
+func (a *arena) crowd(n int, deaf bool) (leave func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var all, first sync.WaitGroup
+	for range n {
+		first.Add(1)
+		all.Go(func() {
+			come := sync.OnceFunc(first.Done)
+			defer come()
+			v := newViewer(a.sights[0].url, "/d/oracle")
+			v.small = deaf
+			v.said = func(m *delta.Message, s *delta.State) {
+				a.judge.witness(m, s)
+				come()
+			}
+			for ctx.Err() == nil {
+				if deaf {
+					ws, err := v.connect(ctx, "")
+					come()
+					if err == nil {
+						sleep(ctx, 3*time.Second)
+						_ = ws.Close(websocket.StatusGoingAway, "")
+					}
+					continue
+				}
+				if err := v.visit(ctx, "", nil); err != nil && strings.Contains(err.Error(), "a gap") {
+					a.judge.accuse("crowd: %v", err)
+				}
+				sleep(ctx, 50*time.Millisecond)
+			}
+		})
+	}
+	first.Wait()
+	return func() {
+		cancel()
+		all.Wait()
+	}
+}
