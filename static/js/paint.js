@@ -19,7 +19,7 @@ const LABEL = 0.6875, BAR = 0.74, WIDEST = 4; // rem of its labels; of a step; r
 /** What is written on a chart is larger on a wall. */
 export const LARGER = document.documentElement.classList.contains("wall") ? 1.36 : 1;
 /** @type {Record<string, string>} where a colour's name is not its token's */
-const TOKENS = { gray: "--grey", ink: "--line", green: "--ok", blue: "--c1", purple: "--c5", pink: "--c4", olive: "--c6", navy: "--c7", brown: "--c8" };
+const TOKENS = { gray: "--grey", ink: "--line", blue: "--c1", purple: "--c5", pink: "--c4", olive: "--c6", navy: "--c7", brown: "--c8" };
 /** @param {string} hue */
 export const token = (hue) => TOKENS[hue] ?? `--${hue}`;
 
