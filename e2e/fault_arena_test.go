@@ -232,7 +232,7 @@ func (a *arena) witness(s *sight) func(*delta.Message, *delta.State) {
 		}
 		for id, p := range screen.Panels {
 			switch {
-			case p.Err != nil && !slices.Contains(*a.spoiled.Load(), s.page) && !a.outage.Load():
+			case p.Err != nil && !a.mayErr(s.page):
 				a.judge.accuse("%s: panel %s says %s: %s", s.page, id, p.Err.Code, p.Err.Message)
 			case id == "till" && len(p.Rows) == 1:
 				n, _ := strconv.ParseInt(p.Rows[0].Cells[0].Text, 10, 64)
@@ -249,6 +249,12 @@ func (a *arena) witness(s *sight) func(*delta.Message, *delta.State) {
 			}
 		}
 	}
+}
+
+// mayErr tells whether the page's panels may have errors now.
+func (a *arena) mayErr(page string) bool {
+	spoiled := *a.spoiled.Load()
+	return a.outage.Load() || slices.Contains(spoiled, page) || slices.Contains(spoiled, "*")
 }
 
 // look follows a page, and comes back with its cursor when the line breaks.

@@ -127,6 +127,7 @@ func emptyAndFill(a *arena) func() {
 					whole++
 					if n := rowsOf(body); n != 20 {
 						t.Errorf("%s: %d rows of 20: %.200s", path, n, body)
+						return
 					}
 				}
 				sleep(ctx, 15*time.Millisecond)
@@ -161,15 +162,15 @@ func fetch(ctx context.Context, url string) ([]byte, error) {
 
 // rowsOf counts the rows of an export, or reads a count.
 func rowsOf(body []byte) int {
-	var count struct{ Rows *int }
-	if json.Unmarshal(body, &count) == nil && count.Rows != nil {
-		return *count.Rows
+	var count struct{ Rows int }
+	if json.Unmarshal(body, &count) == nil {
+		return count.Rows
 	}
-	var rows []any
-	if json.Unmarshal(body, &rows) != nil {
+	var export struct{ Rows []any }
+	if json.Unmarshal(body, &export) != nil {
 		return -1
 	}
-	return len(rows)
+	return len(export.Rows)
 }
 
 // viewerTroubles are viewers that are no help.
