@@ -125,7 +125,7 @@ const atLeast = 700 * time.Millisecond
 // suffer lets the trouble happen and judges what was seen.
 func (a *arena) suffer(t *testing.T, f trouble) {
 	a.TB = t
-	if err := a.settle(t.Context(), 30*time.Second); err != nil {
+	if err := a.settle(t.Context(), 30*time.Second, a.forget); err != nil {
 		a.beaten = true
 		t.Fatalf("before: %v", err)
 	}

@@ -176,12 +176,12 @@ func rowsOf(body []byte) int {
 // viewerTroubles are viewers that are no help.
 func viewerTroubles() []trouble {
 	return []trouble{
-		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.crowd(10, true) }},
+		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.crowd(10, "/d/oracle", true) }},
 		{name: "come-and-go", lasts: 2 * time.Second, inject: func(a *arena) func() {
-			return a.crowd(100, false)
+			return a.crowd(40, "/d/oracle", false)
 		}},
 		{name: "all-come-back", lasts: 4 * time.Second, inject: func(a *arena) func() {
-			leave := a.crowd(500, false)
+			leave := a.crowd(500, "/d/till", false)
 			before := a.resources()
 			a.toViewer.Reset()
 			sleep(a.Context(), 3*time.Second)
@@ -192,9 +192,9 @@ func viewerTroubles() []trouble {
 	}
 }
 
-// crowd lets so many watch the oracle's page; the deaf never read. What it
-// returns lets them leave.
-func (a *arena) crowd(n int, deaf bool) (leave func()) {
+// crowd lets so many watch a page; the deaf never read. What it returns lets
+// them leave.
+func (a *arena) crowd(n int, page string, deaf bool) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all, first sync.WaitGroup
 	for range n {
@@ -202,7 +202,7 @@ func (a *arena) crowd(n int, deaf bool) (leave func()) {
 		all.Go(func() {
 			come := sync.OnceFunc(first.Done)
 			defer come()
-			v := newViewer(a.sights[0].url, "/d/oracle")
+			v := newViewer(a.sights[0].url, page)
 			v.small = deaf
 			v.said = func(m *delta.Message, s *delta.State) {
 				a.judge.witness(m, s)
