@@ -97,7 +97,7 @@ func flood(a *arena) func() {
 	})
 	return func() {
 		end()
-		most := 20 * (time.Since(began).Seconds() + 1)
+		most := 50 * (time.Since(began).Seconds() + 1) // of pages that are read 20 times a second, not all at the same moments
 		if n := a.resources()["rowcast_cycles_total"] - before; n > most {
 			a.Errorf("%.0f snapshots were taken in %s", n, time.Since(began))
 		}
