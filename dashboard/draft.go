@@ -46,12 +46,12 @@ func (b *Book) Draft(ctx context.Context, p *Page) (string, error) {
 		d.order = p.Table.cat.newestFirst()
 	}
 	known := map[string]spread{}
-	err := reading(ctx, b.cfg.DB, p.TimeZone, tryLimit, func(tx pgx.Tx) error {
+	err := reading(ctx, b.cfg.DB, p, tryLimit, func(tx pgx.Tx) error {
 		return p.Table.stats(ctx, tx, known)
 	})
 	d.choose(known)
 	if err == nil || refusedBySQL(err) {
-		err = reading(ctx, b.cfg.DB, p.TimeZone, tryLimit, func(tx pgx.Tx) error {
+		err = reading(ctx, b.cfg.DB, p, tryLimit, func(tx pgx.Tx) error {
 			return d.chooseWindow(ctx, tx)
 		})
 	}

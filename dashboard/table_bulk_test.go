@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rowcast/rowcast/dashboard"
 )
@@ -260,4 +261,58 @@ func idsIn(t *testing.T, b *dashboard.Book, address string) string {
 		t.Errorf("%s has the filters %+v", address, p.Table.Where)
 	}
 	return p.Address
+}
+
+// TestCountsAndExportsOfATableThatIsEmptied holds that a table that is emptied
+// and filled in one transaction is never read as empty, which it never was.
+func TestCountsAndExportsOfATableThatIsEmptied(t *testing.T) {
+	t.Parallel()
+	db := database(t, many)
+	b := open(t, db, nil)
+	for i := range 5 {
+		tx, err := db.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), "TRUNCATE few; INSERT INTO few SELECT generate_series(1, 30)", pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatal(err)
+		}
+		p := page(t, b, fmt.Sprintf("/t/public.few?where=id.gt.%d", -i))
+		rows := make(chan int64, 2)
+		go func() {
+			c, err := b.Count(t.Context(), p)
+			if err != nil {
+				t.Error(err)
+			}
+			rows <- c.Rows
+		}()
+		go func() {
+			n := int64(0)
+			err := b.Export(t.Context(), p, func([]dashboard.ExportColumn) error { return nil }, func([][]byte) error { n++; return nil })
+			if err != nil {
+				t.Error(err)
+			}
+			rows <- n
+		}()
+		awaitLocks(t, db, 2)
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if n := <-rows; n != 30 {
+				t.Errorf("%d rows of 30", n)
+			}
+		}
+	}
+}
+
+// awaitLocks waits until so many sessions of the database wait for a lock.
+func awaitLocks(t *testing.T, db *pgxpool.Pool, sessions int) {
+	t.Helper()
+	for n := 0; n < sessions; {
+		const ask = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+		if err := db.QueryRow(t.Context(), ask).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -115,7 +115,7 @@ func (b *Book) count(ctx context.Context, p *Page, from string, args []*string) 
 		return c, until, refuse("too_many", "too many tables are being counted; ask again in a moment")
 	}
 	began := time.Now()
-	err = reading(ctx, b.cfg.Bulk, p.TimeZone, countLimit, func(tx pgx.Tx) error {
+	err = reading(ctx, b.cfg.Bulk, p, countLimit, func(tx pgx.Tx) error {
 		c, err = countRows(ctx, tx, from, args)
 		return err
 	})

@@ -50,7 +50,7 @@ func (b *Book) Export(ctx context.Context, p *Page, begin func([]ExportColumn) e
 	defer cancel()
 	w := &condition{}
 	sql := "SELECT " + quoteAll(t.Shown) + t.from(w) + t.cat.orderBy(t.Sort)
-	err := reading(ctx, b.cfg.Bulk, p.TimeZone, exportLimit, func(tx pgx.Tx) error {
+	err := reading(ctx, b.cfg.Bulk, p, exportLimit, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, endWhenStuck); err != nil {
 			return fmt.Errorf("begin export: %w", err)
 		}

@@ -19,7 +19,7 @@ const tryLimit = 2 * time.Second
 // try has PostgreSQL plan the page's query, so that a value that does not fit
 // its column is refused here and not shown as a broken panel.
 func (b *Book) try(ctx context.Context, p *Page, w *condition) error {
-	err := reading(ctx, b.cfg.DB, p.TimeZone, tryLimit, func(tx pgx.Tx) error {
+	err := reading(ctx, b.cfg.DB, p, tryLimit, func(tx pgx.Tx) error {
 		_, err := explain(ctx, tx, p.Panels[0].SQL, w.args)
 		return err
 	})
@@ -68,17 +68,45 @@ func explain(ctx context.Context, tx pgx.Tx, sql string, args []*string) ([]byte
 }
 
 // reading runs work in one snapshot that only reads, with the settings by which
-// panels understand values and with a limit for each statement.
-func reading(ctx context.Context, db DB, timeZone string, limit time.Duration, work func(pgx.Tx) error) error {
+// panels understand values and with a limit for each statement. The page's table
+// is locked before there is a snapshot: one that is emptied or rewritten in
+// between would be empty in a snapshot of before, which it never was.
+func reading(ctx context.Context, db DB, p *Page, limit time.Duration, work func(pgx.Tx) error) error {
 	tx, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if _, err := tx.Exec(ctx, readingSettings, timeZone, strconv.FormatInt(limit.Milliseconds(), 10)); err != nil {
+	if err := lock(ctx, tx, p.Table); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, readingSettings, p.TimeZone, strconv.FormatInt(limit.Milliseconds(), 10)); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	return work(tx)
+}
+
+// lock holds the table, where the role may lock it and it is of a kind that can
+// be locked. None of its statements takes a snapshot.
+func lock(ctx context.Context, tx pgx.Tx, t *Table) error {
+	if t == nil {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '500ms'"); err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	err := pgx.BeginFunc(ctx, tx, func(try pgx.Tx) error {
+		_, err := try.Exec(ctx, "LOCK TABLE "+quote(t.Schema)+"."+quote(t.Name)+" IN ACCESS SHARE MODE")
+		return err
+	})
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (pg.Code == "42501" || pg.Code == "42809") {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("lock table: %w", err)
+	}
+	return nil
 }
 
 const readingSettings = `SELECT

@@ -78,6 +78,10 @@ func TestFaults(t *testing.T) {
 		r.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
 	}
 	a.close()
+	t.Logf("%d frames, %d claims of live, %d panels or pages outside of the cut", a.judge.frames.Load(), a.judge.statuses.Load(), a.judge.marked.Load())
+	if n := a.judge.frames.Load(); n < 100 {
+		t.Errorf("too little work to mean anything: %d frames", n)
+	}
 }
 
 // draw takes one trouble of each family, in a drawn order.
@@ -125,7 +129,7 @@ const atLeast = 700 * time.Millisecond
 // suffer lets the trouble happen and judges what was seen.
 func (a *arena) suffer(t *testing.T, f trouble) {
 	a.TB = t
-	if err := a.settle(t.Context(), 30*time.Second); err != nil {
+	if err := a.settle(t.Context(), 30*time.Second, a.forget); err != nil {
 		a.beaten = true
 		t.Fatalf("before: %v", err)
 	}

@@ -63,6 +63,13 @@ func (j *judge) verdict() []string {
 	return slices.Clone(j.wrong)
 }
 
+// forget drops what was judged.
+func (j *judge) forget() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.commits, j.states, j.claims = map[string]time.Time{}, map[string]*delta.State{}, map[claim]bool{}
+}
+
 func (j *judge) committed(xid string, at time.Time) {
 	j.mu.Lock()
 	j.commits[xid] = at

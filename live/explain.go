@@ -19,8 +19,13 @@ func (s *session) explain(err error) *delta.Error {
 			"; select fewer or shorter columns, or set a lower limit"}
 	}
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
+	var bug *panicked
+	switch {
+	case errors.As(err, &pg):
+	case errors.As(err, &bug):
 		return &delta.Error{Code: "internal", Message: "internal error"}
+	default:
+		return &delta.Error{Code: "internal", Message: "the connection to the database breaks while this is read"}
 	}
 	switch pg.Code {
 	case "57014":

@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -113,5 +115,20 @@ func TestAPageThatWasNotReadKeepsItsTurnAndProvesNothing(t *testing.T) {
 	}
 	if e.Stats().Left != 1 {
 		t.Error("nobody counts it")
+	}
+}
+
+func TestAConnectionThatBreaksIsNoBug(t *testing.T) {
+	s := &session{}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{io.ErrUnexpectedEOF, "the connection to the database breaks while this is read"},
+		{&panicked{value: "mistake"}, "internal error"},
+	} {
+		if e := s.explain(fmt.Errorf("read answer: %w", c.err)); e.Code != "internal" || e.Message != c.want {
+			t.Errorf("%v: %+v", c.err, e)
+		}
 	}
 }
