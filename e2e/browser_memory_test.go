@@ -3,8 +3,11 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
+	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/heapprofiler"
@@ -88,4 +91,82 @@ func (w *tab) held() map[string]int64 {
 		}
 	}
 	return held
+}
+
+// weekPage has a panel of each kind that keeps something, with 30 rows.
+const weekPage = `title: Week
+panels:
+  - {id: list, title: List, type: table, limit: 200, query: 'SELECT id, title, points FROM tasks WHERE id > 70 ORDER BY id DESC'}
+  - {id: sum, title: Points, type: stat, query: SELECT sum(points) AS points FROM tasks}
+  - {id: line, title: Line, type: line, query: 'SELECT id, points FROM tasks WHERE id > 70 ORDER BY id'}
+  - {id: bars, title: Bars, type: bar, query: 'SELECT id, points FROM tasks WHERE id > 70 ORDER BY id'}
+  - {id: donut, title: Donut, type: donut, query: 'SELECT id % 3 AS part, sum(points) FROM tasks GROUP BY 1 ORDER BY 1'}
+`
+
+// feed plays frames to the page's own code, as a socket would bring them: rows
+// leave, come and change in every panel. Frames that come at once are drawn
+// together; with each, the page's clock leaps ahead of every one, so that each is
+// drawn.
+const feed = `
+	window.sockets = [];
+	const Plain = WebSocket;
+	window.WebSocket = class extends Plain {
+		constructor(...a) { super(...a); sockets.push(this); if (sockets.length > 1) sockets.shift(); this.addEventListener("message", (e) => { const m = JSON.parse(e.data); if (m.cursor) window.cursor = m.cursor; }) }
+	};
+	window.cursor = null; window.first = 71; window.last = 100; window.n = 0;
+	let leap = 0;
+	const time = performance.now.bind(performance);
+	performance.now = () => time() + leap;
+	window.feed = async (frames, each) => {
+		window.cursor ??= document.body.dataset.cursor;
+		const key = (id) => JSON.stringify([String(id)]), text = () => String(n % 1000);
+		for (let i = 0; i < frames; i++) {
+			n++;
+			const gone = key(first), come = ++last, some = key(first + 15), next = "week:" + n;
+			first++;
+			const ends = (at) => [["-", gone], ["+", at, [key(come), String(come), text()]], ["=", some, { 1: text() }]];
+			const panels = {
+				list: { ops: [["-", gone], ["+", 0, [key(come), String(come), "task " + come, text()]], ["=", some, { 1: "changed by frame " + n + " of this page", 2: text() }]] },
+				sum: { columns: [{ name: "points", type: "int8" }], rows: [["[]", text()]] },
+				line: { ops: ends(29) }, bars: { ops: ends(29) },
+				donut: { columns: [{ name: "part", type: "int4" }, { name: "sum", type: "int8" }], rows: [0, 1, 2].map((p) => [key(p), String(p), text()]) },
+			};
+			if (each) leap += 50;
+			sockets.at(-1).onmessage({ data: JSON.stringify({ type: "delta", page: "/d/week", from: cursor, cursor: next, at: new Date().toISOString(), panels }) });
+			window.cursor = next;
+			if (i % 50 === 49) await new Promise(requestAnimationFrame);
+		}
+		window.fed = n;
+	};`
+
+// A page on a TV: thousands of frames later it holds no more than before. What is
+// bounded is filled first: the memory of changes, the last frames, the tape.
+func testWeek(t *testing.T, b *browser) {
+	server, _ := serve(t, tasks, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"week.yaml": weekPage}))
+	w := b.tab(t)
+	w.before(feed)
+	w.watch(server.URL + "d/week")
+	w.until("the charts", `document.querySelectorAll("canvas").length >= 3`)
+	play := func(frames int, each bool) {
+		t.Helper()
+		w.run(fmt.Sprintf(`window.goal = n + %d; void feed(%[1]d, %t)`, frames, each))
+		w.within(60*time.Second, fmt.Sprintf("%d frames", frames), `window.fed === goal`)
+		if got := ask[string](w, `document.querySelector('[data-panel="list"] tbody tr').cells[0].innerText`); got != ask[string](w, `last.toLocaleString("en-US").replace(",", "")`) {
+			t.Fatalf("the newest row is %s", got)
+		}
+	}
+	play(2000, false)
+	play(200, true)
+	early := w.usage()
+	play(2000, false)
+	play(700, true)
+	late := w.usage()
+	t.Logf("%v became %v", early, late)
+	if late.nodes > early.nodes+150 || late.listeners > early.listeners+5 { // what fades is taken out when the browser likes
+		t.Errorf("%d nodes and %d listeners became %d and %d", early.nodes, early.listeners, late.nodes, late.listeners)
+	}
+	if grown := late.bytes() - early.bytes(); grown > 12_000 { // what is bounded swings by up to 9,000
+		t.Errorf("the page holds %d bytes more than 2,700 frames before; by kind, %v became %v", grown, early.held, late.held)
+	}
+	w.stayed()
 }
