@@ -92,7 +92,7 @@ export class Pick {
   #place() {
     const at = this.button.getBoundingClientRect(), { box } = this;
     const below = innerHeight - at.bottom - GAP - EDGE, above = at.top - GAP - EDGE, up = below < Math.min(box.scrollHeight, 240) && above > below;
-    box.style.setProperty("--room", `${Math.floor(up ? above : below)}px`);
+    box.style.setProperty("--fit", `${Math.floor(up ? above : below)}px`);
     const { width, height } = box.getBoundingClientRect();
     box.style.setProperty("--x", `${Math.max(EDGE, Math.min(at.left, innerWidth - width - EDGE))}px`);
     box.style.setProperty("--y", `${up ? at.top - GAP - height : at.bottom + GAP}px`);
