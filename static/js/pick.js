@@ -117,8 +117,11 @@ export class Pick {
     if (e.key === "Enter" && e.target instanceof HTMLInputElement) {
       e.preventDefault();
       if (e.target.dataset.end) this.#act("moments");
-      else this.box.hidePopover();
-    } else if (this.#v.multiple && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
+      else {
+        if (!this.#v.multiple && at >= 0 && !ticks[at].checked) ticks[at].click();
+        this.box.hidePopover();
+      }
+    } else if ((this.#v.multiple || e.target === this.search) && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
       e.preventDefault();
       const next = at + (e.key === "ArrowDown" ? 1 : -1);
       if (next < 0 && this.search instanceof HTMLElement) this.search.focus();
