@@ -77,6 +77,7 @@ func TestBrowser(t *testing.T) {
 		"variables that are typed":        testTypedVariables,
 		"variables of many options":       testManyOptions,
 		"back while typing":               testBackWhileTyping,
+		"a page comes back":               testPageComesBack,
 		"a choice that fails":             testFigureOfAFailedChoice,
 		"variables that depend on others": testDependentVariables,
 		"time ranges":                     testTimeRanges,
