@@ -14,6 +14,8 @@ type AddressError struct {
 	Message string
 	// Problem is set where the page's file is wrong and never was right.
 	Problem *Problem
+	// Parameter is the one whose value cannot be taken; "" where it is not one.
+	Parameter string
 	// Fix is a statement that mends it, for whoever may run it; "" where there
 	// is none.
 	Fix string

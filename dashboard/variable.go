@@ -65,7 +65,9 @@ func (v *Variable) offers(value string) bool {
 func (v *Variable) set(given []string) error {
 	values, why := v.canonical(given)
 	if why != "" {
-		return refuse("bad_request", "%s cannot be %s", v.Name, why)
+		err := refuse("bad_request", "%s cannot be %s", v.Name, why)
+		err.Parameter = v.Name
+		return err
 	}
 	v.Values = values
 	return nil

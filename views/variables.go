@@ -19,6 +19,7 @@ type Variable struct {
 	Panel       string   // id of the panel whose rows are the options; "" where the file lists them
 	Zone        string   // the time zone of a range's moments
 
+	Truncated     bool   // there are more options than are listed
 	columns, rows string // of that panel, as the protocol writes them; "" where it has no result yet
 }
 
@@ -36,6 +37,9 @@ type Choice struct {
 
 // manyOptions is the number of options from which on they can be searched.
 const manyOptions = 10
+
+// longList is the number of options from which on one of them is chosen in a box that can be searched.
+const longList = 50
 
 // anything is what stands where nothing is chosen.
 const anything = "any"
@@ -160,7 +164,7 @@ func RangeText(value string) string {
 // kind is the control that a variable needs.
 func (v *Variable) kind() string {
 	switch {
-	case v.Type == "range" || v.Multiple:
+	case v.Type == "range" || v.Multiple || v.Type == "select" && len(v.Options) > longList:
 		return "pick"
 	case v.Type == "select":
 		return "select"
@@ -174,6 +178,30 @@ func (v *Variable) fileOptions() string {
 		return "[]"
 	}
 	return marshal(v.Options)
+}
+
+// tick is the kind of box that stands before each option.
+func (v *Variable) tick() string {
+	if v.Multiple {
+		return "checkbox"
+	}
+	return "radio"
+}
+
+// listRole is what a list of such boxes is.
+func (v *Variable) listRole() string {
+	if v.Multiple {
+		return "group"
+	}
+	return "radiogroup"
+}
+
+// cutNote says that there are more options than are listed.
+func (v *Variable) cutNote() string {
+	if !v.Truncated {
+		return ""
+	}
+	return "Only the first " + Count(int64(len(v.Options)), false) + " are listed"
 }
 
 func (v *Variable) defaults() string {
@@ -229,6 +257,9 @@ func variableAttributes(v *Variable) templ.OrderedAttributes {
 	a.add("data-panel-id", v.Panel)
 	a.add("data-columns", v.columns)
 	a.add("data-rows", v.rows)
+	if v.Truncated {
+		a.add("data-truncated", "true")
+	}
 	a.add("data-zone", v.Zone)
 	if v.Multiple {
 		a = append(a, templ.KV[string, any]("data-multiple", true))

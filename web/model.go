@@ -346,8 +346,12 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	case codeBadRequest:
 		n.Head = "This address cannot be read"
 		if r.URL.RawQuery != "" {
-			n.Link = &views.Crumb{Text: "The page without it", Href: s.href(r.URL.EscapedPath())}
+			n.Link, n.Without = &views.Crumb{Text: "The page without it", Href: s.href(without(r, p.parameter))}, p.parameter != ""
 		}
+	}
+	// A dashboard's file may come back, and so may an option; a wall has nobody to ask again.
+	if p := r.URL.Path; n.Retry == 0 && n.Status < 500 && (strings.HasPrefix(p, "/d/") || strings.HasPrefix(p, "/t/")) {
+		n.Retry, n.Hint = 10, "This page comes by itself once it is there."
 	}
 	if e := p.file; e != nil {
 		m := faulty("", e)
@@ -362,6 +366,16 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		n.Chrome = s.chrome(r.Context(), n.Head)
 	}
 	return n
+}
+
+// without is a request's address without one of its parameters, or without all of them where none is named.
+func without(r *http.Request, parameter string) string {
+	query := r.URL.Query()
+	query.Del(parameter)
+	if parameter == "" || len(query) == 0 {
+		return r.URL.EscapedPath()
+	}
+	return r.URL.EscapedPath() + "?" + query.Encode()
 }
 
 // frame is the chrome without the list of pages.

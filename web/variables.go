@@ -31,6 +31,7 @@ func (p *paint) variable(v *dashboard.Variable) views.Variable {
 		keys[i] = have.Rows[i].Key
 	}
 	m.SetRows(fields, keys, rows)
+	m.Truncated = have.Truncated
 	return m
 }
 

@@ -75,7 +75,7 @@ export class Chart {
     if (this.#columns !== columns) this.#memory = new WeakMap();
     [this.#panel, this.#columns, this.#now, this.#ahead] = [panel, columns, now, now - Date.now()];
     this.#ranged();
-    if (this.#seen || !this.#canvas) this.#draw();
+    if (this.#seen || !this.#canvas || this.host.hidden) this.#draw(); // what is hidden is never seen
     else this.#dirty = true;
     this.slide.go();
   }
@@ -142,7 +142,11 @@ export class Chart {
     this.#wrong(p.problem);
     scene.plot = p;
     this.host.hidden = !!p.problem || !p.xs.length;
-    if (this.host.hidden) return;
+    if (this.host.hidden) { // no number is told of what is not there
+      this.legend.show([]);
+      for (const n of this.node.querySelectorAll("[data-readout] > *")) write(n, "");
+      return;
+    }
     scene.running = this.#running(this.#now);
     if (p.axis === "category" && this.#zoom) this.#zoom = follow(labels, p.labels, this.#zoom);
     this.legend.show(p.series);

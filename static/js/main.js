@@ -5,7 +5,7 @@ import { index } from "./index.js";
 import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
-import { answer } from "./reload.js";
+import { notYet } from "./reload.js";
 import { rows } from "./rows.js";
 import { theme } from "./theme.js";
 import { variables } from "./variables.js";
@@ -124,6 +124,5 @@ for (const form of all("form[data-demo]")) {
 
 index(body.dataset.base ?? "");
 
-// A page that says "not yet" comes by itself, once there is another answer.
-const { retry = "0", status = "" } = one("[data-retry]")?.dataset ?? {};
-if (Number(retry) > 0) setInterval(async () => { if (![0, Number(status)].includes(await answer())) location.reload(); }, Number(retry) * 1000 * (1 + Math.random() / 4));
+const notice = one("[data-retry]");
+if (notice) notYet(notice, asked.has("kiosk"));

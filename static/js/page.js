@@ -213,6 +213,7 @@ export class LivePage {
       this.#schedule();
     }
     if (m.type !== "delta") this.#say();
+    if (m.type === "error" && !this.#went && this.store.page.startsWith("/d/") && ["not_found", "bad_request"].includes(m.code)) reload("", () => this.#busy()); // it says when it is back
     if (m.type === "status") this.#age(Date.now());
     return true;
   }

@@ -92,7 +92,7 @@ export class Pick {
   #place() {
     const at = this.button.getBoundingClientRect(), { box } = this;
     const below = innerHeight - at.bottom - GAP - EDGE, above = at.top - GAP - EDGE, up = below < Math.min(box.scrollHeight, 240) && above > below;
-    box.style.setProperty("--room", `${Math.floor(up ? above : below)}px`);
+    box.style.setProperty("--fit", `${Math.floor(up ? above : below)}px`);
     const { width, height } = box.getBoundingClientRect();
     box.style.setProperty("--x", `${Math.max(EDGE, Math.min(at.left, innerWidth - width - EDGE))}px`);
     box.style.setProperty("--y", `${up ? at.top - GAP - height : at.bottom + GAP}px`);
@@ -117,8 +117,11 @@ export class Pick {
     if (e.key === "Enter" && e.target instanceof HTMLInputElement) {
       e.preventDefault();
       if (e.target.dataset.end) this.#act("moments");
-      else this.box.hidePopover();
-    } else if (this.#v.multiple && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
+      else {
+        if (!this.#v.multiple && at >= 0 && !ticks[at].checked) ticks[at].click();
+        this.box.hidePopover();
+      }
+    } else if ((this.#v.multiple || e.target === this.search) && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
       e.preventDefault();
       const next = at + (e.key === "ArrowDown" ? 1 : -1);
       if (next < 0 && this.search instanceof HTMLElement) this.search.focus();

@@ -4,9 +4,9 @@ import { one, toast } from "./dom.js";
 
 const KEY = "rowcast.reloads", MOST = 10, PAUSE = 120_000; // at most so many in such a time
 const AGAIN = 600_000; // the same new version is tried again after this: another server may have answered with the old one
-const TOLD = { updated: "rowcast was updated", changed: "This dashboard was changed" };
+const TOLD = { updated: "rowcast was updated", changed: "This dashboard was changed", gone: "What was chosen here is not there any more" };
 
-/** @typedef {{times: number[], version: string, tried: number, why: ""|"updated"|"changed", scroll: number, focus: string}} Past */
+/** @typedef {{times: number[], version: string, tried: number, why: ""|keyof typeof TOLD, scroll: number, focus: string}} Past */
 
 /** @returns {Past} */
 function past() {
@@ -55,6 +55,21 @@ export const answer = (url = location.href) => fetch(url, { method: "HEAD", cach
 export async function reachable(url) {
   const status = await answer(url);
   return status > 0 && status < 500;
+}
+
+/**
+ * What says "not yet" comes by itself, once there is another answer: soon where a page of this tab went, or on a wall, else slowly.
+ * Where only what was chosen went, the page comes without it.
+ * @param {HTMLElement} notice @param {boolean} wall
+ */
+export function notYet(notice, wall) {
+  const { retry, status } = notice.dataset, p = past(), went = p.why === "changed" || p.why === "gone", without = one("[data-without]", notice);
+  if (went && without instanceof HTMLAnchorElement) {
+    keep({ ...p, why: "gone" });
+    return location.replace(without.href);
+  }
+  const seconds = wall || went ? Math.min(3, Number(retry)) : Number(retry);
+  if (seconds > 0) setInterval(async () => { if (![0, Number(status)].includes(await answer())) location.reload(); }, seconds * 1000 * (1 + Math.random() / 4));
 }
 
 /** After a reload of our own: where the reader was, and why it came. */

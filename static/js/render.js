@@ -134,9 +134,9 @@ export class PanelView {
     this.#shown = panel;
     if (!before || before.columns !== panel.columns) this.#head(panel);
     this.table?.show(panel, now, quiet || !before);
-    if (this.#columns.length) this.stat?.show(this.#columns, panel, quiet ? undefined : before, now, this.#others);
+    if (panel.columns.length || before) this.stat?.show(this.#columns, panel, quiet ? undefined : before, now, this.#others);
     this.#state(panel, panel.error ?? elsewhere(this.#others));
-    if (panel.columns.length) this.figure?.show(panel, this.#columns, now);
+    if (panel.columns.length || before) this.figure?.show(panel, this.#columns, now);
   }
 
   /** Back to the first row. */

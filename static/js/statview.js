@@ -12,6 +12,9 @@ import { Wash } from "./wash.js";
  * @typedef {import("./format.js").Format} Format
  */
 
+/** What stands where nothing is known. @type {import("./stat.js").Stat} */
+const NOTHING = { whole: "", fraction: "", unit: "", note: "", title: "", isNull: false, level: "", limit: "", size: "", change: null, trend: null };
+
 export class StatView {
   /** @type {"warn"|"bad"|""} what the rule above it tells */ state = "";
 
@@ -36,7 +39,7 @@ export class StatView {
     const was = before?.rows[0]?.cells[0], is = panel.rows[0]?.cells[0], node = one("[data-value]", this.node);
     if (!node) return;
     const [earlier, spark] = [this.options.earlier, this.options.spark].map((id) => this.#result(others[this.companions.indexOf(id ?? "")]));
-    const s = stat(columns, panel.rows, this.node.dataset.unit || "", this.options, now, earlier, spark);
+    const s = !columns.length ? NOTHING : stat(columns, panel.rows, this.node.dataset.unit || "", this.options, now, earlier, spark);
     this.state = s.level === "amber" ? "warn" : s.level === "red" ? "bad" : "";
     const small = node.querySelector("small") ?? node.appendChild(el("small"));
     if (!(node.firstChild instanceof Text)) node.prepend("");
@@ -48,7 +51,7 @@ export class StatView {
     attribute(/** @type {Element} */ (node.parentElement), "data-size", s.size);
     this.#lines(s);
     this.#spark(s.trend);
-    if (!before || was === is) return;
+    if (!before || was === is || !columns.length) return;
     node.dataset.went = direction(columns[0], was ?? null, is ?? null);
     this.wash.over([node]);
   }

@@ -8,7 +8,7 @@ import { Pick } from "./pick.js";
  * @typedef {import("./choices.js").Variable} Variable
  * @typedef {import("./delta.js").Panel} Panel
  * @typedef {import("./page.js").LivePage} LivePage
- * @typedef {{show: () => void, busy: boolean}} Control shows the variable as it is; busy: the reader is in the middle of it
+ * @typedef {{show: (over?: boolean) => void, busy: boolean}} Control shows the variable as it is, over what is being typed or not; busy: the reader is in the middle of it
  */
 
 /** A text is taken after so long a pause, a choice among several after so long a one. In milliseconds. */
@@ -17,11 +17,12 @@ const TYPED = 500, TICKED = 250;
 const LONGEST = 4096;
 
 export class Variables {
-  /** @type {Map<string, {v: Variable, control: Control, node: HTMLElement}>} */ #all = new Map();
+  /** @type {Map<string, {v: Variable, control: Control, node: HTMLElement, gone: string[]}>} gone: the values that were gone to last */ #all = new Map();
   /** @type {LivePage|null} */ #page = null;
   /** @type {ReturnType<typeof setTimeout>|undefined} */ #timer;
   #path = "";
   #shown = ""; // the address that was gone to last
+  #back = false; // the reader went back or on in the history: that counts more than what is being typed
   #at = ""; // the variable that was changed last, while the reader stays with it: one step of the history
 
   /** @param {HTMLFormElement} form @param {string} page its address */
@@ -40,7 +41,7 @@ export class Variables {
       if (to instanceof HTMLElement && to.dataset.variable === this.#at) return;
       this.#at = "";
     });
-    addEventListener("popstate", () => { this.#stop(); this.#at = ""; });
+    addEventListener("popstate", () => { this.#stop(); this.#at = ""; this.#back = true; });
   }
 
   /** The panels that hold options, to be kept up to date with the others. */
@@ -67,7 +68,7 @@ export class Variables {
       v.values = [field.value];
       control = field instanceof HTMLSelectElement ? this.#select(field, v) : this.#field(field, v);
     }
-    this.#all.set(name, { v, control, node });
+    this.#all.set(name, { v, control, node, gone: v.values });
   }
 
   /** @param {HTMLSelectElement} field @param {Variable} v @returns {Control} */
@@ -100,8 +101,8 @@ export class Variables {
     field.addEventListener("change", () => { if (take()) bar.#done(v.name); else field.reportValidity(); });
     return {
       get busy() { return document.activeElement === field && field.value.trim() !== (v.values[0] ?? "").trim(); },
-      show() {
-        if (field.value !== v.values[0] && !this.busy) field.value = v.values[0] ?? "";
+      show(over) {
+        if (field.value !== v.values[0] && (over || !this.busy)) field.value = v.values[0] ?? "";
         empty();
         if (!list) return;
         const have = [...list.options];
@@ -132,8 +133,10 @@ export class Variables {
     this.#stop();
     const to = address(this.#path, [...this.#all.values()].map(({ v }) => v));
     if (to === this.#shown) return;
-    if (to.length > LONGEST) return toast("That is too much for one address. Choose fewer.", "triangle-alert");
+    if (to.length > LONGEST) return this.#undo();
     if (!this.#page) return this.form.requestSubmit();
+    for (const held of this.#all.values()) held.gone = held.v.values;
+    this.#back = false;
     const again = name !== "" && name === this.#at;
     this.#at = name;
     this.#shown = to;
@@ -141,16 +144,29 @@ export class Variables {
     this.#page.go(to, again);
   }
 
+  /** What no address can hold is not chosen. */
+  #undo() {
+    toast("That is too much for one address. Choose fewer.", "triangle-alert");
+    for (const held of this.#all.values()) {
+      held.v.values = held.gone;
+      held.control.show();
+    }
+  }
+
   /** The page is at an address now, by whatever way. @param {import("./page.js").Description} d */
   #moved(d) {
     this.#links(d.address);
     if (this.#timer !== undefined) return; // the reader went on: what comes next says it all
     this.#shown = d.address;
+    const back = this.#back;
+    this.#back = false;
     for (const { name, values } of d.variables ?? []) {
       const held = this.#all.get(name);
-      if (!held || held.control.busy) continue;
+      if (!held) continue;
+      held.gone = values;
+      if (held.control.busy && !back) continue;
       held.v.values = values;
-      held.control.show();
+      held.control.show(back);
     }
     this.#say();
   }
@@ -180,9 +196,9 @@ class OptionsView {
   }
 
   hydrate() {
-    const { columns, rows } = this.node.dataset;
+    const { columns, rows, truncated } = this.node.dataset;
     if (!columns) return undefined;
-    this.#shown = apply(undefined, { columns: JSON.parse(columns), rows: JSON.parse(rows || "[]"), truncated: false });
+    this.#shown = apply(undefined, { columns: JSON.parse(columns), rows: JSON.parse(rows || "[]"), truncated: truncated === "true" });
     this.#v.options = optionRows(this.#shown.rows.map((r) => r.cells));
     return this.#shown;
   }
@@ -193,7 +209,7 @@ class OptionsView {
     this.#shown = panel;
     this.#v.options = optionRows(panel.rows.map((r) => r.cells));
     this.#control.show();
-    const { node } = this, cut = panel.truncated ? `Only the first ${panel.rows.length} are listed` : "";
+    const { node } = this, cut = panel.truncated ? `Only the first ${panel.rows.length.toLocaleString("en-US")} are listed` : "";
     const note = panel.error ? `The options cannot be read: ${panel.error.message}` : cut;
     node.toggleAttribute("data-trouble", !!panel.error);
     node.title = panel.error ? note : "";
