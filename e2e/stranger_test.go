@@ -145,6 +145,11 @@ func TestStrangersDatabase(t *testing.T) {
 
 // agree checks that the panels tell of one moment.
 func agree(s *delta.State) error {
+	for _, q := range branches {
+		if s.Panels[q.id] == nil {
+			return nil // a page opens without what is slow
+		}
+	}
 	var sum int64
 	for _, r := range s.Panels["branches"].Rows {
 		n, err := strconv.ParseInt(r.Cells[1].Text, 10, 64)
@@ -164,7 +169,7 @@ func agree(s *delta.State) error {
 func right(ctx context.Context, conn *pgx.Conn, s *delta.State) bool {
 	for _, q := range branches {
 		want, err := answerTo(ctx, conn.PgConn(), q)
-		if err != nil || differ(q, s.Panels[q.id], want) != "" {
+		if err != nil || s.Panels[q.id] == nil || differ(q, s.Panels[q.id], want) != "" {
 			return false
 		}
 	}

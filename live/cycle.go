@@ -90,6 +90,10 @@ func (e *Engine) settlePage(p *page, res *result, outcomes []outcome) {
 	changes, panels := map[string]*delta.Change{}, map[string]*delta.Panel{}
 	for _, o := range outcomes {
 		n := o.item.panel
+		if o.put {
+			n.trial, n.dirty, n.took = true, true, o.took
+			continue
+		}
 		if o.err != nil {
 			e.fault(p, n, o, changes, panels)
 			continue
@@ -139,6 +143,9 @@ func (e *Engine) suspect(p *page, changes map[string]*delta.Change) {
 		return // another table may have changed it, one that rings nothing
 	}
 	for id := range changes {
+		if was := p.state.Panels[id]; was == nil || !was.At.IsZero() {
+			return // it comes from its lane: it is new here, whatever rang
+		}
 		for _, n := range p.panels {
 			if n.def.ID == id && (n.def.Every > 0 || changes[id].Err != nil || changes[id].ErrCleared) {
 				return // the clock may have changed it, or its own recovery
@@ -161,17 +168,27 @@ func (e *Engine) time(n *panel, took time.Duration) {
 	}
 	n.hung = now
 	if n.slow++; n.slow >= 3 || took > verySlow*e.cfg.Slow {
-		n.own, n.dirty, n.quick = true, true, 0
+		e.part(n)
 	}
+}
+
+// part takes a panel out of its page's snapshot, for it holds the others up.
+func (e *Engine) part(n *panel) {
+	n.own, n.dirty, n.quick = true, true, 0
+	e.slow.note(n.query.text, time.Now())
 }
 
 // fault shows a panel's error and takes it out of the common snapshot; its
 // own lane tries it again.
 func (e *Engine) fault(p *page, n *panel, o outcome, changes map[string]*delta.Change, panels map[string]*delta.Panel) {
 	slow := o.err.Code == "timeout" && !o.locked && o.took > e.cfg.Slow
-	if slow && p.state != nil && p.state.Panels[n.def.ID] != nil {
+	if slow && p.state != nil {
 		// Too slow for the cycle is no error yet: its own lane has more time.
-		n.own, n.dirty, n.took = true, true, o.took
+		n.took = o.took
+		e.part(n)
+		if p.state.Panels[n.def.ID] == nil {
+			return // which shows it first, too
+		}
 		late := *p.state.Panels[n.def.ID]
 		if late.At.IsZero() {
 			late.At, late.Every = p.state.At, n.pace()

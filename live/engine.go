@@ -61,6 +61,9 @@ type Config struct {
 	Candid bool
 }
 
+// patience is how long the first frame of a page waits for one panel.
+func (c Config) patience() time.Duration { return c.Slow + c.Slow/5 }
+
 // budget is how long one reading may take before what it has not begun keeps
 // its turn.
 func (c Config) budget() time.Duration { return verySlow * c.Slow }
@@ -114,6 +117,7 @@ type Engine struct {
 	opener worker
 	lane   worker
 
+	slow    slowness             // kinds of panels that were slow of late
 	blocked map[uint32]time.Time // tables that could not be locked, and when
 	pause   time.Time            // no cycle begins before it
 	turn    bool                 // the next cycle is that of a page that is read apart
@@ -170,6 +174,7 @@ func New(cfg Config) *Engine {
 		pages: map[string]*page{},
 		book:  newCatalog(),
 
+		slow:    slowness{},
 		blocked: map[uint32]time.Time{},
 		source: source{
 			reason: "starting", message: "the database has not been reached yet", since: time.Now(),

@@ -162,9 +162,9 @@ func TestAPanelOutsideTheSnapshotSaysSoFromTheFirstFrame(t *testing.T) {
 func TestASlowPanelThatIsQuickAgainReturnsToItsPage(t *testing.T) {
 	b := start(t, accounts+"CREATE TABLE pace (s float); INSERT INTO pace VALUES (0.5)", func(c *live.Config) { c.Slow = 100 * time.Millisecond })
 	v := b.view(page("/d/x", panel("a", "SELECT v FROM a"), panel("slow", "SELECT v, pg_sleep(s) FROM b, pace")))
-	v.until("its own lane", func() bool { return !v.state.Panels["slow"].At.IsZero() })
+	v.until("its own lane", func() bool { return v.apart("slow") })
 	b.exec("UPDATE pace SET s = 0")
-	for i := 0; !v.state.Panels["slow"].At.IsZero(); i++ {
+	for i := 0; v.apart("slow"); i++ {
 		if i == 100 {
 			t.Fatal("it was quick a hundred times, and is still apart")
 		}

@@ -24,7 +24,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 			continue
 		}
 		for _, n := range p.panels {
-			if !n.own && n.fault == nil {
+			if !n.away() {
 				continue
 			}
 			due := n.read.Add(e.cfg.Safety)
@@ -55,7 +55,10 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 	}
 	t := taskFor(of, []*panel{pick})
 	r := e.reading(pick.relations)
-	r.discover = pick.fault != nil // nobody may have seen yet what it reads
+	r.discover = pick.fault != nil || pick.trial // nobody may have seen yet what it reads
+	if pick.trial && pick.took == 0 { // others that are quick may be waiting for their trial
+		r.patience = e.cfg.patience()
+	}
 	for oid := range of.relations {
 		_, held := e.blocked[oid]
 		r.hasty = r.hasty || held
@@ -99,12 +102,20 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 		return
 	}
 	o := res.outcomes[0][0]
+	if o.put { // it gets all the time that it needs once the others had their trial
+		n.dirty, n.read = true, time.Time{}
+		return
+	}
+	trial := n.trial
+	if trial {
+		e.tried(n, o)
+	}
 	changes, panels := map[string]*delta.Change{}, map[string]*delta.Panel{}
 	switch {
 	case o.err != nil:
 		n.fault = o.err
 		e.show(p, n, o.err, changes, panels)
-	case !n.own:
+	case !n.own && (!trial || n.took <= e.cfg.Slow):
 		n.fault = nil // the next cycle shows its rows, in the common snapshot
 		p.touch()
 		return
@@ -119,9 +130,30 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 	if len(changes) > 0 {
 		e.publish(p, p.state.At, changes, panels)
 	}
-	if o.err == nil {
+	switch {
+	case o.err != nil:
+	case n.own:
 		e.returns(p, n)
+	default: // shown at once, for it took a while; the next cycle puts it beside the others
+		p.touch()
 	}
+}
+
+// tried ends the trial of a panel that its page opened without: quick enough,
+// and it belongs into the common snapshot; else it stays in its lane.
+func (e *Engine) tried(n *panel, o outcome) {
+	n.trial = false
+	dirty := n.dirty
+	switch {
+	case o.locked:
+	case n.took > e.cfg.Slow && (n.known || o.err != nil && o.err.Code == "timeout"):
+		e.part(n)
+	case o.err == nil:
+		e.time(n, n.took)
+	case o.err.Code == "too_large":
+		n.own = true
+	}
+	n.dirty = dirty // it was just read
 }
 
 // returns gives a panel back to its page that has been quick for long enough:
@@ -129,6 +161,7 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 func (e *Engine) returns(p *page, n *panel) {
 	if n.took > e.cfg.Slow {
 		n.quick = 0
+		e.slow.note(n.query.text, time.Now())
 	} else if n.quick++; n.quick >= quickAgain {
 		n.own, n.slow, n.quick = false, 0, 0
 		p.touch()

@@ -221,6 +221,12 @@ func (v *viewer) cell(id string, row, column int) string {
 	return c.Text
 }
 
+// apart tells whether a panel is shown with a time of its own.
+func (v *viewer) apart(id string) bool {
+	p := v.state.Panels[id]
+	return p != nil && !p.At.IsZero()
+}
+
 func (v *viewer) fault(id string) string {
 	if v.state == nil || v.state.Panels[id] == nil || v.state.Panels[id].Err == nil {
 		return ""

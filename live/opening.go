@@ -71,7 +71,7 @@ func (e *Engine) startFirst(first *page, now time.Time, jobs *jobs) {
 		}
 		r = e.reading(known.relations)
 	}
-	r.discover = true
+	r.discover, r.patience = true, e.cfg.patience()
 	var tasks []task
 	for _, p := range pages {
 		tasks = append(tasks, taskFor(p, p.shared()))

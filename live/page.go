@@ -69,6 +69,8 @@ type panel struct {
 
 	hung time.Time // when it last took too long
 
+	trial bool // shows nothing yet; its lane reads it first, and tells where it belongs
+	known bool // its kind was slow of late
 	own   bool // runs in its own lane
 	quick int  // how often running it was not slow there
 	fault *delta.Error
@@ -132,11 +134,14 @@ func (p *page) dependsOn(bells map[int64]bool) bool {
 	return false
 }
 
+// away tells whether the panel is read in its own lane, not in its page's snapshot.
+func (n *panel) away() bool { return n.own || n.trial || n.fault != nil }
+
 // shared are the panels that are read in the common snapshot.
 func (p *page) shared() []*panel {
 	var list []*panel
 	for _, n := range p.panels {
-		if !n.own && n.fault == nil {
+		if !n.away() {
 			list = append(list, n)
 		}
 	}
@@ -183,6 +188,7 @@ func (e *Engine) open(def *dashboard.Page) *page {
 	}
 	if p == nil {
 		p = newPage(def)
+		e.slow.recall(p, time.Now())
 		e.pages[def.Address] = p
 		e.counters.pages.Store(int64(len(e.pages)))
 		e.cfg.Bell.Watched(true)
@@ -253,6 +259,7 @@ func (e *Engine) renew(p *page) {
 	fresh := newPage(p.def)
 	fresh.viewers, fresh.empty, fresh.altered = p.viewers, p.empty, p.altered
 	*p = *fresh
+	e.slow.recall(p, time.Now())
 	e.cfg.Hub.Drop(p.def.Address)
 }
 

@@ -31,10 +31,11 @@ WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
 	unlock   = `SELECT pg_catalog.pg_advisory_unlock_all()`
 	timeZone = `SELECT pg_catalog.set_config('TimeZone', $1, true)`
 	serial   = `SELECT pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`
+	atMost   = `SELECT pg_catalog.set_config('statement_timeout', $1, true)`
 )
 
 // fixed are the statements that every session has prepared, named by their place.
-var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, serial}
+var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, serial, atMost}
 
 // none is the index of no query and of no lock.
 const none = -1
@@ -220,7 +221,15 @@ func (t *transaction) begin() {
 	if t.discover {
 		t.run(serial, nil, other(discard))
 	}
+	t.allow(t.patience)
 	t.pipe.SendFlushRequest()
+}
+
+// allow sets what each statement may take from here on; 0: as before.
+func (t *transaction) allow(limit time.Duration) {
+	if limit > 0 {
+		t.run(atMost, [][]byte{[]byte(milliseconds(limit))}, other(discard))
+	}
 }
 
 // send sends as many queries as there is room for, and the end after the last
@@ -284,6 +293,9 @@ func (t *transaction) ask(i int) {
 
 // end adds what comes after the queries.
 func (t *transaction) end() {
+	if t.patience > 0 {
+		t.allow(t.statement)
+	}
 	t.run(locked, nil, other(takeLocked))
 	t.run(standing, nil, other(takeStanding))
 	t.run(rollback, nil, other(discard))

@@ -58,6 +58,7 @@ type answer struct {
 	took      time.Duration
 	err       *delta.Error
 	locked    bool // the error is that somebody holds a table
+	put       bool // there is none: it was put off, for the others not to wait
 }
 
 // relation is one that the transaction read.
@@ -120,6 +121,9 @@ type reading struct {
 	// discover reads without parallel workers: their locks are not ours, so
 	// what they read would stay unknown.
 	discover bool
+	// patience is what a query may take before it is put off: its page opens
+	// without it. 0: what the session allows.
+	patience time.Duration
 }
 
 const (
@@ -302,6 +306,10 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0:
 		return s.forget(ctx) // its columns changed since it was prepared
 	}
+	if codeOf(f.err) == "57014" && a.patience > 0 {
+		a.putOff(ready, q, f, s.cfg)
+		return nil
+	}
 	if codeOf(f.err) == "57014" && time.Since(a.began) > 2*s.statement {
 		a.hurry(ready, q.page, f, s.role != "open")
 	}
@@ -312,6 +320,22 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 
 // late is what a query is told that took long among many.
 var late = &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}
+
+// putOff leaves a query to its lane that would hold up the first frame. Where
+// there are many of them, none gets as long as the first, and after a while
+// nothing is tried any more of what has not been answered yet.
+func (a *attempt) putOff(ready []request, slow request, f *failure, c Config) {
+	a.failed[slow.id] = &answer{put: true, took: f.took}
+	a.patience = c.patience() / 2
+	if time.Since(a.began) < c.budget() {
+		return
+	}
+	for _, q := range ready {
+		if q.page == slow.page && f.answers[q.id] == nil && a.failed[q.id] == nil {
+			a.failed[q.id] = &answer{put: true}
+		}
+	}
+}
 
 // hurry leaves out what has not been answered yet of a page with many queries
 // that are too slow: it would keep all others waiting. Its lane reads them.

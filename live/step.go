@@ -81,7 +81,7 @@ func (e *Engine) launch(jobs *jobs, w *worker, work func(ctx context.Context) fu
 func (e *Engine) due(p *page) time.Time {
 	at := p.read.Add(e.cfg.Safety)
 	for _, n := range p.panels {
-		if n.def.Every > 0 && !n.own && n.fault == nil {
+		if n.def.Every > 0 && !n.away() {
 			at = earliest(at, p.read.Add(n.def.Every))
 		}
 	}

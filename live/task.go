@@ -40,6 +40,7 @@ type outcome struct {
 	took   time.Duration
 	err    *delta.Error
 	locked bool // the error is that somebody holds a table
+	put    bool // it was put off: the page opens without it
 }
 
 // taskFor makes a page's part of a cycle out of these panels.
@@ -148,7 +149,10 @@ func (it item) outcome(s *session, a *answer) (o outcome) {
 
 // compare makes a panel of an answer and finds what changed.
 func (it item) compare(a *answer) outcome {
-	o := outcome{item: it, answer: a, step: it.step, took: a.took, err: a.err, locked: a.locked}
+	o := outcome{item: it, answer: a, step: it.step, took: a.took, err: a.err, locked: a.locked, put: a.put}
+	if a.put {
+		return o
+	}
 	if a.err != nil {
 		o.err = it.locate(a.err)
 		return o

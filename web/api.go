@@ -23,6 +23,49 @@ func (s *Server) state(ctx context.Context, page *dashboard.Page, wait time.Dura
 	return s.config.Hub.Latest(ctx, page.Address)
 }
 
+// whole is the page's state once all of these panels are in it; when that takes
+// longer, the state without those that are too slow.
+func (s *Server) whole(ctx context.Context, page *dashboard.Page, wait time.Duration, panels ...string) (*delta.State, error) {
+	release := s.config.Feed.Open(page)
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	state, err := s.config.Hub.Latest(ctx, page.Address)
+	if err != nil {
+		return nil, err
+	}
+	sub := s.config.Hub.Subscribe(page.Address, state.Cursor)
+	defer sub.Close()
+	for !holds(state, panels) {
+		if _, err := sub.Next(ctx); err != nil {
+			break
+		}
+		if newer, err := s.config.Hub.Latest(ctx, page.Address); err == nil {
+			state = newer
+		}
+	}
+	return state, nil
+}
+
+func holds(state *delta.State, panels []string) bool {
+	for _, id := range panels {
+		if state.Panels[id] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// asked are the panels of a page that have rows.
+func asked(page *dashboard.Page) (ids []string) {
+	for i := range page.Panels {
+		if page.Panels[i].SQL != "" {
+			ids = append(ids, page.Panels[i].ID)
+		}
+	}
+	return ids
+}
+
 // serveSnapshot answers GET /api/v1/snapshot?page=….
 func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
@@ -30,7 +73,7 @@ func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	state, err := s.state(r.Context(), page, firstRows)
+	state, err := s.whole(r.Context(), page, firstRows, asked(page)...)
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -30,7 +30,8 @@ func (s *Server) serveRows(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &problem{status: http.StatusNotFound, code: codeNotFound, message: "the page has no panel named " + id})
 		return
 	}
-	state, err := s.state(r.Context(), page, firstRows)
+	missing := slices.DeleteFunc(asked(page), func(p string) bool { return p != id })
+	state, err := s.whole(r.Context(), page, firstRows, missing...)
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -40,7 +40,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	state, err := s.state(r.Context(), page, s.config.FirstPaint)
+	state, err := s.first(r.Context(), page)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return // the reader left
 	}
@@ -50,6 +50,15 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.writePage(w, r, http.StatusOK, views.DashboardPage(p.dashboard()))
+}
+
+// first is what a page is rendered with. Of several panels it waits for none; one
+// that is all there is to see is waited for.
+func (s *Server) first(ctx context.Context, page *dashboard.Page) (*delta.State, error) {
+	if panels := asked(page); len(panels) == 1 {
+		return s.whole(ctx, page, s.config.FirstPaint, panels...)
+	}
+	return s.state(ctx, page, s.config.FirstPaint)
 }
 
 // paint gathers what a page's models are made from. state is nil where the first

@@ -1,0 +1,131 @@
+package live_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/live"
+)
+
+// sleepers is a page with two quick panels and slow ones, for one value.
+func sleepers(value int, slow ...string) *dashboard.Page {
+	text := fmt.Sprint(value)
+	p := page(fmt.Sprintf("/d/x?n=%d", value), panel("a", "SELECT v + $1::int FROM a"))
+	for i, sql := range slow {
+		p.Panels = append(p.Panels, panel(fmt.Sprintf("slow%d", i), sql))
+	}
+	p.Panels = append(p.Panels, panel("b", "SELECT v + $1::int FROM b"))
+	for i := range p.Panels {
+		p.Panels[i].Limit, p.Panels[i].Args = 1000, []*string{&text}
+	}
+	return p
+}
+
+// quick waits until a page shows its quick panels, and tells for how long.
+func (b *bench) quick(p *dashboard.Page, value int) (*viewer, time.Duration) {
+	b.Helper()
+	began := time.Now()
+	v := b.view(p)
+	v.until("the quick panels", func() bool {
+		if v.cell("a", 0, 0) != v.cell("b", 0, 0) {
+			b.Fatalf("half a page: %s", v.text())
+		}
+		return v.cell("a", 0, 0) == fmt.Sprint(100+value)
+	})
+	return v, time.Since(began)
+}
+
+func TestASlowPanelDoesNotHoldUpAPageThatOpens(t *testing.T) {
+	b := start(t, accounts)
+	const slow = "SELECT v + $1::int, pg_sleep(8) FROM b"
+	b.quick(page("/d/warm", panel("a", "SELECT 100"), panel("b", "SELECT 100")), 0) // the session is there
+	v, took := b.quick(sleepers(1, slow), 1)
+	if v.state.Panels["slow0"] != nil {
+		t.Error("a panel that has not answered is in the snapshot")
+	}
+	t.Logf("first frame beside an unknown slow panel after %v", took)
+	if took > time.Second {
+		t.Errorf("an unknown slow panel held the others up for %v", took)
+	}
+	v.until("live", func() bool { return v.is("live") })
+	b.exec("BEGIN; UPDATE a SET v = 200; UPDATE b SET v = 200; COMMIT")
+	v.until("a change beside it", func() bool { return v.cell("a", 0, 0) == "201" && v.cell("b", 0, 0) == "201" })
+	b.exec("BEGIN; UPDATE a SET v = 100; UPDATE b SET v = 100; COMMIT")
+	v.until("what the slow one says", func() bool { return v.fault("slow0") == "timeout" })
+	w, took := b.quick(sleepers(2, slow), 2)
+	t.Logf("first frame for another value after %v", took)
+	if took > 500*time.Millisecond {
+		t.Errorf("a panel known to be slow held another value's page up for %v", took)
+	}
+	if w.state.Panels["slow0"] != nil {
+		t.Error("a panel that has not answered is in the snapshot")
+	}
+}
+
+func TestWhatIsSlowIsKnownWhenItsPageIsGone(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.Grace = time.Millisecond })
+	const slow = "SELECT v + $1::int, pg_sleep(1.5) FROM b"
+	release := b.engine.Open(sleepers(1, slow))
+	v := &viewer{bench: b, sub: b.hub.Subscribe("/d/x?n=1", "")}
+	defer v.sub.Close()
+	v.until("the slow panel", func() bool { return v.cell("slow0", 0, 0) == "101" })
+	release()
+	for b.engine.Stats().Pages > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	w, took := b.quick(sleepers(2, slow), 2)
+	if took > time.Second {
+		t.Errorf("the first frame took %v", took)
+	}
+	if w.state.Panels["slow0"] != nil {
+		t.Error("the slow panel was waited for again")
+	}
+	w.until("the slow panel, with a time of its own", func() bool {
+		return w.cell("slow0", 0, 0) == "102" && w.apart("slow0")
+	})
+}
+
+func TestAPanelThatIsQuickForThisValueJoinsItsPage(t *testing.T) {
+	b := start(t, accounts)
+	const slow = "SELECT v + $1::int, pg_sleep(CASE WHEN $1::int = 1 THEN 1.5 ELSE 0 END) FROM b"
+	v, _ := b.quick(sleepers(1, slow), 1)
+	v.until("its own lane", func() bool { return v.cell("slow0", 0, 0) == "101" })
+	w, _ := b.quick(sleepers(2, slow), 2)
+	w.until("the common snapshot", func() bool { return w.cell("slow0", 0, 0) == "102" && !w.apart("slow0") })
+	w.until("live", func() bool { return w.is("live") })
+	for i := range 5 {
+		b.exec(fmt.Sprintf("BEGIN; UPDATE a SET v = %d; UPDATE b SET v = %d; COMMIT", i, i))
+		w.until("all in one frame", func() bool {
+			if w.cell("a", 0, 0) != w.cell("slow0", 0, 0) {
+				t.Fatalf("half a transaction: %s", w.text())
+			}
+			return w.cell("slow0", 0, 0) == fmt.Sprint(i+2)
+		})
+	}
+	if n := b.engine.Stats().Unrung; n > 0 {
+		t.Errorf("%d times a panel that joined its page was taken for a change that nobody rang for", n)
+	}
+}
+
+func TestManySlowPanelsDoNotHoldUpAPageThatOpens(t *testing.T) {
+	b := start(t, accounts)
+	var slow []string
+	for i := range 8 {
+		slow = append(slow, fmt.Sprintf("SELECT $1::int + %d, pg_sleep(8)", i))
+	}
+	b.quick(page("/d/warm", panel("a", "SELECT 100"), panel("b", "SELECT 100")), 0)
+	began := time.Now()
+	v := b.view(sleepers(1, slow...))
+	v.until("the first panel", func() bool { return v.cell("a", 0, 0) == "101" })
+	took := time.Since(began)
+	v.until("the last panel", func() bool { return v.cell("b", 0, 0) == "101" })
+	t.Logf("first frame after %v, the quick panel behind them after %v", took, time.Since(began))
+	if took > 3*time.Second {
+		t.Errorf("the first frame took %v", took)
+	}
+	if all := time.Since(began); all > 8*time.Second {
+		t.Errorf("the quick panel behind them took %v", all)
+	}
+}
