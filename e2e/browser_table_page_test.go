@@ -321,6 +321,21 @@ func testTableColumns(t *testing.T, b *browser) {
 	heads(all)
 }
 
+// A column of a table that is wider than the window is as wide as the reader made it.
+func testWideTableSized(t *testing.T, b *browser) {
+	setup := `CREATE TABLE broad (id int PRIMARY KEY`
+	for i := range 40 {
+		setup += fmt.Sprintf(", column_%d text DEFAULT 'a value of it'", i)
+	}
+	server, _ := serve(t, setup+`); INSERT INTO broad (id) SELECT generate_series(1, 3);`, "--watch", "public.*")
+	w := b.tab(t)
+	w.watch(server.URL + "t/public.broad?widths=id:300,column_3:52")
+	const width = `[0, 4].map((i) => Math.round(document.querySelectorAll("thead tr:first-child th")[i].offsetWidth)).join()`
+	w.until("the widths of the link", width+` === "300,52"`)
+	w.pull(`document.querySelector("thead th .grip")`, -100, 0)
+	w.until("a narrower column", width+` === "200,52"`)
+}
+
 func testTableSaves(t *testing.T, b *browser) {
 	w, _, server := sell(t, b, "?where=total.gt.440&sort=id&columns=id,note")
 	w.clickOn(`document.querySelector("[data-save-button]")`, 0)

@@ -53,6 +53,7 @@ func TestBrowser(t *testing.T) {
 		"table is searched and paged":     testTableSearchAndPages,
 		"columns of a table":              testTableColumns,
 		"table is saved":                  testTableSaves,
+		"wide table is sized":             testWideTableSized,
 		"dashboard from a table":          testTableStarter,
 		"row opens":                       testRowOpens,
 		"row by keys":                     testRowKeys,

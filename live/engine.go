@@ -322,8 +322,14 @@ func (e *Engine) drain() {
 	in := e.inbox
 	e.inbox = inbox{}
 	e.mu.Unlock()
+	heard := e.source.listening
 	for _, change := range in.source {
 		change(&e.source)
+	}
+	if heard && !e.source.listening { // perhaps the database is gone: who goes by the clock looks now
+		for _, p := range e.pages {
+			p.dirty = p.dirty || p.timed()
+		}
 	}
 	for _, action := range in.actions {
 		action()

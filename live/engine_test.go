@@ -66,6 +66,29 @@ func TestAPageWithoutABellGoesByTheClock(t *testing.T) {
 	v.until("live once the bell is there", func() bool { return v.is("live") })
 }
 
+// A page by the clock says that the database is gone as soon as that is known,
+// not when its next read is overdue.
+func TestAPageByTheClockLosesItsDatabase(t *testing.T) {
+	b := start(t, accounts)
+	b.exec("CREATE TABLE quiet (v int); INSERT INTO quiet VALUES (1)")
+	v := b.view(page("/d/x", panel("q", "SELECT v FROM quiet")))
+	v.until("timed", func() bool { return v.is("timed") })
+	at := v.told().At
+	v.until("the next read", func() bool { return v.told().At.After(at) })
+	b.wire.down.Store(true)
+	gone := time.Now()
+	b.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'rowcast/%'")
+	v.until("stale", func() bool { return v.is("stale") })
+	if took := time.Since(gone); took > 3*time.Second {
+		t.Errorf("the page said so after %v", took)
+	}
+	if got := v.told().Reason; got != "database_unreachable" {
+		t.Errorf("stale because of %q", got)
+	}
+	b.wire.down.Store(false)
+	v.until("timed again", func() bool { return v.is("timed") })
+}
+
 func TestEachPanelSaysWhatIsWrongAndTheRestGoesOn(t *testing.T) {
 	// On a busy machine 200 MB take their time.
 	patient := func(c *live.Config) { c.StatementTimeout = time.Minute }

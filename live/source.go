@@ -31,6 +31,10 @@ func (e *Engine) workers() []*worker { return []*worker{&e.main, &e.opener, &e.l
 // its panels' trouble only.
 func (e *Engine) failing() bool { return e.main.failures > 0 || e.opener.failures > 0 }
 
+// failed tells whether they could not be read again and again: one failure is
+// often a connection that ended, and the next try has another.
+func (e *Engine) failed() bool { return e.main.failures > 1 || e.opener.failures > 1 }
+
 // unreachable notes that the database did not answer a worker, which tries
 // again a little later; err is nil where what it answered is not wanted.
 func (e *Engine) unreachable(w *worker, err error) {

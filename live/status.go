@@ -31,7 +31,7 @@ func (e *Engine) assess(p *page, now time.Time) delta.Status {
 		s.State, s.Since = "stale", p.opened.Add(e.source.skew)
 		s.Reason, s.Message = e.reason(p)
 	case p.timed() || e.clockwork(p) != "":
-		if proven && age < e.cfg.Timed+proofLasts {
+		if proven && age < e.cfg.Timed+proofLasts && !e.failed() {
 			s.State, s.Every, s.Tables = "timed", e.cfg.Timed, p.untolling
 			s.Message = e.clockwork(p)
 			break
@@ -93,6 +93,9 @@ func (e *Engine) tell(p *page, now time.Time) {
 	s := e.assess(p, now)
 	news := s.State != p.status.State || s.Reason != p.status.Reason || p.statusSent.IsZero()
 	due := now.Sub(p.statusSent) >= e.cfg.Next
+	if s.State == "timed" && !s.At.Equal(p.status.At) && now.Sub(p.statusSent) >= time.Second {
+		due = true // its viewers count from its last read
+	}
 	if !news && !due && s.At.Equal(p.status.At) {
 		return
 	}

@@ -3,8 +3,10 @@ package live_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -13,6 +15,7 @@ import (
 type wire struct {
 	mu     sync.Mutex
 	counts map[string]sending
+	down   atomic.Bool // nothing connects
 }
 
 // sending is what one role sent: how often it wrote to its socket, and how
@@ -29,6 +32,9 @@ func (a sending) since(b sending) sending { return sending{a.writes - b.writes, 
 
 func (w *wire) dialer(dial pgconn.DialFunc, role string) pgconn.DialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if w.down.Load() {
+			return nil, errors.New("the database is down")
+		}
 		conn, err := dial(ctx, network, address)
 		return countedConn{conn, w, role}, err
 	}

@@ -66,7 +66,7 @@ export function receive(s, m, now) {
     }
     case "status": {
       const at = Date.parse(m.at ?? ""), known = !Number.isNaN(at) && m.age_ms !== undefined;
-      const proven = m.state === "live" && m.age_ms !== undefined ? now - m.age_ms : m.state === "stale" && m.age_ms !== undefined ? now - m.age_ms : now;
+      const proven = m.age_ms !== undefined ? now - m.age_ms : now;
       return { ...s, status: m, heard: now, proven, ahead: known ? ahead(s, at + /** @type {number} */ (m.age_ms) - now) : s.ahead };
     }
     case "error":
@@ -85,7 +85,7 @@ const ahead = (s, seen) => (s.heard && Math.abs(seen - s.ahead) < 1000 ? Math.ma
 /** @param {Store} s @param {string} at @param {number} now @returns {Store} */
 function framed(s, at, now) {
   const t = Date.parse(at) || s.at;
-  return { ...s, at: t, lag: s.heard ? Math.max(0, Math.round(now + s.ahead - t)) : -1 };
+  return { ...s, at: t, proven: s.heard ? Math.max(s.proven, Math.min(now, t - s.ahead)) : s.proven, lag: s.heard ? Math.max(0, Math.round(now + s.ahead - t)) : -1 };
 }
 
 /**

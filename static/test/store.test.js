@@ -33,6 +33,12 @@ test("the server's own word for stale, with its reason", () => {
   assert.match(v.banner.text, /The database does not answer; what you see is 5 s old\./);
 });
 test("timed says how often", () => assert.equal(verdict(receive(live(), status("timed", { every_ms: 5000 }), T), T, true).word, "Every 5 s"));
+test("a page by the clock is as old as its last read", () => {
+  const s = receive(live(), status("timed", { every_ms: 5000, at: new Date(T - 4000).toISOString(), age_ms: 4000 }), T);
+  assert.equal(s.proven, T - 4000);
+  const frame = { type: "delta", page: "/d/shop", from: "a:1", cursor: "a:2", at: new Date(T + 900).toISOString(), panels: {} };
+  assert.equal(receive(s, frame, T + 1000).proven, T + 900);
+});
 test("a state from the future is shown by its message and is never live", () => {
   const v = verdict(receive(live(), status("frozen", { message: "held by hand" }), T), T, true);
   assert.equal(v.word, "Held by hand");
