@@ -46,11 +46,12 @@ type entry struct {
 	file, source string
 	good         *definition // the newest version without a mistake; nil: there was none
 	problems     []Problem   // of the newest version
+	doubted      bool        // the newest version reads well, but PostgreSQL refuses a query of it
 }
 
 // Open reads all dashboards. Files with mistakes do not make it fail, they are
 // among Problems; a folder that cannot be read does.
-func Open(_ context.Context, cfg Config) (*Book, error) {
+func Open(ctx context.Context, cfg Config) (*Book, error) {
 	if cfg.TimeZone == "" {
 		cfg.TimeZone = "UTC"
 	}
@@ -70,7 +71,7 @@ func Open(_ context.Context, cfg Config) (*Book, error) {
 		cfg: cfg, entries: map[string]*entry{},
 		counts: counter{slots: make(chan struct{}, mostCounts)}, exports: make(chan struct{}, mostExports),
 	}
-	if _, _, err := b.load(false); err != nil {
+	if _, _, err := b.load(ctx, false); err != nil {
 		if at := (*fs.PathError)(nil); errors.As(err, &at) {
 			err = at.Err // its path is a "." below the folder
 		}
@@ -85,7 +86,7 @@ func (b *Book) limits() limits { return limits{rows: b.cfg.MaxRows, timeZone: b.
 // Where the folder cannot be read everything stays. With patience, a file that
 // was written a moment ago may be half a file: it is left for later, and again
 // is true.
-func (b *Book) load(patience bool) (changed []string, again bool, err error) {
+func (b *Book) load(ctx context.Context, patience bool) (changed []string, again bool, err error) {
 	files, trouble, err := b.files()
 	if err != nil {
 		b.mu.Lock()
@@ -99,11 +100,12 @@ func (b *Book) load(patience bool) (changed []string, again bool, err error) {
 	after := make(map[string]*entry, len(files))
 	for _, f := range files {
 		old := before[f.slug]
-		if old != nil && old.file == f.name && old.source == f.source && f.problem == nil {
+		same := old != nil && old.file == f.name && old.source == f.source && f.problem == nil
+		if same && !old.doubted {
 			after[f.slug] = old
 			continue
 		}
-		if patience && f.fresh {
+		if !same && patience && f.fresh {
 			again = true
 			if old != nil {
 				after[f.slug] = old
@@ -111,6 +113,7 @@ func (b *Book) load(patience bool) (changed []string, again bool, err error) {
 			continue
 		}
 		e := f.entry(b.limits())
+		b.doubt(ctx, old, e)
 		if old != nil && e.good == nil {
 			e.good = old.good
 		}

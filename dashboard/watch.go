@@ -56,7 +56,7 @@ func (b *Book) Run(ctx context.Context, changed func(slugs []string)) error {
 				b.cfg.Log.Warn("the folder of dashboards is followed by the clock", "error", err)
 			}
 		case <-quiet.C:
-			if f.reload(time.Since(since) < longest) {
+			if f.reload(ctx, time.Since(since) < longest) {
 				quiet.Reset(settle)
 			} else {
 				since = time.Time{}
@@ -96,8 +96,8 @@ func (f *follower) watch() {
 }
 
 // reload reads the folder, and tells whether to read it again soon.
-func (f *follower) reload(patience bool) (again bool) {
-	slugs, again, err := f.book.load(patience)
+func (f *follower) reload(ctx context.Context, patience bool) (again bool) {
+	slugs, again, err := f.book.load(ctx, patience)
 	if err != nil {
 		if !f.failed {
 			f.book.cfg.Log.Warn("the folder of dashboards cannot be read", "error", err)

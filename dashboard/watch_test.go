@@ -21,12 +21,19 @@ type followed struct {
 
 func follow(t *testing.T, files map[string]string) *followed {
 	t.Helper()
+	return followIn(t, dashboard.Config{}, files)
+}
+
+// followIn follows a folder of these files with what else config says.
+func followIn(t *testing.T, config dashboard.Config, files map[string]string) *followed {
+	t.Helper()
 	f := &followed{T: t, dir: t.TempDir(), changed: make(chan []string, 100)}
 	for name, text := range files {
 		f.write(name, text)
 	}
 	var err error
-	if f.book, err = dashboard.Open(t.Context(), dashboard.Config{Dir: f.dir}); err != nil {
+	config.Dir = f.dir
+	if f.book, err = dashboard.Open(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
