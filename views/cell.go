@@ -50,7 +50,7 @@ func (c Column) Cell(value string, null bool, now time.Time) Cell {
 
 func (c Column) format(s string, now time.Time) Cell {
 	if c.colors != nil {
-		return Cell{Text: s, Glyph: glyph(c.colors[s])}
+		return Cell{Text: s, Blank: s == "", Glyph: glyph(c.colors[s])}
 	}
 	switch c.kind {
 	case integer, decimal:

@@ -24,6 +24,7 @@ type Figure struct {
 	Keys   []Key  // of the legend; none for a single series
 	Value  string // of a single series: its newest number, or the sum of its bars
 	Rest   string // after Value: " EUR, 14:32"
+	Shared int    // rows that are not drawn, because a later one has their point
 }
 
 // Shape is a path. Kind is "fill", "wash" or "line".
@@ -53,7 +54,7 @@ const side = 1000
 // NewFigure draws a result as of a moment. The problem is a sentence that says why it cannot be drawn, or "".
 func NewFigure(columns []Column, rows []Row, c Chart, now time.Time) (f *Figure, problem string) {
 	p := NewPlot(columns, rows, c)
-	f = &Figure{Empty: len(p.X) == 0, Cut: c.Window > 0 || c.Range != ""}
+	f = &Figure{Empty: len(p.X) == 0, Shared: p.Shared, Cut: c.Window > 0 || c.Range != ""}
 	if p.Problem != "" || f.Empty {
 		return f, p.Problem
 	}
@@ -313,7 +314,7 @@ func (d *drawing) lines() {
 }
 
 func (d *drawing) legend() {
-	sums := d.chart.Type == "bar"
+	sums := d.plot.Sums
 	var keys []Key
 	last := -1
 	for _, s := range d.plot.Series {
@@ -321,11 +322,11 @@ func (d *drawing) legend() {
 		for k, v := range s.Values {
 			if number64(v) && d.seen(k) {
 				sum += v
-				value, last = decimalText(v, d.plot.Decimals), k
+				value, last = decimalText(v, s.Decimals), k
 			}
 		}
 		if sums {
-			value = decimalText(sum, d.plot.Decimals)
+			value = decimalText(sum, s.Decimals)
 		}
 		keys = append(keys, Key{s.Label, s.Hue, value})
 	}
@@ -376,9 +377,9 @@ func (d *drawing) words() string {
 		}
 		switch {
 		case low == high:
-			text += fmt.Sprintf("; %s %s", s.Label, decimalText(low, p.Decimals))
+			text += fmt.Sprintf("; %s %s", s.Label, decimalText(low, s.Decimals))
 		case low < high:
-			text += fmt.Sprintf("; %s %s to %s", s.Label, decimalText(low, p.Decimals), decimalText(high, p.Decimals))
+			text += fmt.Sprintf("; %s %s to %s", s.Label, decimalText(low, s.Decimals), decimalText(high, s.Decimals))
 		}
 	}
 	return text

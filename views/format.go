@@ -60,6 +60,7 @@ type Column struct {
 	unit       string
 	decimals   *int
 	colors     map[string]string
+	dealt      []string // labels of an enum whose colours are not the file's
 	style      string
 	thresholds []Threshold
 	bar        *Bar
@@ -130,7 +131,7 @@ func Describe(fields []Field, raw bool) []Column {
 			c.Head += ", " + c.unit
 		}
 		if c.colors == nil && len(f.Enum) > 0 {
-			c.colors = Deal(f.Enum)
+			c.colors, c.dealt = Deal(f.Enum), f.Enum
 		}
 		if (k != integer && k != decimal) || c.bare {
 			c.bar, c.thresholds = nil, nil

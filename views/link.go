@@ -10,11 +10,11 @@ const longestLink = 2000
 
 // webAddress is an address of the web without anything that could make a reader take it for another: no name before the server's,
 // no quotes, spaces, controls or marks that turn the writing round.
-var webAddress = regexp.MustCompile(`^https?://[^"'<>\\^` + "`" + `{|}@/?#\p{Cc}\p{Cf}\p{Co}\p{Z}]+(?:[/?#][^"<>\\^` + "`" + `{|}\p{Cc}\p{Cf}\p{Co}\p{Z}]*)?$`)
+var webAddress = regexp.MustCompile(`^[hH][tT][tT][pP][sS]?://[^"'<>\\^` + "`" + `{|}@/?#\p{Cc}\p{Cf}\p{Co}\p{Z}]+(?:[/?#][^"<>\\^` + "`" + `{|}\p{Cc}\p{Cf}\p{Co}\p{Z}]*)?$`)
 
 // Linkable tells whether a text as a whole is an address that a cell may lead to.
 func Linkable(s string) bool {
-	return strings.HasPrefix(s, "http") && len(s) <= longestLink && webAddress.MatchString(s)
+	return len(s) > 4 && strings.EqualFold(s[:4], "http") && len(s) <= longestLink && webAddress.MatchString(s)
 }
 
 // address shows a link without its scheme.

@@ -905,7 +905,7 @@ func stat(c Chrome, p *Panel) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if statOf(p).Level == "" || statOf(p).Limit != "" {
+		if statOf(p).Level == "" || statOf(p).Limit != "" || statOf(p).Note == "" {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 74, " hidden")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

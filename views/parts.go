@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Threshold is a number and the colour of what reaches it.
@@ -53,13 +54,13 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 			ends[i] = 100
 		}
 	}
-	p := &Parts{}
+	p, hues := &Parts{}, c.hues(columns, name, rows, values)
 	for i := range rows {
-		part := Part{Key: rows[i].Key, Label: columns[y].Head, Text: rows[i].Cells[y].Text, Hue: c.hue(columns, name, &rows[i], values[i], len(p.Parts))}
+		part := Part{Key: rows[i].Key, Label: columns[y].Head, Text: rows[i].Cells[y].Text, Hue: hues[i]}
 		if name >= 0 {
-			part.Label = label(&rows[i].Cells[name])
+			part.Label = shown(&columns[name], label(&rows[i].Cells[name]))
 		}
-		if math.IsNaN(values[i]) {
+		if rows[i].Cells[y].source() == nil {
 			part.Text = "–"
 		}
 		p.Parts = append(p.Parts, part)
@@ -79,7 +80,7 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 	case "gauge":
 		p.gauge(&c, values, ends)
 	default:
-		p.bars(values, ends, whole)
+		p.bars(values, ends, whole, most >= 0)
 	}
 	return p, ""
 }
@@ -106,7 +107,7 @@ func (c *Chart) findParts(columns []Column) (most, name, y int, problem string) 
 		case y < 0:
 			return 0, 0, 0, fmt.Sprintf("The query has no column “%s”, which the file names as y. It has %s.", c.Y[0], and(names))
 		case !numeric(y):
-			return 0, 0, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.", c.Y[0], columns[y].Type)
+			return 0, 0, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.%s", c.Y[0], columns[y].Type, mend(columns[y:y+1]))
 		}
 	}
 	for i := range columns {
@@ -120,7 +121,7 @@ func (c *Chart) findParts(columns []Column) (most, name, y int, problem string) 
 		}
 	}
 	if y < 0 {
-		return 0, 0, 0, "The query has no column of numbers to draw. It has " + and(names) + "."
+		return 0, 0, 0, "The query has no column of numbers to draw. It has " + and(names) + "." + mend(columns)
 	}
 	return most, name, y, ""
 }
@@ -132,28 +133,34 @@ func orZero(v float64) float64 {
 	return v
 }
 
-func (c *Chart) hue(columns []Column, name int, r *Row, value float64, dealt int) string {
-	hue := ""
+// hues are the colours of parts.
+func (c *Chart) hues(columns []Column, name int, rows []Row, values []float64) []string {
+	names, painted := make([]string, len(rows)), make([]string, len(rows))
+	var by Column
 	if name >= 0 {
-		hue = columns[name].colors[label(&r.Cells[name])]
+		by = columns[name]
 	}
-	for _, t := range c.Thresholds {
-		if value >= t.From {
-			hue = t.Color
+	for i := range rows {
+		names[i], painted[i] = "null", "ink"
+		if name >= 0 {
+			names[i] = label(&rows[i].Cells[name])
+		}
+		if said := by.colors[names[i]]; said != "" {
+			painted[i] = said
 		}
 	}
-	switch {
-	case hue == "gray":
-		return "grey"
-	case hue != "":
-		return hue
-	case c.Type != "donut":
-		return "ink"
-	case dealt >= hues:
-		return "grey"
-	default:
-		return "c" + strconv.Itoa(dealt+1)
+	if c.Type == "donut" {
+		painted = paint(names, by.colors, by.dealt != nil, "")
 	}
+	for i := range painted {
+		for _, t := range c.Thresholds {
+			if values[i] >= t.From {
+				painted[i] = t.Color
+			}
+		}
+		painted[i] = strings.Replace(painted[i], "gray", "grey", 1)
+	}
+	return painted
 }
 
 // donut gives each part its share of the ring.
@@ -164,45 +171,58 @@ func (p *Parts) donut(values []float64, whole float64) {
 		if whole > 0 {
 			share = max(0, orZero(values[i])) / whole
 		}
-		p.Parts[i].Percent, p.Parts[i].Size, p.Parts[i].Start = percentText(share), sizeText(share), sizeText(start)
+		part := &p.Parts[i]
+		part.Percent, part.Size, part.Start = percentText(share), sizeText(share), sizeText(start)
+		if math.IsNaN(values[i]) {
+			part.Percent = "–"
+		} else if values[i] < 0 {
+			part.Percent = "not drawn"
+		}
 		start += share
 	}
 }
 
 // gauge keeps the first row and says how far it is between its ends.
 func (p *Parts) gauge(c *Chart, values, ends []float64) {
-	low, high := 0.0, 100.0
-	if len(ends) > 0 && !math.IsNaN(ends[0]) {
+	low, high := 0.0, gap
+	if len(ends) > 0 {
 		high = ends[0]
 	}
 	if c.Min != nil {
 		low = *c.Min
 	}
-	p.Low, p.High = plainText(low), plainText(high)
+	if p.Low, p.High = plainText(low), "–"; !math.IsNaN(high) {
+		p.High = plainText(high)
+	}
 	if c.Target != nil && high > low {
 		p.Mark = sizeText((*c.Target - low) / (high - low))
 	}
 	if len(p.Parts) > 0 {
 		p.Parts = p.Parts[:1]
+		p.Parts[0].Size = "0"
 		if high > low {
 			p.Parts[0].Size = sizeText((orZero(values[0]) - low) / (high - low))
 		}
 	}
 }
 
-// bars are scaled to their ends, or to the largest and labelled with their share of all.
-func (p *Parts) bars(values, ends []float64, whole float64) {
+// bars are scaled to their own ends, or to the largest and labelled with their share of all.
+func (p *Parts) bars(values, ends []float64, whole float64, own bool) {
 	largest := 0.0
 	for _, v := range values {
 		largest = max(largest, orZero(v))
 	}
 	for i := range p.Parts {
 		v, end, of := max(0, orZero(values[i])), ends[i], ends[i]
-		if math.IsNaN(end) {
+		if math.IsNaN(end) && own {
+			end = 0
+		} else if math.IsNaN(end) {
 			end, of = largest, whole
 		}
 		if end > 0 {
 			p.Parts[i].Size, p.Parts[i].Percent = sizeText(v/end), percentText(v/of)
+		} else if own {
+			p.Parts[i].Size, p.Parts[i].Percent = "0", "–"
 		} else {
 			p.Parts[i].Size, p.Parts[i].Percent = "0", percentText(0)
 		}

@@ -43,23 +43,23 @@ type Plot struct {
 	Regular  bool      // times of one rhythm, so that what is missing is a gap
 	Series   []Series
 	Decimals int
+	Shared   int    // rows that are not drawn, because a later one has their x and series
+	Sums     bool   // a readout may add its numbers up
 	Problem  string // why it cannot be drawn, as a sentence; "" where it can
 }
 
 // Series are the numbers of one line or colour, one for each X: NaN is a gap, +Inf only says that others have a point there.
 type Series struct {
-	Label  string
-	Hue    string // "ink", "c1" to "c8", or one of [Colors]
-	Values []float64
+	Label    string
+	Hue      string // "ink", "c1" to "c8", or one of [Colors]
+	Values   []float64
+	Decimals int
 }
 
 var (
 	gap    = math.NaN()
 	absent = math.Inf(1)
 )
-
-// hues is how many series get a colour of their own: more cannot be told apart.
-const hues = 8
 
 // NewPlot reads a chart's numbers from a result.
 func NewPlot(columns []Column, rows []Row, c Chart) Plot {
@@ -78,12 +78,23 @@ func NewPlot(columns []Column, rows []Row, c Chart) Plot {
 		return Plot{Problem: fmt.Sprintf("The column “%s” holds no times (its type is %s), so no window can move along it.", columns[x].Name, columns[x].Type)}
 	}
 	place := p.places(rows, x, c.Type)
+	if len(rows) > 0 && len(p.X) == 0 {
+		return Plot{Problem: fmt.Sprintf("No row has a place on the axis: “%s” is null or infinite in each.", columns[x].Name)}
+	}
+	p.Sums = c.Type == "bar"
+	for _, i := range y {
+		p.Sums = p.Sums && columns[i].style != "percent" && !measure.MatchString(columns[i].Name)
+	}
 	if series < 0 {
 		for _, i := range y {
 			p.Series = append(p.Series, Series{Label: columns[i].Head})
 		}
 	} else {
-		for _, name := range seriesOf(rows, series, c.Order) {
+		order := c.Order
+		if len(order) == 0 {
+			order = columns[series].dealt
+		}
+		for _, name := range seriesOf(rows, series, order) {
 			p.Series = append(p.Series, Series{Label: name})
 		}
 	}
@@ -91,7 +102,7 @@ func NewPlot(columns []Column, rows []Row, c Chart) Plot {
 	if p.Regular || p.Axis == "category" {
 		empty = gap
 	}
-	index := map[string]int{}
+	index, taken := map[string]int{}, map[[2]int]bool{}
 	for i := range p.Series {
 		index[p.Series[i].Label] = i
 		p.Series[i].Values = slices.Repeat([]float64{empty}, len(p.X))
@@ -100,24 +111,30 @@ func NewPlot(columns []Column, rows []Row, c Chart) Plot {
 		if place[k] < 0 {
 			continue
 		}
+		only := 0
+		if series >= 0 {
+			only = index[label(&r.Cells[series])]
+		}
+		point := [2]int{place[k], only}
+		if taken[point] {
+			p.Shared++
+		}
+		taken[point] = true
 		for n, i := range y {
-			s := n
+			s := &p.Series[n]
 			if series >= 0 {
-				s = index[label(&r.Cells[series])]
+				s = &p.Series[only]
 			}
-			p.Series[s].Values[place[k]] = float(&r.Cells[i])
+			s.Values[place[k]] = float(&r.Cells[i])
 			if d := columns[i].decimals; d != nil {
-				p.Decimals = max(p.Decimals, *d)
+				s.Decimals = max(s.Decimals, *d)
 			} else {
-				p.Decimals = max(p.Decimals, decimalsOf(&r.Cells[i]))
+				s.Decimals = max(s.Decimals, decimalsOf(&r.Cells[i]))
 			}
+			p.Decimals = max(p.Decimals, s.Decimals)
 		}
 	}
-	var colors map[string]string
-	if series >= 0 {
-		colors = columns[series].colors
-	}
-	paint(p.Series, colors)
+	p.name(columns, x, series)
 	return p
 }
 
@@ -148,7 +165,7 @@ func (c *Chart) find(columns []Column) (x int, y []int, series int, problem stri
 	for _, name := range c.Y {
 		i := at(name)
 		if !numeric(i) {
-			return 0, nil, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.", name, columns[i].Type)
+			return 0, nil, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.%s", name, columns[i].Type, mend(columns[i:i+1]))
 		}
 		y = append(y, i)
 	}
@@ -160,7 +177,7 @@ func (c *Chart) find(columns []Column) (x int, y []int, series int, problem stri
 		}
 	}
 	if len(y) == 0 {
-		return 0, nil, 0, "The query has no column of numbers to draw. It has " + and(names) + "."
+		return 0, nil, 0, "The query has no column of numbers to draw. It has " + and(names) + "." + mend(columns)
 	}
 	if series >= 0 {
 		y = y[:1]
@@ -199,6 +216,10 @@ func decimalsOf(c *Cell) int {
 	s := c.source()
 	if s == nil {
 		return 0
+	}
+	if _, tiny, ok := strings.Cut(*s, "e-"); ok {
+		n, _ := strconv.Atoi(tiny)
+		return n
 	}
 	_, frac, _ := strings.Cut(*s, ".")
 	if strings.Trim(frac, "0123456789") != "" {
@@ -329,29 +350,8 @@ func seriesOf(rows []Row, column int, order []string) []string {
 	for name := range have {
 		rest = append(rest, name)
 	}
-	slices.Sort(rest)
+	slices.SortFunc(rest, natural)
 	return append(first, rest...)
-}
-
-func paint(all []Series, colors map[string]string) {
-	dealt := 0
-	for i := range all {
-		s := &all[i]
-		s.Hue = colors[s.Label]
-		switch {
-		case s.Hue == "gray":
-			s.Hue = "grey"
-		case s.Hue != "":
-		case len(all) == 1:
-			s.Hue = "ink"
-		default:
-			if dealt++; dealt > hues {
-				s.Hue = "grey"
-			} else {
-				s.Hue = "c" + strconv.Itoa(dealt)
-			}
-		}
-	}
 }
 
 // stack says where each series begins and ends when they stand on each other; NaN where none has a number.

@@ -17,6 +17,7 @@ type goldenChart struct {
 		Words  string
 		Fields []struct {
 			Name, Type string
+			Enum       []string
 			Format     Format
 		}
 		Chart    Chart
@@ -28,9 +29,12 @@ type goldenChart struct {
 		Step     float64
 		Regular  bool
 		Decimals int
+		Shared   int
+		Sums     bool
 		Series   []struct {
 			Label, Hue string
 			Values     []any
+			Decimals   int
 		}
 		Problem string
 	}
@@ -39,6 +43,7 @@ type goldenChart struct {
 		Note   string
 		Fields []struct {
 			Name, Type string
+			Enum       []string
 			Format     Format
 		}
 		Chart   Chart
@@ -123,7 +128,7 @@ func TestPlots(t *testing.T) {
 		t.Run(c.Note, func(t *testing.T) {
 			var fields []Field
 			for _, f := range c.Fields {
-				fields = append(fields, Field{Name: f.Name, Type: f.Type, Format: f.Format})
+				fields = append(fields, Field{Name: f.Name, Type: f.Type, Enum: f.Enum, Format: f.Format})
 			}
 			columns := Describe(fields, false)
 			var rows []Row
@@ -139,9 +144,9 @@ func TestPlots(t *testing.T) {
 				}
 				rows = append(rows, r)
 			}
-			want := Plot{Axis: c.Axis, X: c.XS, Labels: c.Labels, Offsets: c.Offsets, Step: c.Step, Regular: c.Regular, Decimals: c.Decimals, Problem: c.Problem}
+			want := Plot{Axis: c.Axis, X: c.XS, Labels: c.Labels, Offsets: c.Offsets, Step: c.Step, Regular: c.Regular, Decimals: c.Decimals, Shared: c.Shared, Sums: c.Sums, Problem: c.Problem}
 			for _, s := range c.Series {
-				series := Series{Label: s.Label, Hue: s.Hue}
+				series := Series{Label: s.Label, Hue: s.Hue, Decimals: s.Decimals}
 				for _, v := range s.Values {
 					switch v := v.(type) {
 					case nil:
@@ -171,7 +176,7 @@ func TestParts(t *testing.T) {
 	for _, c := range readCharts(t).Parts {
 		var fields []Field
 		for _, f := range c.Fields {
-			fields = append(fields, Field{Name: f.Name, Type: f.Type, Format: f.Format})
+			fields = append(fields, Field{Name: f.Name, Type: f.Type, Enum: f.Enum, Format: f.Format})
 		}
 		columns := Describe(fields, false)
 		var rows []Row

@@ -187,13 +187,25 @@ func timeTicks(lo, hi float64, most int, wide float64) []tick {
 	return all
 }
 
+// powerText is a number that is too large or too small for its digits: 1.5e296.
+func powerText(f float64) string {
+	v, _ := strconv.ParseFloat(strconv.FormatFloat(f, 'e', 2, 64), 64)
+	return minus(strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(strconv.FormatFloat(v, 'e', -1, 64)))
+}
+
 // decimalText is a number with that many decimals, as people read it.
 func decimalText(f float64, decimals int) string {
-	return number(strconv.FormatFloat(f, 'f', decimals, 64), &decimals).Text
+	if a := math.Abs(f); a >= 1e21 || decimals > 6 && a > 0 && a < 1e-3 {
+		return powerText(f)
+	}
+	return number(strconv.FormatFloat(f, 'f', min(20, decimals), 64), &decimals).Text
 }
 
 // shortText is a number of a scale: 1,500, 20 k, 1.5 M. by is the distance to the next.
 func shortText(f, by float64) string {
+	if a := math.Abs(f); a >= 1e15 && by >= 1e12 || a > 0 && a < 1e-3 && by < 0.999e-6 {
+		return powerText(f)
+	}
 	for _, s := range []struct {
 		size, unit, least float64
 		sign              string
@@ -208,7 +220,7 @@ func shortText(f, by float64) string {
 			return decimalText(f/s.unit, places) + s.sign
 		}
 	}
-	return decimalText(f, int(max(0, min(6, -math.Floor(math.Log10(by)+1e-9)))))
+	return decimalText(f, int(max(0, min(12, -math.Floor(math.Log10(by)+1e-9)))))
 }
 
 // ranged is the chart with what its time range means now.

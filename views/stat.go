@@ -32,7 +32,7 @@ type Stat struct {
 	Cell                  // the value as a cell
 	Whole, Fraction, Unit string
 	Note                  string
-	Size                  string // "long" or "longer": with its unit it may want more room than a wall has
+	Size                  string // "long", "longer" or "longest": with its unit it may want more room than a wall has
 	Level                 string // colour of the threshold that it reached; "" for none
 	Limit                 string // in words: "over 30 min"; "" where that is no trouble
 	Change                *Change
@@ -92,13 +92,15 @@ func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, 
 	s := &Stat{Cell: cells[0], Whole: cells[0].Text, Unit: unit, Trend: trend(spark, o.Thresholds)}
 	if cells[0].Null {
 		s.Whole, s.Title = "–", "null"
-	} else if c.kind == decimal || c.kind == integer {
-		if whole, frac, ok := strings.Cut(s.Whole, "."); ok {
-			s.Whole, s.Fraction = whole, "."+frac
+	} else {
+		s.split(c)
+		if s.Size = statSize(s.Whole, s.Fraction, unit); s.Size != "" && s.Title == "" {
+			s.Title = cells[0].said() // where it is cut, all of it is to be had
 		}
-		s.Size = statSize(s.Whole, s.Fraction, unit)
-		s.Level = reached(o.Thresholds, float(&cells[0]))
-		s.Limit = c.limit(o.Thresholds, float(&cells[0]), unit)
+		if c.kind == decimal || c.kind == integer {
+			s.Level = reached(o.Thresholds, float(&cells[0]))
+			s.Limit = c.limit(o.Thresholds, float(&cells[0]), unit)
+		}
 	}
 	var notes []string
 	for i := 1; i < len(columns) && i < len(cells); i++ {
@@ -126,9 +128,32 @@ func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, 
 	return s
 }
 
+// split sets apart what is written smaller: decimals, and the time of a day.
+func (s *Stat) split(c *Column) {
+	whole, frac, dot := strings.Cut(s.Whole, ".")
+	switch {
+	case dot && (c.kind == decimal || c.kind == integer):
+		s.Whole, s.Fraction = whole, "."+frac
+	case s.Dim != "":
+		s.Whole, s.Fraction = s.Dim, " "+s.Text
+	case s.Blank:
+		s.Whole = "“”"
+	}
+}
+
+// said is a cell as a text.
+func (c *Cell) said() string {
+	if c.Dim != "" {
+		return c.Dim + " " + c.Text
+	}
+	return c.Text
+}
+
 // statSize weighs the letters of a number as wide as they are drawn.
 func statSize(whole, fraction, unit string) string {
 	switch n := 10*utf8.RuneCountInString(whole) + 6*utf8.RuneCountInString(fraction) + 4*utf8.RuneCountInString(unit); {
+	case n > 160:
+		return "longest"
 	case n > 115:
 		return "longer"
 	case n > 90:
@@ -141,7 +166,7 @@ func statSize(whole, fraction, unit string) string {
 // note is a further value of a stat: "1,166 orders".
 func (c *Column) note(cell *Cell) string {
 	if (c.kind != integer && c.kind != decimal) || cell.Null {
-		return cell.Text
+		return cell.said()
 	}
 	if c.unit != "" {
 		return cell.Text + " " + c.unit + " " + lower(c.label)
@@ -224,8 +249,15 @@ func (o *StatOptions) change(c *Column, is, was *Cell, name string) *Change {
 		ch.Mood = "poor"
 	}
 	ch.Text = amount
-	if base := math.Abs(parse(*b)); base > 0 {
-		ch.Text, ch.More = percentText(math.Abs(parse(*a)-parse(*b))/base), amount
+	base, ratio := math.Abs(parse(*b)), parse(*a)/parse(*b)
+	switch share := math.Abs(parse(*a)-parse(*b)) / base; {
+	case !(base > 0), share >= 10 && !(ratio > 0):
+	case share < 10:
+		ch.Text, ch.More = percentText(share), amount
+	case ratio >= 1e15:
+		ch.Text, ch.More = "×"+powerText(ratio), amount
+	default:
+		ch.Text, ch.More = "×"+Column{style: "compact"}.quantity(strconv.FormatFloat(math.Floor(ratio+0.5), 'f', -1, 64)).Text, amount
 	}
 	return ch
 }

@@ -5,7 +5,7 @@ import { announce, attribute, one, write } from "./dom.js";
 import { keys } from "./gestures.js";
 import { Legend } from "./legend.js";
 import { ahead, say } from "./scale.js";
-import { ends, name, nearest, plot, rest, spot, sums, within, words } from "./series.js";
+import { ends, name, nearest, plot, rest, shared, spot, within, words } from "./series.js";
 import { Slide } from "./slide.js";
 import { bounds } from "./timerange.js";
 
@@ -58,11 +58,11 @@ export class Chart {
     this.resting = this.note?.textContent ?? "";
     this.legend = new Legend(one("[data-legend]", node), () => { this.#canvas?.update(); this.#read(); }, (l) => this.#canvas?.regard(l));
     /** @type {import("./paint.js").Scene} */
-    this.scene = { plot: plot([], [], this.options), options: this.options, hidden: this.legend.hidden, order: [], layers: [], colors: {}, running: false, rem: rem() };
+    this.scene = { plot: plot([], [], this.options), options: this.options, hidden: this.legend.hidden, order: [], layers: [], colors: {}, running: false, truncated: false, rem: rem() };
     this.slide = new Slide(() => !!this.options.window && !this.#zoom && this.#seen && charts.has(this), () => this.#pixel() - (this.#clock() % this.#pixel()), () => this.#move());
     this.sizes = new ResizeObserver(() => this.#canvas?.resize());
     this.sizes.observe(this.host);
-    this.sights = new IntersectionObserver(([e]) => this.#sighted(e.isIntersecting), { rootMargin: "200px" });
+    this.sights = new IntersectionObserver((all) => this.#sighted(all[all.length - 1].isIntersecting), { rootMargin: "200px" });
     this.sights.observe(this.host);
     one("[data-unzoom]", node)?.addEventListener("click", () => { this.whole(); this.host.focus({ preventScroll: true }); });
     keys(this.host, this);
@@ -141,6 +141,10 @@ export class Chart {
     const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory);
     this.#wrong(p.problem);
     scene.plot = p;
+    scene.truncated = panel.truncated;
+    const twice = one("[data-shared]", this.node);
+    if (twice) twice.hidden = !p.shared;
+    write(twice, shared(p.shared));
     this.host.hidden = !!p.problem || !p.xs.length;
     if (this.host.hidden) { // no number is told of what is not there
       this.legend.show([]);
@@ -327,7 +331,7 @@ export class Chart {
     const p = this.scene.plot, seen = p.series.filter((s) => !this.legend.hidden.has(s.label));
     if (!p.xs.length || i < 0 || i >= p.xs.length) return;
     this.#pointTo(i);
-    announce(`${name(p, this.options, i)}: ${seen.map((s) => `${s.label} ${s.values[i] == null ? "none" : say(/** @type {number} */ (s.values[i]), p.decimals)}`).join(", ")}`);
+    announce(`${name(p, this.options, i)}: ${seen.map((s) => `${s.label} ${s.values[i] == null ? "none" : say(/** @type {number} */ (s.values[i]), s.decimals)}`).join(", ")}`);
   }
 
   /** Shows less of the axis, or more, around what is pointed at. @param {number} by */
@@ -367,15 +371,15 @@ export class Chart {
     const { scene, options, legend } = this, p = scene.plot, at = this.#index(), [first, last] = this.#sight;
     if (!this.#canvas) return;
     const texts = p.series.map((s) => {
-      const v = at >= 0 ? s.values[at] : rest(s.values, options, first, last);
-      return v == null ? "–" : say(v, p.decimals);
+      const v = at >= 0 ? s.values[at] : rest(s.values, p.sums, first, last);
+      return v == null ? "–" : say(v, s.decimals);
     });
     legend.read(p.series, texts);
     const unit = options.unit ? ` ${options.unit}` : "", single = one("[data-readout]", this.node), all = this.#zoom ? " in view" : " in all";
     if (single) {
       const newest = p.series[0].values.findLastIndex((v, i) => v != null && i <= last && i >= first);
       write(single.querySelector("b"), texts[0] ?? "");
-      write(single.querySelector("span"), `${unit}${at >= 0 ? `, ${name(p, options, at)}` : sums(options) ? all : newest >= 0 ? `, ${name(p, options, newest)}` : ""}`);
+      write(single.querySelector("span"), `${unit}${at >= 0 ? `, ${name(p, options, at)}` : p.sums ? all : newest >= 0 ? `, ${name(p, options, newest)}` : ""}`);
     }
     let note = this.resting;
     if (at >= 0 && !single) {

@@ -10,8 +10,8 @@ import { deal } from "./status.js";
  * @typedef {{label?: string, unit?: string, align?: string, decimals?: number, time?: string, key?: boolean, colors?: Record<string, string>, format?: string, thresholds?: Threshold[], bar?: {max?: number}, hidden?: boolean, width?: number, link?: string}} Format
  * @typedef {{from: number, color: string}} Threshold
  * @typedef {"text"|"integer"|"decimal"|"boolean"|"document"|"uuid"|"moment"|"datetime"|"calendar"|"binary"|"array"|"span"} Kind
- * A column ready to be shown.
- * @typedef {{name: string, type: string, head: string, className: string, as: string, kind: Kind, bare: boolean, relative: boolean, label: string, unit: string, decimals?: number, colors?: Record<string, string>, style?: string, thresholds?: Threshold[], bar?: {max?: number}, hidden: boolean, width: number, link: (string|number)[]}} Column
+ * A column ready to be shown; dealt: an enum's labels, where its colours are not the file's.
+ * @typedef {{name: string, type: string, head: string, className: string, as: string, kind: Kind, bare: boolean, relative: boolean, label: string, unit: string, decimals?: number, colors?: Record<string, string>, dealt?: string[], style?: string, thresholds?: Threshold[], bar?: {max?: number}, hidden: boolean, width: number, link: (string|number)[]}} Column
  * A value ready to be shown.
  * @typedef {{text: string, dim: string, title: string, className: string, glyph: string, time: string, href: string, isNull: boolean, isBlank: boolean, isTree: boolean}} Cell
  */
@@ -44,7 +44,7 @@ export function describe(fields, formats, raw) {
     const bare = kind === "integer" && (!!say.key || namesKey(f.name)), counts = (kind === "integer" || kind === "decimal") && !bare;
     return /** @type {Column} */ ({
       name: f.name, type: f.type, head: unit ? `${label}, ${unit}` : label, className: "", as: "", kind, label, unit, decimals: say.decimals,
-      colors: say.colors ?? (f.enum?.length ? deal(f.enum) : undefined), style: say.format, thresholds: counts ? say.thresholds : undefined,
+      colors: say.colors ?? (f.enum?.length ? deal(f.enum) : undefined), dealt: !say.colors && f.enum?.length ? f.enum : undefined, style: say.format, thresholds: counts ? say.thresholds : undefined,
       bar: counts ? say.bar : undefined, hidden: !!say.hidden, width: say.width ?? 0, link: pieces(say.link ?? "", fields), bare,
       relative: kind === "moment" && (say.time === "relative" || (!say.time && !raw && f.name.endsWith("_at"))),
     });
@@ -118,7 +118,7 @@ export function format(c, value, now) {
 
 /** @param {Column} c @param {string} value @param {number} now @returns {Cell} */
 function typed(c, value, now) {
-  if (c.colors) return shown({ text: value, glyph: glyph(Object.hasOwn(c.colors, value) ? c.colors[value] : "") });
+  if (c.colors) return shown({ text: value, isBlank: value === "", glyph: glyph(Object.hasOwn(c.colors, value) ? c.colors[value] : "") });
   switch (c.kind) {
     case "integer": case "decimal": return c.bare ? shown({ text: minus(value) }) : over(c, value);
     case "boolean": return value === "t" ? shown({ text: "true", glyph: "yes" }) : shown({ text: "false", glyph: "no", className: "dim" });
@@ -129,7 +129,7 @@ function typed(c, value, now) {
     case "moment": case "datetime": return timestamp(c, value, now);
     case "binary": return value.length > 18 ? shown({ text: `${value.slice(0, 18)}…`, title: `${group(String((value.length - 2) / 2))} bytes` }) : shown({ text: value });
     case "calendar": return shown(c.style === "duration" && c.type === "interval" ? interval(value) : { text: value });
-    default: return linkable(value) ? { ...plain(value.replace(/^https?:\/\//, "").replace(/\/$/, "")), href: value, title: value } : plain(value);
+    default: return linkable(value) ? { ...plain(value.replace(/^https?:\/\//i, "").replace(/\/$/, "")), href: value, title: value } : plain(value);
   }
 }
 

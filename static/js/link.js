@@ -4,10 +4,10 @@ const LONGEST = 2000;
 const encoder = new TextEncoder();
 
 /** An address of the web without anything that could make a reader take it for another. */
-const WEB = /^https?:\/\/[^"'<>\\^`{|}@/?#\p{Cc}\p{Cf}\p{Co}\p{Z}]+(?:[/?#][^"<>\\^`{|}\p{Cc}\p{Cf}\p{Co}\p{Z}]*)?$/u;
+const WEB = /^[hH][tT][tT][pP][sS]?:\/\/[^"'<>\\^`{|}@/?#\p{Cc}\p{Cf}\p{Co}\p{Z}]+(?:[/?#][^"<>\\^`{|}\p{Cc}\p{Cf}\p{Co}\p{Z}]*)?$/u;
 
 /** Is a text as a whole an address that a cell may lead to? @param {string} s */
-export const linkable = (s) => s.startsWith("http") && s.length <= LONGEST && encoder.encode(s).length <= LONGEST && WEB.test(s);
+export const linkable = (s) => /^http/i.test(s) && s.length <= LONGEST && encoder.encode(s).length <= LONGEST && WEB.test(s);
 
 /**
  * Reads "https://crm.example/orders/{id}": texts, and the places of columns; none where it names a column that is not there.

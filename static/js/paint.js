@@ -9,8 +9,8 @@ import { categories, gutter, short, ticks, zoned } from "./scale.js";
  * @typedef {import("./series.js").Layer} Layer
  * @typedef {import("./scale.js").Place} Place
  * What a chart shows now.
- * @typedef {{plot: Plot, options: Options, hidden: Set<string>, order: number[], layers: Layer[], colors: Record<string, string>, running: boolean, rem: number}} Scene
- * order: the series in the order of drawing; layers: of a stack; running: the newest bar's time still runs
+ * @typedef {{plot: Plot, options: Options, hidden: Set<string>, order: number[], layers: Layer[], colors: Record<string, string>, running: boolean, truncated: boolean, rem: number}} Scene
+ * order: the series in the order of drawing; layers: of a stack; running: the newest bar's time still runs; truncated: what is newest may not be there
  */
 
 export const HEAD = 0.9, AXIS = 1.6; // rem above and below the plot
@@ -139,7 +139,7 @@ function dotted(ctx, s, left, right, y, color) {
 /** Where the newest number of a single line stands. @param {uPlot} u @param {Scene} s */
 function last(u, s) {
   const p = s.plot, values = p.series[0]?.values, { min = 0, max = 0 } = u.scales.x;
-  if (s.options.type === "bar" || p.series.length !== 1 || p.axis !== "time" || s.hidden.size) return undefined;
+  if (s.truncated || s.options.type === "bar" || p.series.length !== 1 || p.axis !== "time" || s.hidden.size) return undefined;
   const i = values.findLastIndex((v) => v != null), v = values[i];
   return v == null || p.xs[i] > max || p.xs[i] < min ? undefined : { x: u.valToPos(p.xs[i], "x", true), y: u.valToPos(v, "y", true) };
 }

@@ -1,5 +1,6 @@
 // Numbers beside each other, of a progress or donut, or the single one of a gauge. Pure.
 import { format } from "./format.js";
+import { colour, mend, shown } from "./series.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
@@ -28,16 +29,17 @@ export function parts(columns, rows, o) {
   if (typeof at === "string") return { ...p, problem: at };
   const values = rows.map((r) => number(r.cells[at.y])), whole = values.reduce((/** @type {number} */ n, v) => n + Math.max(0, v ?? 0), 0);
   const ends = rows.map((r) => (at.most >= 0 ? number(r.cells[at.most]) : o.max ?? (o.type === "gauge" || o.unit === "%" ? 100 : null)));
+  const hues = paint(columns[at.name], rows.map((r) => r.cells[at.name] ?? "null"), values, o);
   p.parts = rows.map((r, i) => {
-    const v = r.cells[at.y], label = at.name < 0 ? columns[at.y].head : r.cells[at.name] ?? "null";
-    return { key: r.key, label, hue: hue(at.name < 0 ? undefined : columns[at.name].colors, label, values[i], i, o), text: values[i] === null ? "–" : format(columns[at.y], v, 0).text, percent: "", size: "", start: "" };
+    const v = r.cells[at.y], name = at.name < 0 ? "" : r.cells[at.name] ?? "null";
+    return { key: r.key, label: at.name < 0 ? columns[at.y].head : shown(columns[at.name], name), hue: hues[i], text: v === null ? "–" : format(columns[at.y], v, 0).text, percent: "", size: "", start: "" };
   });
   if (o.type === "gauge") gauge(p, o, values, ends);
   else if (o.type === "donut") {
     let start = 0;
     p.parts.forEach((part, i) => {
       const share = whole > 0 ? Math.max(0, values[i] ?? 0) / whole : 0;
-      Object.assign(part, { percent: percent(share), size: size(share), start: size(start) });
+      Object.assign(part, { percent: values[i] === null ? "–" : Number(values[i]) < 0 ? "not drawn" : percent(share), size: size(share), start: size(start) });
       start += share;
     });
     const tail = rows.reduce((n, r) => { const d = /\.(\d+)$/.exec(r.cells[at.y] ?? "")?.[1].length ?? 0; return Math.max(n, d > 4 ? 2 : d); }, 0);
@@ -45,8 +47,8 @@ export function parts(columns, rows, o) {
   } else {
     const largest = Math.max(0, ...values.map((v) => v ?? 0));
     p.parts.forEach((part, i) => {
-      const v = Math.max(0, values[i] ?? 0), end = ends[i] ?? largest, of = ends[i] ?? whole;
-      Object.assign(part, end > 0 ? { size: size(v / end), percent: percent(v / of) } : { size: "0", percent: percent(0) });
+      const v = Math.max(0, values[i] ?? 0), own = at.most >= 0, end = ends[i] ?? (own ? 0 : largest), of = ends[i] ?? whole;
+      Object.assign(part, end > 0 ? { size: size(v / end), percent: percent(v / of) } : { size: "0", percent: own ? "–" : percent(0) });
     });
   }
   return p;
@@ -60,30 +62,33 @@ function find(columns, o) {
   const wanted = o.y?.[0];
   if (o.series && at(o.series) < 0) return `The query has no column “${o.series}”, which the file names as series. It has ${has}.`;
   if (wanted && at(wanted) < 0) return `The query has no column “${wanted}”, which the file names as y. It has ${has}.`;
-  if (wanted && !numeric(columns[at(wanted)])) return `The column “${wanted}” holds no numbers (its type is ${columns[at(wanted)].type}), so it cannot be drawn as y.`;
+  if (wanted && !numeric(columns[at(wanted)])) return `The column “${wanted}” holds no numbers (its type is ${columns[at(wanted)].type}), so it cannot be drawn as y.${mend([columns[at(wanted)]])}`;
   const name = o.series ? at(o.series) : columns.findIndex((c) => !numeric(c));
   const y = wanted ? at(wanted) : columns.findIndex((c, i) => numeric(c) && i !== most && i !== name);
-  return y < 0 ? `The query has no column of numbers to draw. It has ${has}.` : { most, name, y };
+  return y < 0 ? `The query has no column of numbers to draw. It has ${has}.${mend(columns)}` : { most, name, y };
 }
 
 /** @param {string[]} names */
 const and = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join(""));
 
-/** @param {Record<string, string>|undefined} colors @param {string} label @param {number|null} value @param {number} dealt @param {Options} o */
-function hue(colors, label, value, dealt, o) {
-  let h = colors && Object.hasOwn(colors, label) ? colors[label] : "";
-  for (const t of o.thresholds ?? []) if (value !== null && value >= t.from) h = t.color;
-  if (h) return h === "gray" ? "grey" : h;
-  return o.type !== "donut" ? "ink" : dealt >= 8 ? "grey" : `c${dealt + 1}`;
+/** The colours of parts. @param {Column|undefined} c that names them @param {string[]} names @param {(number|null)[]} values @param {Options} o */
+function paint(c, names, values, o) {
+  const all = names.map((label) => ({ label, hue: "" }));
+  if (o.type === "donut") colour(all, c?.colors, !!c?.dealt, "");
+  return all.map(({ label, hue }, i) => {
+    if (o.type !== "donut") hue = c?.colors && Object.hasOwn(c.colors, label) ? c.colors[label] : "ink";
+    for (const t of o.thresholds ?? []) if (values[i] !== null && Number(values[i]) >= t.from) hue = t.color;
+    return hue === "gray" ? "grey" : hue;
+  });
 }
 
 /** @param {Parts} p @param {Options} o @param {(number|null)[]} values @param {(number|null)[]} ends */
 function gauge(p, o, values, ends) {
-  const low = o.min ?? 0, high = ends[0] ?? 100, number = /** @type {Column} */ ({ kind: "decimal" });
-  [p.low, p.high] = [format(number, String(low), 0).text, format(number, String(high), 0).text];
+  const low = o.min ?? 0, high = ends[0] ?? NaN, number = /** @type {Column} */ ({ kind: "decimal" });
+  [p.low, p.high] = [format(number, String(low), 0).text, Number.isNaN(high) ? "–" : format(number, String(high), 0).text];
   if (o.target !== undefined && high > low) p.mark = size((o.target - low) / (high - low));
   p.parts = p.parts.slice(0, 1);
-  if (p.parts[0] && high > low) p.parts[0].size = size(((values[0] ?? 0) - low) / (high - low));
+  if (p.parts[0]) p.parts[0].size = high > low ? size(((values[0] ?? 0) - low) / (high - low)) : "0";
 }
 
 /** An arc with a little paper after it. @param {string} size */

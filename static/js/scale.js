@@ -103,22 +103,28 @@ export function span(wall, step, lasts, wide) {
   return wide > 1.5 * DAY ? `${day(wall)}, ${text}` : text;
 }
 
+/** A number that is too large or too small for its digits: 1.5e296. @param {number} n */
+export const power = (n) => Number(n.toPrecision(3)).toExponential().replace("e+", "e").replace(/^-/, "−");
+
 /** A number with that many decimals, as people read it. @param {number} n @param {number} decimals */
 export function say(n, decimals) {
-  const [whole, frac] = Math.abs(n).toFixed(decimals).split("."), text = group(whole) + (frac ? `.${frac}` : "");
+  const a = Math.abs(n);
+  if (a >= 1e21 || (decimals > 6 && a > 0 && a < 1e-3)) return power(n);
+  const [whole, frac] = a.toFixed(Math.min(20, decimals)).split("."), text = group(whole) + (frac ? `.${frac}` : "");
   return n < 0 && /[1-9]/.test(text) ? `−${text}` : text;
 }
 
 /** A number of a scale, short: 1,500, 20 k, 1.5 M. @param {number} n @param {number} by the distance to the next */
 export function short(n, by) {
   const a = Math.abs(n);
+  if ((a >= 1e15 && by >= 1e12) || (a > 0 && a < 1e-3 && by < 0.999e-6)) return power(n);
   for (const [size, sign] of /** @type {[number, string][]} */ ([[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e4, " k"]])) {
     if (a >= size && by >= (size === 1e4 ? 100 : size / 1000)) {
       const unit = size === 1e4 ? 1e3 : size;
       return say(n / unit, by % unit === 0 ? 0 : by % (unit / 10) === 0 ? 1 : 2) + sign;
     }
   }
-  return say(n, Math.max(0, Math.min(6, -Math.floor(Math.log10(by) + 1e-9))));
+  return say(n, Math.max(0, Math.min(12, -Math.floor(Math.log10(by) + 1e-9))));
 }
 
 const GUTTERS = [2.25, 3, 3.75, 4.5, 5.25];

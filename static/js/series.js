@@ -1,14 +1,16 @@
 // A result's rows as a chart's numbers. Pure: the same rules as views/plot.go, held to the same examples in
 // views/testdata/chart.json.
 import { format } from "./format.js";
+import { group } from "./number.js";
 import { say, span } from "./scale.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
  * @typedef {{type: string, x?: string, y?: string[], series?: string, stacked?: boolean, order?: string[], unit?: string, min?: number, max?: number, window?: number, range?: string, rangeBy?: string, zone?: string, from?: number, to?: number, thresholds?: {from: number, color: string}[]}} Options
  * A series' numbers, one for each x: null is a gap, undefined only says that others have a point there.
- * @typedef {{label: string, hue: string, values: (number|null|undefined)[]}} Series
- * @typedef {{axis: "time"|"number"|"category", xs: number[], labels: string[], offsets: number[], step: number, regular: boolean, series: Series[], decimals: number, problem: string}} Plot
+ * @typedef {{label: string, hue: string, values: (number|null|undefined)[], decimals: number}} Series
+ * @typedef {{axis: "time"|"number"|"category", xs: number[], labels: string[], offsets: number[], step: number, regular: boolean, series: Series[], decimals: number, shared: number, sums: boolean, problem: string}} Plot
+ * shared: rows that are not drawn, because a later one has their x and series; sums: a readout may add its numbers up
  * xs: seconds since 1970, numbers, or places of labels; offsets: of the zone that each time was written in, in seconds
  * Where the series of a stack begin and end.
  * @typedef {{from: (number|null)[], to: (number|null|undefined)[]}} Layer
@@ -23,7 +25,7 @@ const NULL = "null";
  * @param {Column[]} columns @param {(string|null)[][]} rows @param {Options} options @param {Memory} [memory] @returns {Plot}
  */
 export function plot(columns, rows, options, memory = new Map()) {
-  /** @type {Plot} */ const p = { axis: "category", xs: [], labels: [], offsets: [], step: 0, regular: false, series: [], decimals: 0, problem: "" };
+  /** @type {Plot} */ const p = { axis: "category", xs: [], labels: [], offsets: [], step: 0, regular: false, series: [], decimals: 0, shared: 0, sums: false, problem: "" };
   const at = find(columns, options);
   if (typeof at === "string") return { ...p, problem: at };
   const x = columns[at.x];
@@ -35,19 +37,41 @@ export function plot(columns, rows, options, memory = new Map()) {
     return k;
   });
   const place = places(p, rows, known, at.x, options.type);
-  const names = at.series < 0 ? at.y.map((c) => columns[c].head) : labels(rows, at.series, options.order ?? []);
-  const index = new Map(names.map((n, i) => [n, i])), dense = p.regular || p.axis === "category";
-  p.series = names.map((label) => ({ label, hue: "", values: new Array(p.xs.length).fill(dense ? null : undefined) }));
+  if (rows.length && !p.xs.length) return { ...p, problem: `No row has a place on the axis: “${x.name}” is null or infinite in each.` };
+  const by = at.series < 0 ? undefined : columns[at.series], names = by ? labels(rows, at.series, options.order?.length ? options.order : by.dealt ?? []) : at.y.map((c) => columns[c].head);
+  const index = new Map(names.map((n, i) => [n, i])), dense = p.regular || p.axis === "category", taken = new Set();
+  p.series = names.map((label) => ({ label, hue: "", values: new Array(p.xs.length).fill(dense ? null : undefined), decimals: 0 }));
+  p.sums = options.type === "bar" && at.y.every((c) => columns[c].style !== "percent" && !MEASURE.test(columns[c].name));
   rows.forEach((r, k) => {
     const i = place[k], { ys, decimals } = known[k];
     if (i === undefined) return;
-    if (at.series < 0) for (let n = 0; n < ys.length; n++) p.series[n].values[i] = ys[n];
-    else p.series[index.get(r[at.series] ?? NULL) ?? 0].values[i] = ys[0];
-    if (decimals > p.decimals) p.decimals = decimals;
+    const only = by ? index.get(r[at.series] ?? NULL) ?? 0 : 0, point = i * names.length + only;
+    if (taken.has(point)) p.shared++;
+    taken.add(point);
+    ys.forEach((y, n) => {
+      const s = p.series[by ? only : n];
+      s.values[i] = y;
+      s.decimals = Math.max(s.decimals, decimals[n]);
+    });
   });
-  colour(p.series, at.series < 0 ? undefined : columns[at.series].colors);
+  p.decimals = Math.max(0, ...p.series.map((s) => s.decimals));
+  colour(p.series, by?.colors, !!by?.dealt);
+  if (by) for (const s of p.series) s.label = shown(by, s.label);
+  p.labels = p.labels.map((l) => shown(x, l));
   return p;
 }
+
+/** Columns whose numbers mean nothing when they are added up. */
+const MEASURE = /(^|_)(avg|average|mean|median|min|max|rate|ratio|share|percent|pct|p\d\d)(_|$)/i;
+
+/** A value as a label: a boolean in words, and an empty text as something that can be seen. @param {Column} c @param {string} s */
+export const shown = (c, s) => (s === "" ? "“”" : c.kind !== "boolean" ? s : s === "t" ? "true" : s === "f" ? "false" : s);
+
+/** How a query makes numbers of what holds none. @param {Column[]} columns */
+export const mend = (columns) => {
+  const c = columns.find((c) => c.type === "interval" || c.type === "money");
+  return c ? (c.type === "money" ? ` Write ${c.name}::numeric in the query.` : ` Write extract(epoch FROM ${c.name}) in the query for its seconds.`) : "";
+};
 
 /** The columns' places, or what is wrong. @param {Column[]} columns @param {Options} o */
 function find(columns, o) {
@@ -59,8 +83,8 @@ function find(columns, o) {
   const x = o.x ? at(o.x) : 0, series = o.series ? at(o.series) : -1;
   const y = o.y?.length ? o.y.map(at) : columns.map((_, i) => i).filter((i) => i !== x && i !== series && numeric(columns[i]));
   const text = y.find((i) => !numeric(columns[i]));
-  if (text !== undefined) return `The column “${columns[text].name}” holds no numbers (its type is ${columns[text].type}), so it cannot be drawn as y.`;
-  if (!y.length) return `The query has no column of numbers to draw. It has ${and(columns.map((c) => c.name))}.`;
+  if (text !== undefined) return `The column “${columns[text].name}” holds no numbers (its type is ${columns[text].type}), so it cannot be drawn as y.${mend([columns[text]])}`;
+  if (!y.length) return `The query has no column of numbers to draw. It has ${and(columns.map((c) => c.name))}.${mend(columns)}`;
   return { x, y: series < 0 ? y : y.slice(0, 1), series };
 }
 
@@ -74,7 +98,8 @@ function number(s) {
 }
 /** How many decimals to show of a number: what is written, or two of a long tail. @param {string|null} s */
 function decimals(s) {
-  const dot = s === null ? -1 : s.indexOf(".");
+  const dot = s === null ? -1 : s.indexOf("."), tiny = /e-(\d+)$/.exec(s ?? "");
+  if (tiny) return Number(tiny[1]);
   if (s === null || dot < 0 || s.includes("e")) return 0;
   const n = s.length - dot - 1;
   return n > 4 ? 2 : n;
@@ -82,7 +107,7 @@ function decimals(s) {
 
 /**
  * A row's place on an axis of times or numbers, NaN for none, and its numbers.
- * @typedef {{at: number, offset: number, ys: (number|null)[], decimals: number}} Read
+ * @typedef {{at: number, offset: number, ys: (number|null)[], decimals: number[]}} Read
  * What was read already: rows that a frame did not touch are the same objects.
  * @typedef {{get(row: (string|null)[]): Read|undefined, set(row: (string|null)[], read: Read): unknown}} Memory
  */
@@ -92,7 +117,7 @@ function read(r, x, y, columns, axis) {
   const s = r[x], t = s === null ? undefined : axis === "time" ? moment(s) : { at: axis === "number" ? Number(s) : 0, offset: 0 };
   return {
     at: t && Number.isFinite(t.at) ? t.at : NaN, offset: t?.offset ?? 0,
-    ys: y.map((c) => number(r[c])), decimals: y.reduce((n, c) => Math.max(n, columns[c].decimals ?? decimals(r[c])), 0),
+    ys: y.map((c) => number(r[c])), decimals: y.map((c) => columns[c].decimals ?? decimals(r[c])),
   };
 }
 
@@ -150,15 +175,36 @@ export function rhythm(xs) {
 /** The names of the series: those that the file orders first. @param {(string|null)[][]} rows @param {number} c @param {string[]} order */
 function labels(rows, c, order) {
   const have = new Set(rows.map((r) => r[c] ?? NULL)), first = order.filter((n) => have.has(n));
-  return [...first, ...[...have].filter((n) => !first.includes(n)).sort()];
+  return [...first, ...[...have].filter((n) => !first.includes(n)).sort(natural)];
 }
 
-/** @param {Series[]} all @param {Record<string, string>|undefined} colors */
-function colour(all, colors) {
-  let dealt = 0;
+/** Names in the order that people count in: host2 before host10. @param {string} a @param {string} b */
+function natural(a, b) {
+  const [x, y] = [a, b].map((s) => /^(\D*)(\d{1,15})$/.exec(s));
+  return (x && y && x[1] === y[1] && Number(x[2]) - Number(y[2])) || (a < b ? -1 : 1);
+}
+
+/** Colours that are one with those of categories. @type {Record<string, string>} */
+const SAME = { blue: "c1", amber: "c2", teal: "c3", pink: "c4", purple: "c5", olive: "c6", navy: "c7", brown: "c8" };
+
+/**
+ * No two have one colour, unless the file gives it: a colour that was dealt to two of an enum's labels goes to the first.
+ * @param {{label: string, hue: string}[]} all @param {Record<string, string>|undefined} colors @param {boolean} dealt they are not the file's
+ * @param {string} [single] the colour of one alone
+ */
+export function colour(all, colors, dealt, single = "ink") {
+  const taken = new Set();
   for (const s of all) {
-    const said = colors && Object.hasOwn(colors, s.label) ? colors[s.label] : "";
-    s.hue = said === "gray" ? "grey" : said || (all.length === 1 ? "ink" : ++dealt > HUES ? "grey" : `c${dealt}`);
+    const said = colors && Object.hasOwn(colors, s.label) ? colors[s.label].replace("gray", "grey") : "";
+    if (!said || (dealt && taken.has(said))) continue;
+    s.hue = said;
+    taken.add(said).add(SAME[said]);
+  }
+  let n = 0;
+  for (const s of all) {
+    if (s.hue) continue;
+    do n++; while (taken.has(`c${n}`));
+    s.hue = all.length === 1 && single ? single : n > HUES ? "grey" : `c${n}`;
   }
 }
 
@@ -181,18 +227,15 @@ export function stack(all, shown) {
   });
 }
 
-/** Does a chart's readout add its numbers up while nobody points? @param {Options} o */
-export const sums = (o) => o.type === "bar";
-
 /**
  * What a series says while nobody points: all of it from one point to another, or its newest there.
- * @param {(number|null|undefined)[]} values @param {Options} o @param {number} [first] @param {number} [last]
+ * @param {(number|null|undefined)[]} values @param {boolean} sums @param {number} [first] @param {number} [last]
  */
-export function rest(values, o, first = 0, last = values.length - 1) {
-  let found = sums(o) ? 0 : undefined;
+export function rest(values, sums, first = 0, last = values.length - 1) {
+  let found = sums ? 0 : undefined;
   for (let i = first; i <= last; i++) {
     const v = values[i];
-    if (v != null) found = sums(o) ? /** @type {number} */ (found) + v : v;
+    if (v != null) found = sums ? /** @type {number} */ (found) + v : v;
   }
   return found;
 }
@@ -248,6 +291,9 @@ export function name(p, o, i) {
   return span(p.xs[i] + p.offsets[i], p.regular || p.step >= 77_760 ? p.step : 0, o.type === "bar", p.xs[p.xs.length - 1] - p.xs[0]);
 }
 
+/** Says how many rows are not drawn. @param {number} n */
+export const shared = (n) => `${n === 1 ? "1 row shares its" : `${group(String(n))} rows share their`} point with a later one, which alone is drawn. Name a series, or group the query.`;
+
 const KINDS = { line: "Line", area: "Area", bar: "Bars" };
 /** What is seen, for whoever does not see it: the points from one to another. @param {Plot} p @param {Options} o @param {number} first @param {number} last */
 export function words(p, o, first, last) {
@@ -261,8 +307,8 @@ export function words(p, o, first, last) {
       if (v < low) low = v;
       if (v > high) high = v;
     }
-    if (low === high) text += `; ${s.label} ${say(low, p.decimals)}`;
-    else if (low < high) text += `; ${s.label} ${say(low, p.decimals)} to ${say(high, p.decimals)}`;
+    if (low === high) text += `; ${s.label} ${say(low, s.decimals)}`;
+    else if (low < high) text += `; ${s.label} ${say(low, s.decimals)} to ${say(high, s.decimals)}`;
   }
   return p.series.length > 5 ? `${text}; and ${p.series.length - 5} more` : text;
 }

@@ -2,6 +2,7 @@
 // in views/testdata/stat.json. Pure.
 import { format, moment, reached } from "./format.js";
 import { quantity } from "./quantity.js";
+import { power } from "./scale.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
@@ -18,6 +19,8 @@ import { quantity } from "./quantity.js";
 const numeric = (c) => c.kind === "integer" || c.kind === "decimal";
 /** @param {number} v */
 const hundredth = (v) => String(Math.floor(v * 100 + 0.5) / 100);
+/** A cell as a text. @param {import("./format.js").Cell} c */
+const said = (c) => (c.dim ? `${c.dim} ${c.text}` : c.text);
 /** @param {string|null|undefined} s */
 const float = (s) => (s != null && Number.isFinite(Number(s)) ? Number(s) : NaN);
 /** @param {string} s */
@@ -34,13 +37,15 @@ export function stat(columns, rows, unit, o, now, earlier, spark) {
   const { cells } = rows[0], all = columns.map((x, i) => format(x, cells[i] ?? null, now)), [first] = all;
   Object.assign(s, { unit: unit || c.unit, whole: first.text, title: first.title, isNull: first.isNull });
   if (first.isNull) Object.assign(s, { whole: "–", title: "null" });
-  else if (numeric(c)) {
-    const dot = s.whole.indexOf("."), v = float(cells[0]);
+  else {
+    const dot = numeric(c) ? s.whole.indexOf(".") : -1, v = float(cells[0]), all = said(first);
     if (dot >= 0) [s.whole, s.fraction] = [s.whole.slice(0, dot), s.whole.slice(dot)];
+    else if (first.dim) [s.whole, s.fraction] = [first.dim, ` ${first.text}`]; // a day and its time
+    else if (first.isBlank) s.whole = "“”";
     const wide = 10 * [...s.whole].length + 6 * [...s.fraction].length + 4 * [...s.unit].length; // letters, as wide as they are drawn
-    s.size = wide > 115 ? "longer" : wide > 90 ? "long" : "";
-    s.level = reached(thresholds, v);
-    s.limit = limit(c, thresholds, v, s.unit);
+    s.size = wide > 160 ? "longest" : wide > 115 ? "longer" : wide > 90 ? "long" : "";
+    if (s.size) s.title ||= all; // where it is cut, all of it is to be had
+    if (numeric(c)) [s.level, s.limit] = [reached(thresholds, v), limit(c, thresholds, v, s.unit)];
   }
   s.note = columns.flatMap((x, i) => {
     if (!i || x.hidden) return [];
@@ -48,7 +53,7 @@ export function stat(columns, rows, unit, o, now, earlier, spark) {
       s.change = change(o, c, cells[0], cells[i] ?? null, x.label);
       return [];
     }
-    return [!numeric(x) || all[i].isNull ? all[i].text : [all[i].text, x.unit, lower(x.label)].filter(Boolean).join(" ")];
+    return [!numeric(x) || all[i].isNull ? said(all[i]) : [all[i].text, x.unit, lower(x.label)].filter(Boolean).join(" ")];
   }).join(", ");
   if (o.earlier && earlier) s.change = change(o, c, cells[0], earlier.rows[0]?.cells[0] ?? null, earlier.columns[0]?.label ?? "");
   return s;
@@ -76,7 +81,8 @@ function change(o, c, is, was, name) {
   const amount = (way === "up" ? "+" : "") + (c.style === "percent" ? shown.replace(/%$/, " pp") : shown); // points: the percentage beside it is of the number itself
   const mood = !o.good ? "" : o.good === way ? "good" : "poor", base = Math.abs(Number(was));
   if (!(base > 0)) return { ...none, way, mood, text: amount };
-  const share = Math.abs(Number(is) - Number(was)) / base;
+  const share = Math.abs(Number(is) - Number(was)) / base, ratio = Number(is) / Number(was);
+  if (share >= 10) return { ...none, way, mood, ...(ratio > 0 ? { text: `×${ratio >= 1e15 ? power(ratio) : quantity(String(Math.floor(ratio + 0.5)), "compact", undefined).text}`, more: amount } : { text: amount }) };
   return { ...none, way, mood, text: `${(Math.floor(share * 1000 + 0.5) / 10).toFixed(1)}%`, more: amount };
 }
 

@@ -76,7 +76,7 @@ export class StatView {
       write(one("span", words), limit);
     }
     if (shape) {
-      shape.hidden = !level || !!limit;
+      shape.hidden = !level || !!limit || !note;
       attribute(shape, "class", `glyph ${level}`.trim());
     }
     write(one("[data-note]", node), note);

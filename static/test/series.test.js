@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { describe } from "../js/format.js";
 import { long, parts, seam } from "../js/parts.js";
 import { ahead, categories, gutter, range, say, short, span, ticks, times, zoned } from "../js/scale.js";
-import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, spot, stack, within, words } from "../js/series.js";
+import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, shared, spot, stack, within, words } from "../js/series.js";
 import { bounds } from "../js/timerange.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/chart.json", import.meta.url), "utf8"));
@@ -16,7 +16,7 @@ for (const c of golden.plots) {
     assert.equal(got.problem, c.problem ?? "");
     if (c.problem) return;
     const series = got.series.map((s) => ({ ...s, values: s.values.map((v) => (v === undefined ? "" : v)) }));
-    assert.deepEqual({ ...got, series }, { axis: c.axis, xs: c.xs, labels: c.labels ?? [], offsets: c.offsets, step: c.step, regular: c.regular, series: c.series, decimals: c.decimals, problem: "" });
+    assert.deepEqual({ ...got, series }, { axis: c.axis, xs: c.xs, labels: c.labels ?? [], offsets: c.offsets, step: c.step, regular: c.regular, series: c.series.map((s) => ({ decimals: 0, ...s })), decimals: c.decimals, shared: c.shared ?? 0, sums: !!c.sums, problem: "" });
     if (c.words) assert.equal(words(got, c.chart, 0, got.xs.length - 1), c.words);
   });
 }
@@ -127,9 +127,13 @@ test("a point between two gaps stands alone, one beside a point of others does n
   assert.deepEqual(lonely([5]), [0]);
 });
 test("a readout adds bars up and tells a line's newest", () => {
-  assert.equal(rest([1, null, 2, undefined], { type: "bar" }), 3);
-  assert.equal(rest([1, 2, null], { type: "line" }), 2);
-  assert.equal(rest([null], { type: "line" }), undefined);
+  assert.equal(rest([1, null, 2, undefined], true), 3);
+  assert.equal(rest([1, 2, null], false), 2);
+  assert.equal(rest([null], false), undefined);
+});
+test("rows that are not drawn are counted", () => {
+  assert.equal(shared(1), "1 row shares its point with a later one, which alone is drawn. Name a series, or group the query.");
+  assert.ok(shared(1200).startsWith("1,200 rows share their point"));
 });
 test("what was read once is not read again", () => {
   const seen = new Map(), columns = describe([{ name: "at", type: "date" }, { name: "n", type: "int4" }], {}, false), rows = [["2026-11-20", "1"], ["2026-11-21", "2"]];
