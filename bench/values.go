@@ -239,7 +239,9 @@ func (a *audience) open(ctx context.Context, n int) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return a.until(ctx, "rows", func(s *delta.State, _ string) bool { return s != nil && s.Panels["latest"] != nil && len(s.Panels["latest"].Rows) == 50 })
+	return a.until(ctx, "rows", func(s *delta.State, _ string) bool {
+		return s != nil && s.Panels["latest"] != nil && len(s.Panels["latest"].Rows) == 50
+	})
 }
 
 // live waits until every page is.

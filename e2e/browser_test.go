@@ -75,6 +75,7 @@ func TestBrowser(t *testing.T) {
 		"table without a bell":            testTableWithoutBell,
 		"nothing keeps people out":        testAccessible,
 		"variables":                       testVariables,
+		"variables and a slow panel":      testSlowPanel,
 		"variables that are typed":        testTypedVariables,
 		"variables of many options":       testManyOptions,
 		"back while typing":               testBackWhileTyping,

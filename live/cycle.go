@@ -92,6 +92,9 @@ func (e *Engine) settlePage(p *page, res *result, outcomes []outcome) {
 		n := o.item.panel
 		if o.put {
 			n.trial, n.dirty, n.took = true, true, o.took
+			if o.took > 0 { // else it was not even begun
+				e.slow.note(n.query.text, false, time.Now())
+			}
 			continue
 		}
 		if o.err != nil {
@@ -175,7 +178,7 @@ func (e *Engine) time(n *panel, took time.Duration) {
 // part takes a panel out of its page's snapshot, for it holds the others up.
 func (e *Engine) part(n *panel) {
 	n.own, n.dirty, n.quick = true, true, 0
-	e.slow.note(n.query.text, time.Now())
+	e.slow.note(n.query.text, true, time.Now())
 }
 
 // fault shows a panel's error and takes it out of the common snapshot; its

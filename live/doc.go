@@ -26,6 +26,11 @@
 // they are, dirty and without a proof, and come first in the next cycle. Each
 // cycle reads at least one page to its end, so every page has its turn.
 //
+// # Opening
+//
+// The first frame of a page waits a moment for each query, and no longer. What
+// was put off is tried in the lane, and joins its page or stays there.
+//
 // # Sessions
 //
 // Three at the most: one opens pages and looks after the catalog and after what

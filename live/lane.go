@@ -56,7 +56,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 	t := taskFor(of, []*panel{pick})
 	r := e.reading(pick.relations)
 	r.discover = pick.fault != nil || pick.trial // nobody may have seen yet what it reads
-	if pick.trial && pick.took == 0 { // others that are quick may be waiting for their trial
+	if pick.trial && pick.took == 0 {            // others that are quick may be waiting for their trial
 		r.patience = e.cfg.patience()
 	}
 	for oid := range of.relations {
@@ -149,7 +149,9 @@ func (e *Engine) tried(n *panel, o outcome) {
 	case n.took > e.cfg.Slow && (n.known || o.err != nil && o.err.Code == "timeout"):
 		e.part(n)
 	case o.err == nil:
-		e.time(n, n.took)
+		if e.time(n, n.took); n.took <= e.cfg.Slow {
+			e.slow.clear(n.query.text)
+		}
 	case o.err.Code == "too_large":
 		n.own = true
 	}
@@ -161,7 +163,7 @@ func (e *Engine) tried(n *panel, o outcome) {
 func (e *Engine) returns(p *page, n *panel) {
 	if n.took > e.cfg.Slow {
 		n.quick = 0
-		e.slow.note(n.query.text, time.Now())
+		e.slow.note(n.query.text, true, time.Now())
 	} else if n.quick++; n.quick >= quickAgain {
 		n.own, n.slow, n.quick = false, 0, 0
 		p.touch()

@@ -70,7 +70,7 @@ type panel struct {
 	hung time.Time // when it last took too long
 
 	trial bool // shows nothing yet; its lane reads it first, and tells where it belongs
-	known bool // its kind was slow of late
+	known bool // its kind is sure to be slow for some value
 	own   bool // runs in its own lane
 	quick int  // how often running it was not slow there
 	fault *delta.Error

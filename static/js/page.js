@@ -10,7 +10,7 @@ import { GRACE, linked, moved, receive, start, verdict } from "./store.js";
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
-const FRAME = 16, LATE = 100, GAP = 10_000, ONWARD = 2000;
+const FRAME = 16, LATE = 100, GAP = 10_000, ONWARD = 6000;
 const NOTHING = { added: 0, changed: 0, removed: 0, moved: false };
 /** Parameters of the browser's own, which stay while a reader goes from page to page. */
 const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
@@ -21,7 +21,7 @@ const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
  *
  * What shows a panel.
  * @typedef {Pick<PanelView, "id"|"node"|"hydrate"|"update"|"tick"|"age"|"waiting"|"beat"> & {figure: PanelView["figure"]|null}
- *   & Partial<Pick<PanelView, "others"|"shown"|"pause"|"present"|"hold"|"table">>} View
+ *   & Partial<Pick<PanelView, "others"|"shown"|"pause"|"present"|"hold"|"table"|"wait">>} View
  */
 
 export class LivePage {
@@ -30,6 +30,7 @@ export class LivePage {
   /** @type {Map<string, Panel>} what is on the screen */ #shown = new Map();
   #paused = false;
   #drawn = 0;
+  #was = 0; // the time of what is shown
   #waiting = false;
   #held = NOTHING;
   #stopped = 0; // when it was paused
@@ -56,6 +57,7 @@ export class LivePage {
     // A panel that had no result yet, or an error, is not fully known from the page: begin with a snapshot then.
     whole &&= this.#views.every((v) => (v.node.dataset.state ?? "") !== "error" && !["timeout", "denied"].includes(v.node.dataset.state ?? ""));
     this.store = start({ page: data.page ?? "", cursor: whole ? data.cursor ?? "" : "", at: data.at ?? "", panels: new Map(this.#shown) }, Date.now());
+    this.#was = this.store.at;
     const at = new URL(data.live ?? "/live", location.href);
     if (data.version) at.searchParams.set("v", data.version);
     at.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -234,7 +236,8 @@ export class LivePage {
   #draw() {
     this.#waiting = false;
     this.#drawn = performance.now();
-    const { panels, at } = this.store;
+    const { panels, at, cursor } = this.store;
+    if (this.#quiet && cursor && !panels.size) return; // what was shown stays until there is something else
     if (this.#paused) {
       this.#held = missed(new Map(this.#views.flatMap((v) => (v.shown ? [[v.id, v.shown]] : []))), panels);
       for (const v of this.#views) { const p = panels.get(v.id); if (p) v.waiting(p); }
@@ -244,9 +247,11 @@ export class LivePage {
     const live = this.#shown.size > 0 && !this.#quiet;
     for (const v of this.#views) {
       const panel = panels.get(v.id);
+      if (!panel && cursor) v.wait?.(this.#quiet, this.#was);
       if (panel && v.update(panel, Date.now() + this.store.ahead, this.#quiet, panels) && live) v.beat();
     }
-    if (this.store.cursor) {
+    this.#was = at;
+    if (cursor) {
       this.#quiet = false;
       document.body.ariaBusy = null;
     }

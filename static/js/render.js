@@ -82,7 +82,7 @@ export class PanelView {
     if (panel === this.#latest && same && (!quiet || panel === this.#shown)) return false;
     [this.#latest, this.#others] = [panel, others];
     if (!same && !quiet) return this.#show(panel, false), true; // a stat holds nothing still
-    if (quiet) this.history?.begin(panel);
+    if (quiet || !this.#shown) this.history?.begin(panel);
     else this.history?.note(panel, now);
     this.onlatest?.(panel);
     if (!quiet) return this.#settle();
@@ -91,6 +91,23 @@ export class PanelView {
     this.#show(panel, true);
     if (top) this.#top();
     return true;
+  }
+
+  /**
+   * Its rows come later than those of the others: it says so. What it shows is another page's, or as old as it is.
+   * @param {boolean} other @param {number} at when what it shows was read
+   */
+  wait(other, at) {
+    const shown = this.#shown, { node } = this, none = one("[data-empty]", node);
+    if (node.dataset.state === "loading") return;
+    if (shown && other) {
+      this.hold?.clear();
+      this.#show({ ...shown, rows: [], truncated: false, error: null, at: "", every: 0 }, true);
+      this.#shown = this.#latest = undefined;
+    } else if (shown && !shown.at) this.#shown = { ...shown, at: new Date(at).toISOString() };
+    node.dataset.state = "loading";
+    if (none) none.hidden = true;
+    this.age(0);
   }
 
   /** Shows what is known, whatever held it. @param {boolean} [top] and the first row */
