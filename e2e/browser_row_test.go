@@ -84,6 +84,15 @@ func testRowKeys(t *testing.T, b *browser) {
 		w.watch(server.URL + `t/public.sales#row=%5B%22` + id + `%22%5D`)
 		w.until("the row of the link", title+` === "sales `+id+`" && `+field("id")+` === "`+id+`"`)
 	}
+	w.allow(`400|Failed to load`) // the key of another kind
+	for _, key := range []string{`%5B%229999%22%5D`, `%5B%22none%22%5D`, `garbage%`} {
+		w.open("about:blank")
+		w.watch(server.URL + `t/public.sales#row=` + key)
+		w.says("There is no such row")
+		if ask[bool](w, `/deleted/.test(document.querySelector(".drawer")?.innerText)`) {
+			t.Errorf("%s: what never was is said to be deleted", key)
+		}
+	}
 }
 
 // On a dashboard a row has the panel's fields; on a telephone it is a sheet that

@@ -159,7 +159,7 @@ func testTableSortsOnPhone(t *testing.T, b *browser) {
 }
 
 func testTableFilters(t *testing.T, b *browser) {
-	w, db, _ := sell(t, b, "")
+	w, db, server := sell(t, b, "")
 	w.allow("400 .Bad Request.*placed_at.is.not")
 	filter := func(name string) string { return `document.querySelector('input[aria-label="Filter ` + name + `"]')` }
 	w.clickOn(filter("total"), 0)
@@ -188,7 +188,7 @@ func testTableFilters(t *testing.T, b *browser) {
 	w.until("the filter as it was", filter("total")+`.value === "445..448" && !document.querySelector(".wrong")`)
 	w.clickOn(filter("placed_at"), 0)
 	w.enter("=not a time")
-	w.until("the server's word", `/not a time/.test(`+filter("placed_at")+`.closest(".filter").title)`)
+	w.until("the server's word", `/not a time/.test(`+filter("placed_at")+`.closest(".filter").querySelector(".fault").innerText)`)
 	w.live()
 	w.do("think better of it", pressed(kb.Escape))
 
@@ -224,6 +224,13 @@ func testTableFilters(t *testing.T, b *browser) {
 	// A link shows the same.
 	w.watch(ask[string](w, `location.href`))
 	w.until("the filters of the link", filter("placed_at")+`?.value === "15m" && document.querySelectorAll(".filter.on").length === 3`)
+
+	// Several conditions on one column are shown, and typed on, all.
+	w.watch(server.URL + "t/public.sales?where=total.gt.440&where=total.isnt.445&where=total.isnt.446&where=note.has.in%20stock")
+	w.until("all conditions", filter("total")+`?.value === '"445" & != 446 & > 440' || `+filter("total")+`?.value === "445 & != 446 & > 440"`)
+	w.clickOn(filter("total"), 0)
+	w.do("type on", pressed(kb.End), chromedp.KeyEvent(" & != 447"), pressed(kb.Enter))
+	w.until("one more", `new URLSearchParams(location.search).getAll("where").join() === "total.isnt.445,total.isnt.446,total.isnt.447,total.gt.440,note.has.in stock"`)
 }
 
 func testTableSearchAndPages(t *testing.T, b *browser) {

@@ -198,19 +198,18 @@ func testTableHolds(t *testing.T, b *browser) {
 
 	w.point(`document.querySelector("tbody tr:nth-child(3)")`)
 	w.do("hold the table under the pointer", pressed("."))
+	w.until("the pill, before anything waits", `!pill.hidden && pill.innerText.trim() === "Held"`)
 	held("the key", "1 new, 2 changed")
 	w.point(`document.querySelector(".brand")`)
 	held("the key, with the pointer gone", "2 new, 2 changed")
-	w.point(`document.querySelector("tbody tr:nth-child(3)")`)
 	w.do("let it go", pressed("."))
-	w.point(`document.querySelector(".brand")`)
 	runs("the key")
 
 	// The whole page, whatever its tables hold by themselves.
 	w.run(`box.scrollTop = 400`)
 	held("scrolled", "1 new, 2 changed")
 	w.do("pause", pressed(" "))
-	w.until("the paused page", `document.querySelector("#live").dataset.state === "paused" && pill.hidden`)
+	w.until("the paused page, which counts what the table held", `document.querySelector("#live").dataset.state === "paused" && pill.hidden && document.querySelector("#pill").innerText.includes("1 new, 2 changed")`)
 	change()
 	w.until("what the page holds", `document.querySelector("#pill").innerText.includes("2 new")`)
 	w.do("resume", pressed(" "))
@@ -218,6 +217,16 @@ func testTableHolds(t *testing.T, b *browser) {
 	w.until("the present", `pill.hidden && document.querySelector("#pill").hidden`)
 	w.run(`box.scrollTop = 0`)
 	runs("resumed")
+
+	// Another order is the present of what was asked for: the page runs again, and says so.
+	w.do("pause", pressed(" "))
+	w.until("the paused page", `document.querySelector("#live").dataset.state === "paused"`)
+	w.run(head("id") + `.click()`)
+	w.says("The page runs again")
+	w.live()
+	w.until("the asked for order", `document.querySelector("tbody tr:not(.leaving)").cells[0].innerText === "1"`)
+	w.run(head("id") + `.click()`)
+	runs("sorted back")
 
 	// A table that grew too short to scroll is not stuck.
 	w.run(`box.scrollTop = 400`)

@@ -119,16 +119,19 @@ export function missed(shown, now) {
     const was = shown.get(id);
     if (!was || was === panel || was.rows === panel.rows || /^@|\./.test(id)) continue; // options, and what a stat shows besides its number
     const before = new Map(was.rows.map((r, i) => [r.key, i]));
-    let last = -1;
+    let last = -1, fresh = 0;
     for (const r of panel.rows) {
       const i = before.get(r.key), b = i === undefined ? undefined : was.rows[i];
-      if (i === undefined || !b) { added++; continue; }
+      if (i === undefined || !b) { fresh++; continue; }
       if (b !== r && b.cells.some((c, n) => c !== r.cells[n])) changed++;
       if (i < last) moved = true;
       last = i;
       before.delete(r.key);
     }
-    removed += before.size;
+    let out = 0; // pushed out at the end of a result of so many rows: the row is still there
+    if (panel.truncated || was.rows.length === panel.rows.length) while (out < fresh && before.has(was.rows[was.rows.length - 1 - out]?.key)) out++;
+    added += fresh;
+    removed += before.size - out;
   }
   return { added, changed, removed, moved };
 }

@@ -29,6 +29,7 @@ export class Drawer {
   /** @type {Row|null} as it was when it was opened */ #opened = null;
   /** @type {Change[]} */ #changes = [];
   #gone = 0;
+  #never = false; // it was not there when it was looked for
   /** @type {EventSource|null} */ #source = null;
 
   /** @param {import("./page.js").LivePage} live */
@@ -64,7 +65,8 @@ export class Drawer {
   open(view, key) {
     const { table, shown } = view, row = shown?.rows.find((r) => r.key === key) ?? null, data = tableData(view);
     const address = data && rowAddress(data, shown?.columns ?? [], row, key);
-    if (!table || (!row && !address)) return;
+    if (!table) return;
+    if (!row && !address) return toast("There is no such row", "triangle-alert");
     if (this.#view && this.#view !== view) this.#leave();
     this.#unwatch();
     this.#view = view;
@@ -73,6 +75,7 @@ export class Drawer {
     this.#row = this.#opened = row;
     this.#changes = view.history?.of(key) ?? [];
     this.#gone = 0;
+    this.#never = false;
     view.hold?.set("row", true);
     table.select(key);
     history.replaceState(history.state, "", `#row=${encodeURIComponent(key)}`);
@@ -124,6 +127,11 @@ export class Drawer {
   #watch(address) {
     let store = start({ page: address, cursor: "", at: "", panels: new Map() }, Date.now());
     const source = (this.#source = new EventSource(`${this.live.base}/api/v1/events?page=${encodeURIComponent(address)}`));
+    source.onerror = () => { // refused for good: what the key says is not even a key here
+      if (source !== this.#source || source.readyState !== EventSource.CLOSED || this.#row) return;
+      this.#never = true;
+      this.#draw();
+    };
     source.onmessage = (e) => {
       if (source !== this.#source) return;
       const m = parse(e.data);
@@ -137,12 +145,14 @@ export class Drawer {
   /** The row as it is now. @param {{name: string, type: string}[]} columns @param {Row|null} row @param {number} at */
   #take(columns, row, at) {
     const before = this.#row, same = this.#fields.length === columns.length && this.#fields.every((f, i) => f.name === columns[i].name);
-    if (!row) {
+    if (!row && !before) this.#never = true;
+    else if (!row) {
       if (!this.#gone) this.#changes.push({ at, key: this.#key, column: "", was: "", is: null });
       this.#gone ||= at;
     } else {
       if (this.#gone) this.#changes.push({ at, key: this.#key, column: "", was: null, is: "" });
       this.#gone = 0;
+      this.#never = false;
       if (before && same) this.#changes.push(...differences(columns, before, { ...row, key: this.#key }, at));
       if (!this.#opened || !same) this.#opened = inColumns(columns, this.#fields, this.#opened, row);
       this.#fields = columns;
@@ -169,7 +179,7 @@ export class Drawer {
   /** @param {Column[]} columns */
   #fieldsPart(columns) {
     const row = this.#row, was = this.#opened, note = this.#gone ? [el("p", { class: "gone-note" }, `Deleted at ${clock(this.#gone)}. This is how it was.`)] : [];
-    if (!row) return section("fields", "", el("p", { class: "quiet" }, this.#gone ? "This row is not there any more." : "The row is being read."));
+    if (!row) return section("fields", "", el("p", { class: "quiet" }, this.#never ? "There is no such row." : this.#gone ? "This row is not there any more." : "The row is being read."));
     const list = columns.map((c, i) => {
       if (c.kind === "document" && row.cells[i] !== null) return "";
       const now = shownValue(c, row.cells[i]), changed = was && was.cells.length === row.cells.length && was.cells[i] !== row.cells[i];

@@ -1,13 +1,13 @@
 // The line under the heads: for each column an operator and a value, as one would type it. Enums and booleans are chosen.
 import { items, listed } from "./address.js";
-import { attribute, el, icon, write } from "./dom.js";
+import { announce, attribute, el, icon, write } from "./dom.js";
 import { keys, open } from "./menu.js";
-import { OPERATORS, conditions, offered, usual, written, wrong } from "./typed.js";
+import { OPERATORS, conditions, hint, offered, read, usual, written, wrong } from "./typed.js";
 
 /**
  * @typedef {import("./typed.js").TableColumn} TableColumn
  * @typedef {import("./typed.js").Condition} Condition
- * @typedef {{column: TableColumn, box: HTMLElement, op: HTMLButtonElement, value: HTMLInputElement|HTMLButtonElement, more: HTMLElement, set: Condition[], chosen: string, tried: string}} Line
+ * @typedef {{column: TableColumn, box: HTMLElement, op: HTMLButtonElement, value: HTMLInputElement|HTMLButtonElement, fault: HTMLElement, set: Condition[], chosen: string, tried: string}} Line
  */
 
 export class Filters {
@@ -57,8 +57,8 @@ export class Filters {
     const value = /** @type {HTMLInputElement|HTMLButtonElement} */ (choice
       ? el("button", { type: "button", class: "choice", "aria-haspopup": "true", "aria-expanded": "false" })
       : el("input", { type: "text", "aria-label": `Filter ${c.name}`, autocomplete: "off", spellcheck: "false", size: "1" }));
-    const more = el("span", { class: "quiet num" }), box = el("span", { class: "filter" }, op, value, more);
-    /** @type {Line} */ const line = { column: c, box, op, value, more, set: [], chosen: "", tried: "" };
+    const fault = el("span", { class: "fault", id: `fault-${this.#lines.size}` }), box = el("span", { class: "filter" }, op, value, fault);
+    /** @type {Line} */ const line = { column: c, box, op, value, fault, set: [], chosen: "", tried: "" };
     this.#lines.set(c.name, line);
     op.addEventListener("click", () => this.#operators(line));
     if (value instanceof HTMLInputElement) {
@@ -68,23 +68,31 @@ export class Filters {
         if (e.key === "Escape") { this.#write(line, true); value.blur(); }
         e.stopPropagation();
       });
-      value.addEventListener("input", () => { line.tried = "\0"; this.#fault(line, ""); });
+      value.addEventListener("input", () => {
+        line.tried = "\0";
+        this.#fault(line, "");
+        attribute(value, "title", read(conditions(value.value, this.#operator(line), c), c) || hint(c));
+      });
     } else value.addEventListener("click", () => this.#choices(line));
     return box;
   }
 
+  /** The operator that counts where none is typed. @param {Line} line */
+  #operator({ set, chosen, column }) { return set.length ? written(set).op : chosen || usual(column); }
+
   /** @param {Line} line @param {boolean} [again] also what is being typed */
   #write(line, again = false) {
-    const { column, box, op, value, more, set } = line, w = written(set);
-    const now = set.length ? w.op : line.chosen || usual(column), [sign, words] = OPERATORS[now] ?? [now, now];
+    const { column, box, op, value, set } = line, w = written(set), same = set.every((f) => f.op === w.op);
+    const now = this.#operator(line), [sign, words] = OPERATORS[now] ?? [now, now];
     box.classList.toggle("on", set.length > 0);
     write(op, sign);
     attribute(op, "aria-label", `${sign} ${words}, operator for ${column.name}`);
     attribute(op, "title", words);
-    write(more, w.more ? `+${w.more}` : "");
+    attribute(value, "title", read(set, column) || (value instanceof HTMLButtonElement ? "" : hint(column)));
     if (value instanceof HTMLButtonElement) {
-      write(value, w.text);
-      attribute(value, "aria-label", `${w.text ? `${w.text}, f` : "F"}ilter ${column.name}`);
+      const text = same ? picks(set).join(", ") : w.text;
+      write(value, text);
+      attribute(value, "aria-label", `${text ? `${text}, f` : "F"}ilter ${column.name}`);
     } else if (again || document.activeElement !== value || set.length) {
       if (value.value !== w.text && (again || document.activeElement !== value)) value.value = w.text;
     }
@@ -93,16 +101,18 @@ export class Filters {
   }
 
   /** @param {Line} line @param {string} what */
-  #fault({ box, value }, what) {
+  #fault({ box, value, fault }, what) {
     attribute(value, "aria-invalid", what ? "true" : "");
-    attribute(box, "title", what);
+    attribute(value, "aria-describedby", what ? fault.id : "");
+    write(fault, what);
+    if (what) announce(what);
     box.classList.toggle("wrong", what !== "");
   }
 
   /** @param {Line} line */
   #typed(line) {
     const { value, column, set } = line;
-    const w = written(set), op = set.length ? w.op : line.chosen || usual(column), text = value instanceof HTMLInputElement ? value.value : "";
+    const w = written(set), op = this.#operator(line), text = value instanceof HTMLInputElement ? value.value : "";
     if (set.length && text.trim() === w.text) return;
     if (text === line.tried) return; // a line that ended changes, too
     line.tried = text;
@@ -119,13 +129,13 @@ export class Filters {
 
   /** The menu of operators. @param {Line} line */
   #operators(line) {
-    const { column, op, value, set } = line, now = set.length ? written(set).op : line.chosen || usual(column);
+    const { column, op, value, set } = line, now = this.#operator(line);
     const choose = (/** @type {string} */ o) => {
       this.#menu.hidePopover();
       if (o === "null" || o === "notnull") return void this.#set(line, [{ op: o, value: "" }]);
       const text = value instanceof HTMLInputElement ? value.value.trim() : "";
       line.chosen = o;
-      if (value instanceof HTMLButtonElement) return void (set.length && !["null", "notnull"].includes(set[0].op) ? this.#set(line, picked(o, items(set[0].value))) : this.#choices(line));
+      if (value instanceof HTMLButtonElement) return void (set.length && !["null", "notnull"].includes(set[0].op) ? this.#set(line, picked(o, picks(set))) : this.#choices(line));
       if (text) this.#set(line, conditions(text, o, column));
       else this.#write(line);
       value.focus();
@@ -150,7 +160,7 @@ export class Filters {
   /** The menu of values: several of an enum, one of a boolean. @param {Line} line */
   #choices(line) {
     const { column, value, set } = line, list = column.enum ?? ["true", "false"];
-    const has = new Set(set.length && ["in", "is", "isnt"].includes(set[0].op) ? items(set[0].value) : []);
+    const has = new Set(picks(set));
     const apply = () => this.#set(line, picked(set[0]?.op === "isnt" || line.chosen === "isnt" ? "isnt" : "is", list.filter((v) => has.has(v))));
     this.#menu.replaceChildren(el("div", { class: "head" }, column.name), ...list.map((v) => {
       const tick = /** @type {HTMLInputElement} */ (el("input", { class: "tick", type: "checkbox" }));
@@ -169,6 +179,9 @@ export class Filters {
     open(this.#menu, /** @type {HTMLButtonElement} */ (value));
   }
 }
+
+/** The values that conditions on a choice name. @param {Condition[]} set */
+const picks = (set) => set.flatMap((f) => (f.op === "in" ? items(f.value) : ["is", "isnt"].includes(f.op) ? [f.value] : []));
 
 /** One value, or several. @param {string} op "is", "isnt" or "in" @param {string[]} values @returns {Condition[]} */
 function picked(op, values) {

@@ -9,8 +9,8 @@ import { attribute, one, write } from "./dom.js";
  * @typedef {{added: number, changed: number, removed: number, moved: boolean}} Missed
  */
 
-/** A pointer that rests for so long belongs to nobody who is about to click. */
-const RESTING = 10_000;
+/** A pointer that rests upon rows for so long belongs to nobody who reads them. */
+const RESTING = 60_000;
 
 export class Hold {
   /** @type {Set<Reason>} */ #why = new Set();
@@ -56,7 +56,10 @@ export class Hold {
     this.changed();
   }
 
-  #mark() { attribute(this.table.node, "data-held", this.level); }
+  #mark() {
+    attribute(this.table.node, "data-held", this.level);
+    this.#show();
+  }
 
   /** Forgets what the reader may have forgotten too: the key, a selection. What still is so holds again. */
   clear() {
@@ -86,10 +89,10 @@ export class Hold {
   }
 
   #show() {
-    const { pill } = this;
+    const { pill } = this, text = this.#counts || (this.#why.has("key") ? "Held" : "");
     if (!pill) return;
-    pill.hidden = this.#muted || !this.#counts;
-    if (!pill.hidden) write(one("span", pill), this.#counts);
+    pill.hidden = this.#muted || !text;
+    if (text) write(one("span", pill), text);
   }
 
   #scrolled() {
@@ -124,6 +127,6 @@ export class Hold {
 
 /** What waits, in words; "" for nothing. @param {Missed} missed */
 export function tell({ added, changed, removed, moved }) {
-  const words = [added && `${added} new`, changed && `${changed} changed`, removed && !added && `${removed} gone`].filter(Boolean).join(", ");
+  const words = [added && `${added} new`, changed && `${changed} changed`, removed && `${removed} gone`].filter(Boolean).join(", ");
   return words || (moved ? "Another order" : "");
 }

@@ -52,7 +52,7 @@ export class LiveControl {
     } else if (state === "live" || state === "timed") this.#summary(word, now);
     const { last } = this.#frames.times();
     write(one("[data-word]", node), word);
-    write(one("[data-note]", node), state === "live" && last >= 0 && store.lag >= 0 ? took(last) : note);
+    write(one("[data-note]", node), state === "live" && last >= 0 ? took(last) : note);
     this.#label(state === "paused" ? "paused" : running ? "running" : "broken");
     if (this.pill) {
       this.pill.hidden = state !== "paused" || !counts;
@@ -89,6 +89,9 @@ export class LiveControl {
       port2.postMessage(null);
     });
   }
+
+  /** What waits to be drawn waited for the reader: how long says nothing of the way. */
+  unmeasured() { this.#frames.drawn(); }
 
   theme() { this.#tape?.theme(); }
 

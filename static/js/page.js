@@ -1,7 +1,7 @@
 // A live page: the socket's messages go into the store, the store goes to the screen, once a display frame at most.
 import { clock } from "./clock.js";
 import { Lost, missed } from "./delta.js";
-import { all, announce, one, write } from "./dom.js";
+import { all, announce, one, toast, write } from "./dom.js";
 import { LiveControl } from "./live.js";
 import { reload, restored } from "./reload.js";
 import { PanelView } from "./render.js";
@@ -115,6 +115,7 @@ export class LivePage {
   /** @param {string} address */
   #move(address) {
     this.#at = this.#here();
+    if (this.#paused) toast("The page runs again: it shows what was asked for", "info");
     this.#stand(false);
     this.#quiet = true;
     this.#went = Date.now();
@@ -144,15 +145,16 @@ export class LivePage {
     this.#stopped = Date.now();
     this.#held = NOTHING;
     if (!this.#paused) {
+      this.#control.unmeasured();
       this.#draw();
       for (const v of this.#views) v.present?.(); // also what a table held by itself
-    }
+    } else this.#draw(); // and what a table held before counts
     this.#say();
   }
 
-  /** Holds the table that the reader points at or has the focus in, or lets it run again; where there is none, the page. */
+  /** Lets a table that was held run again, wherever the pointer is by now, else holds the one pointed at or with the focus; where there is none, the page. */
   hold() {
-    const v = this.#paused ? undefined : this.#views.find((v) => v.hold && (v.table?.scroll.matches(":hover") || v.table?.scroll.contains(document.activeElement)));
+    const v = this.#paused ? undefined : this.#views.find((v) => v.hold?.has("key")) ?? this.#views.find((v) => v.hold && (v.table?.scroll.matches(":hover") || v.table?.scroll.contains(document.activeElement)));
     if (!v?.hold) return this.pause();
     v.hold.set("key", !v.hold.has("key"));
     announce(v.hold.has("key") ? "The table holds still" : "The table runs again");
@@ -203,6 +205,7 @@ export class LivePage {
   /** @param {Message} m @returns {boolean} false if it did not fit what is held */
   #receive(m) {
     if (m.type === "reload") return reload(m.version ?? "", () => this.#busy()), true;
+    const came = m.type === "delta" && !!this.store.status; // by itself, not in the answer to what was asked for
     try {
       this.store = receive(this.store, m, Date.now());
     } catch (e) {
@@ -211,7 +214,7 @@ export class LivePage {
     }
     if (m.type === "status" && this.store.cursor) this.#went = 0;
     if (m.type === "snapshot" || m.type === "delta") {
-      this.#control.frame(this.store.at, Object.keys(m.panels), size(m), Date.now(), m.type === "delta");
+      this.#control.frame(this.store.at, Object.keys(m.panels), size(m), Date.now(), came);
       this.#schedule();
     }
     if (m.type !== "delta") this.#say();

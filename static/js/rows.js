@@ -44,7 +44,12 @@ export function rows(live, list) {
 
   const asked = /^#row=(.+)$/.exec(location.hash);
   const node = asked && one("[data-panel][data-table], [data-panel]");
-  if (asked && node) load().then((d) => { const view = live.view(node.dataset.panel ?? ""); if (view?.table) d.open(view, decodeURIComponent(asked[1])); });
+  if (asked && node) load().then((d) => { const view = live.view(node.dataset.panel ?? ""); if (view?.table) d.open(view, decoded(asked[1])); });
+}
+
+/** A text as a fragment has it, or as it stands where it was not written by a browser. @param {string} s */
+function decoded(s) {
+  try { return decodeURIComponent(s); } catch { return s; }
 }
 
 /** The focus goes to the next row, or to the first in sight. @param {LivePage} live @param {Element|null} tr @param {number} by */

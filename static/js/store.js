@@ -14,9 +14,9 @@ import { ago, sentence } from "./format.js";
  * @typedef {{
  *   page: string, cursor: string, at: number, panels: Map<string, Panel>,
  *   status: Status|null, heard: number, proven: number, link: Link, refused: {code: string, message: string}|null,
- *   ahead: number, lag: number, started: number,
+ *   ahead: number, started: number,
  * }} Store at: of the newest frame; heard: when a status last came; proven: up to when what is shown was the truth;
- * ahead: the database's clock minus this one's; lag: of the newest frame, from snapshot to screen; all in milliseconds
+ * ahead: the database's clock minus this one's; all in milliseconds
  *
  * @typedef {"snapshot"|"live"|"timed"|"reconnecting"|"stale"|"offline"} State
  * @typedef {{state: State, word: string, note: string, banner: {kind: "warn"|"bad", head: string, text: string}|null}} Verdict
@@ -35,7 +35,7 @@ export const SILENCE = 15_000;
  */
 export const start = (first, now) => ({
   page: first.page, cursor: first.cursor, at: Date.parse(first.at) || 0, panels: first.panels, status: null, heard: 0,
-  proven: Date.parse(first.at) || now, link: { kind: "connecting", retryAt: 0, why: "" }, refused: null, ahead: 0, lag: -1, started: now,
+  proven: Date.parse(first.at) || now, link: { kind: "connecting", retryAt: 0, why: "" }, refused: null, ahead: 0, started: now,
 });
 
 /** @param {Store} s @param {Link} link @returns {Store} */
@@ -85,7 +85,7 @@ const ahead = (s, seen) => (s.heard && Math.abs(seen - s.ahead) < 1000 ? Math.ma
 /** @param {Store} s @param {string} at @param {number} now @returns {Store} */
 function framed(s, at, now) {
   const t = Date.parse(at) || s.at;
-  return { ...s, at: t, proven: s.heard ? Math.max(s.proven, Math.min(now, t - s.ahead)) : s.proven, lag: s.heard ? Math.max(0, Math.round(now + s.ahead - t)) : -1 };
+  return { ...s, at: t, proven: s.heard ? Math.max(s.proven, Math.min(now, t - s.ahead)) : s.proven };
 }
 
 /**
@@ -118,7 +118,7 @@ export function verdict(s, now, online) {
   if (link.kind !== "open" || !status) return unconnected(s, now, age);
   if (now - s.heard > (status.next_ms ?? 5000) + GRACE) return stale(s, age, s.proven, "The server is silent", "The page connects again by itself.");
   switch (status.state) {
-    case "live": return { state: "live", word: "Live", note: s.lag >= 0 && s.lag < 10_000 ? `${Math.max(1, s.lag)} ms` : ago(age).words, banner: null };
+    case "live": return { state: "live", word: "Live", note: "", banner: null };
     case "timed": return { state: "timed", word: `Every ${seconds(status.every_ms ?? 5000)}`, note: "", banner: null };
     case "stale": {
       const since = Date.parse(status.since ?? "");

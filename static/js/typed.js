@@ -9,14 +9,14 @@ import { items, listed } from "./address.js";
 
 /** Sign and words of each operator; ".." stands for a pair of them. @type {Record<string, [sign: string, words: string]>} */
 export const OPERATORS = {
-  has: ["~", "contains"], hasnt: ["!~", "does not contain"], is: ["=", "is"], isnt: ["!=", "is not"], starts: ["^", "begins with"], ends: ["$", "ends with"],
+  has: ["~", "contains"], hasnt: ["!~", "does not contain"], is: ["=", "is"], isnt: ["!=", "is not"], starts: ["^=", "begins with"], ends: ["$=", "ends with"],
   lt: ["<", "less than"], le: ["<=", "at most"], gt: [">", "more than"], ge: [">=", "at least"], "..": ["..", "between"],
-  last: ["last", "in the last"], in: ["in", "one of"], contains: ["@>", "contains"], null: ["null", "is empty"], notnull: ["!null", "is not empty"],
+  last: ["last", "in the last"], in: ["in:", "one of"], contains: ["@>", "contains"], null: ["null", "is empty"], notnull: ["!null", "is not empty"],
 };
 
 /** What one may type first, the longest first. @type {[string, string][]} */
-const SIGNS = [["!null", "notnull"], ["null", "null"], ["last ", "last"], ["in ", "in"], ["@>", "contains"], ["!~", "hasnt"], ["!=", "isnt"], ["<>", "isnt"],
-  ["<=", "le"], [">=", "ge"], ["≤", "le"], ["≥", "ge"], ["≠", "isnt"], ["<", "lt"], [">", "gt"], ["~", "has"], ["=", "is"], ["^", "starts"], ["$", "ends"]];
+const SIGNS = [["!null", "notnull"], ["null", "null"], ["last ", "last"], ["in:", "in"], ["@>", "contains"], ["!~", "hasnt"], ["!=", "isnt"], ["<>", "isnt"],
+  ["<=", "le"], [">=", "ge"], ["≤", "le"], ["≥", "ge"], ["≠", "isnt"], ["<", "lt"], [">", "gt"], ["~", "has"], ["=", "is"], ["^=", "starts"], ["$=", "ends"]];
 
 /** The operators that a column offers, with the pair where it has both. @param {TableColumn} c */
 export function offered(c) {
@@ -29,11 +29,26 @@ export function offered(c) {
 /** The operator that a column is filtered by where nobody chose one. @param {TableColumn} c */
 export const usual = (c) => (["time", "date"].includes(c.kind) && c.operators.includes("ge") ? "ge" : c.operators[0] ?? "is");
 
+const QUOTED = /^"((?:[^"]|"")*)"$/;
+
 /**
- * The conditions that a text means: it may begin with an operator, else the one that stands before it counts.
+ * The conditions that a text means: it may begin with an operator, else the one that stands before it counts; " & " and another
+ * operator begin a further one. What stands in quotes is taken as it is.
  * @param {string} text @param {string} op @param {TableColumn} c @returns {Condition[]}
  */
 export function conditions(text, op, c) {
+  const ops = offered(c), again = (/** @type {string} */ s) => SIGNS.some(([sign, o]) => ops.includes(o) && begins(s, sign));
+  /** @type {string[]} */ const parts = [];
+  for (const part of text.split(/\s+&\s+/)) {
+    const open = ((parts.at(-1) ?? "").split('"').length - 1) % 2; // within quotes
+    if (parts.length && (open || !again(part))) parts[parts.length - 1] += ` & ${part}`;
+    else parts.push(part);
+  }
+  return parts.flatMap((p) => condition(p, op, c));
+}
+
+/** @param {string} text @param {string} op @param {TableColumn} c @returns {Condition[]} */
+function condition(text, op, c) {
   let value = text.trim();
   const ops = offered(c), sign = SIGNS.find(([s, o]) => ops.includes(o) && begins(value, s));
   if (sign) {
@@ -41,6 +56,8 @@ export function conditions(text, op, c) {
     value = value.slice(sign[0].trim().length).trim();
   }
   if (op === "null" || op === "notnull") return [{ op, value: "" }];
+  const quoted = QUOTED.exec(value);
+  if (quoted && op !== "in" && op !== "contains") return [{ op: op === ".." ? "ge" : op, value: quoted[1].replaceAll('""', '"') }];
   const range = /^(.+?)\s*\.\.\s*(.+)$/.exec(value);
   if (range && ops.includes("..") && (op === ".." || !sign)) return [{ op: "ge", value: plain(range[1], c) }, { op: "le", value: plain(range[2], c) }];
   if (op === "..") op = "ge";
@@ -72,10 +89,23 @@ export function wrong(list, c) {
   return "";
 }
 
-/** How conditions on one column are shown: operator, then value; more counts those that find no place. @param {Condition[]} list */
+/** How conditions on one column are shown: the first one's operator, then its value and the others as they are typed. @param {Condition[]} list */
 export function written(list) {
-  if (!list.length) return { op: "", text: "", more: 0 };
+  if (!list.length) return { op: "", text: "" };
   const [a, b] = list, pair = list.length === 2 && [a.op, b.op].sort().join() === "ge,le";
-  if (pair) return { op: "..", text: a.op === "ge" ? `${a.value}..${b.value}` : `${b.value}..${a.value}`, more: 0 };
-  return { op: a.op, text: a.op === "in" ? items(a.value).map((i) => (/[,"]/.test(i) ? listed([i]) : i)).join(", ") : a.value, more: list.length - 1 };
+  if (pair) return { op: "..", text: a.op === "ge" ? `${a.value}..${b.value}` : `${b.value}..${a.value}` };
+  return { op: a.op, text: [typed(a), ...list.slice(1).map((f) => `${OPERATORS[f.op]?.[0] ?? f.op} ${typed(f)}`.trim())].join(" & ") };
 }
+
+/** A value so that it is read as it is. @param {Condition} f */
+function typed({ op, value }) {
+  if (op === "in") return items(value).map((i) => (/[,"]/.test(i) ? listed([i]) : i)).join(", ");
+  if (op === "contains") return value;
+  return SIGNS.some(([s]) => begins(value, s)) || QUOTED.test(value) || value !== value.trim() || / & |\.\./.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+}
+
+/** How conditions are read, in words. @param {Condition[]} list @param {TableColumn} c */
+export const read = (list, c) => list.map(({ op, value }) => `${c.name} ${OPERATORS[op]?.[1] ?? op} ${value}`.trim()).join(" and ");
+
+/** What one may type into a column's filter. @param {TableColumn} c */
+export const hint = (c) => `${c.name} ${OPERATORS[usual(c)]?.[1] ?? ""} …, or ${offered(c).filter((o) => o !== usual(c)).map((o) => `${OPERATORS[o]?.[0] ?? o} ${OPERATORS[o]?.[1] ?? ""}`).join(", ")}; & joins several, "quotes" take a text as it is`;

@@ -26,7 +26,7 @@ for (const name of names) {
   });
 }
 
-test("what a paused reader missed", () => {
+test("what a paused reader missed", async () => {
   const panel = (rows) => ({ columns: [{ name: "a", type: "int4" }], rows: rows.map(([key, a]) => ({ key, cells: [a] })), truncated: false, error: null, at: "", every: 0 });
   const shown = new Map([["p", panel([["1", "a"], ["2", "b"], ["3", "c"]])]]), now = new Map([["p", panel([["4", "d"], ["1", "x"], ["3", "c"]])]]);
   shown.set("@status", panel([["1", "a"]]));
@@ -34,6 +34,12 @@ test("what a paused reader missed", () => {
   assert.deepEqual(missed(shown, now), { added: 1, changed: 1, removed: 1, moved: false });
   const turned = new Map([["p", panel([["3", "c"], ["1", "a"], ["2", "b"]])]]);
   assert.deepEqual(missed(shown, turned), { added: 0, changed: 0, removed: 0, moved: true });
+  const pushed = new Map([["p", panel([["4", "d"], ["1", "a"], ["2", "b"]])]]);
+  assert.deepEqual(missed(shown, pushed), { added: 1, changed: 0, removed: 0, moved: false }, "the third row only fell off the end");
+  assert.deepEqual(missed(shown, new Map([["p", panel([["1", "a"], ["2", "b"]])]])), { added: 0, changed: 0, removed: 1, moved: false });
+  globalThis.matchMedia ??= () => ({ matches: false });
+  const { tell } = await import("../js/hold.js");
+  assert.equal(tell(missed(shown, now)), "1 new, 1 changed, 1 gone");
   assert.deepEqual(missed(shown, shown), { added: 0, changed: 0, removed: 0, moved: false });
 });
 

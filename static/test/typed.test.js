@@ -21,8 +21,18 @@ const cases = [
   ["=exactly", "has", text, ["is exactly"]],
   ["a..b", "has", text, ["has a..b"]],
   ["null island", "has", text, ["has null island"]],
-  ["in paid, \"a, b\"", "has", text, ["in paid,\"a, b\""]],
+  ["in: paid, \"a, b\"", "has", text, ["in paid,\"a, b\""]],
   ["inside", "has", text, ["has inside"]],
+  ["in stock", "has", text, ["has in stock"]],
+  ["$100", "has", text, ["has $100"]],
+  ["^foo", "has", text, ["has ^foo"]],
+  ["^=foo", "has", text, ["starts foo"]],
+  ["$= .pdf", "has", text, ["ends .pdf"]],
+  ["\"null\"", "has", text, ["has null"]],
+  ["salt & pepper", "has", text, ["has salt & pepper"]],
+  ["!= \"a & = b\"", "has", text, ["isnt a & = b"]],
+  [">5 & != 7 & != 8", "is", number, ["gt 5", "isnt 7", "isnt 8"]],
+  ["!~ \"in: x\" & != y & !null", "has", text, ["hasnt in: x", "isnt y", "notnull "]],
   ["15m", "ge", time, ["last 15m"]],
   ["15 min", "ge", time, ["last 15m"]],
   ["last 2 h", "ge", time, ["last 2h"]],
@@ -48,9 +58,9 @@ test("what cannot be meant", () => {
 });
 
 test("written as it is typed", () => {
-  assert.deepEqual(written([{ op: "le", value: "5" }, { op: "ge", value: "2" }]), { op: "..", text: "2..5", more: 0 });
-  assert.deepEqual(written([{ op: "in", value: 'paid,"a, b"' }]), { op: "in", text: 'paid, "a, b"', more: 0 });
-  assert.deepEqual(written([{ op: "gt", value: "5" }, { op: "isnt", value: "7" }, { op: "isnt", value: "8" }]), { op: "gt", text: "5", more: 2 });
+  assert.deepEqual(written([{ op: "le", value: "5" }, { op: "ge", value: "2" }]), { op: "..", text: "2..5" });
+  assert.deepEqual(written([{ op: "in", value: 'paid,"a, b"' }]), { op: "in", text: 'paid, "a, b"' });
+  assert.deepEqual(written([{ op: "gt", value: "5" }, { op: "isnt", value: "7" }, { op: "isnt", value: "8" }]), { op: "gt", text: "5 & != 7 & != 8" });
   for (const [typed, op, c] of cases) {
     const list = conditions(typed, op, c);
     if (!list.length) continue;
