@@ -1,7 +1,6 @@
 // The entry: everything with a side effect starts here.
 import { edges } from "./cells.js";
 import { all, calm, one, toast } from "./dom.js";
-import { index } from "./index.js";
 import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
@@ -9,11 +8,10 @@ import { notYet } from "./reload.js";
 import { rows } from "./rows.js";
 import { theme } from "./theme.js";
 import { variables } from "./variables.js";
-import { wall } from "./wall.js";
 
 const { body } = document;
 const asked = new URLSearchParams(location.search);
-if (asked.has("kiosk")) wall(asked);
+if (asked.has("kiosk")) import("./wall.js").then(({ wall }) => wall(asked));
 if (asked.has("embed")) document.documentElement.classList.add("embed");
 
 const bar = variables(body.dataset);
@@ -122,7 +120,7 @@ for (const form of all("form[data-demo]")) {
   });
 }
 
-index(body.dataset.base ?? "");
+if (one("#find, #known")) import("./index.js").then(({ index }) => index(body.dataset.base ?? ""));
 
 const notice = one("[data-retry]");
 if (notice) notYet(notice, asked.has("kiosk"));
