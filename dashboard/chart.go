@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -92,7 +93,7 @@ func (d *document) chart(def *definition, p *Panel, at panelFields) *Chart {
 	}
 	if y != nil {
 		c.Y = d.columnNames(y, "y")
-		p.places["y"] = d.pos(y)
+		d.mark(p, "y", y)
 	}
 	if series != nil {
 		c.Series, _ = d.line(series, "series")
@@ -147,7 +148,25 @@ func (d *document) window(def *definition, n ast.Node) (time.Duration, string) {
 			return 0, ""
 		}
 	}
+	if s != nil && isName(s.Value, "_") && !isDigit(s.Value[0]) { // a name, and no time that is mistyped
+		hint := didYouMean(s.Value, def.ranges())
+		if !strings.HasPrefix(hint, "did") {
+			hint = "write a time such as 15m, or the name of a variable of type range"
+		}
+		d.fail(n, hint, "window cannot be %q", s.Value)
+		return 0, ""
+	}
 	return d.duration(n, "window", 10*time.Second, 366*24*time.Hour), ""
+}
+
+// ranges are the variables that hold a time range.
+func (def *definition) ranges() (names []string) {
+	for i := range def.variables {
+		if def.variables[i].Type == VariableRange {
+			names = append(names, def.variables[i].Name)
+		}
+	}
+	return names
 }
 
 func (d *document) parts(p *Panel, at panelFields) *Chart {
@@ -157,7 +176,7 @@ func (d *document) parts(p *Panel, at panelFields) *Chart {
 		if name, ok := d.line(y, "y"); ok {
 			c.Y = []string{name}
 		}
-		p.places["y"] = d.pos(y)
+		d.mark(p, "y", y)
 	}
 	if n := at.figure["series"]; n != nil {
 		c.Series, _ = d.line(n, "series")

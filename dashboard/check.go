@@ -57,6 +57,11 @@ func (c *checker) add(at Pos, note bool, hint, what string, args ...any) {
 }
 
 func (c *checker) definition(ctx context.Context, def *definition) error {
+	for i := range def.variables {
+		if v := &def.variables[i]; !def.uses(v) {
+			c.add(v.at, true, "name it in a query, or leave it out", "the variable %q changes nothing", v.Name)
+		}
+	}
 	for i := range def.choices {
 		if c.db == nil {
 			break
@@ -113,7 +118,12 @@ func (c *checker) prepare(ctx context.Context, sql string, at func(position int)
 		return nil, nil
 	}
 	if errors.As(err, &pg) {
-		c.add(at(max(1, int(pg.Position))), false, hintFor(pg), "%s", pg.Message)
+		_ = tx.Rollback(ctx) // or nothing more can be asked
+		hint := hintFor(pg)
+		if hint == "" {
+			hint = c.meant(ctx, pg, sql)
+		}
+		c.add(at(max(1, int(pg.Position))), false, hint, "%s", pg.Message)
 		return nil, nil
 	}
 	if err != nil {
@@ -166,7 +176,7 @@ func hintFor(pg *pgconn.PgError) string {
 func (c *checker) columns(p *Panel, have []string) {
 	for _, name := range p.Key {
 		if !slices.Contains(have, name) {
-			c.add(p.places["key"], false, didYouMean(name, have), "key: the query has no column %q", name)
+			c.add(p.placeOf("key", name), false, didYouMean(name, have), "key: the query has no column %q", name)
 		}
 	}
 	names := make([]string, 0, len(p.Columns))
@@ -195,7 +205,7 @@ func (c *checker) columns(p *Panel, have []string) {
 		}{{"x", []string{p.Chart.X}}, {"y", p.Chart.Y}, {"series", []string{p.Chart.Series}}, {"max", []string{p.Chart.MaxBy}}} {
 			for _, name := range named.names {
 				if name != "" && !slices.Contains(have, name) {
-					c.add(p.places[named.field], false, didYouMean(name, have), "%s: the query has no column %q", named.field, name)
+					c.add(p.placeOf(named.field, name), false, didYouMean(name, have), "%s: the query has no column %q", named.field, name)
 				}
 			}
 		}
@@ -217,7 +227,7 @@ func (c *checker) tables(ctx context.Context, p *Panel) error {
 			return fmt.Errorf("look up table: %w", err)
 		}
 		if err != nil || !there {
-			c.add(p.places["watch"], false, "", "watch: there is no table %q", name)
+			c.add(p.placeOf("watch", name), false, "", "watch: there is no table %q", name)
 		}
 	}
 	return nil

@@ -29,8 +29,8 @@ func (d *document) panel(def *definition, n ast.Node, lim limits) {
 		{"type", func(n ast.Node) { at.typ = n }},
 		{"query", func(n ast.Node) { at.query = n }},
 		{"limit", func(n ast.Node) { p.Limit, _ = d.whole(n, "limit", 1, max(mostRows, lim.rows)) }},
-		{"key", func(n ast.Node) { p.Key, p.places["key"] = d.columnNames(n, "key"), d.pos(n) }},
-		{"watch", func(n ast.Node) { p.Watch, p.places["watch"] = d.tableNames(n), d.pos(n) }},
+		{"key", func(n ast.Node) { p.Key = d.columnNames(n, "key"); d.mark(&p, "key", n) }},
+		{"watch", func(n ast.Node) { p.Watch = d.tableNames(n); d.mark(&p, "watch", n) }},
 		{"every", func(n ast.Node) { p.Every = d.duration(n, "every", time.Second, 24*time.Hour) }},
 		{"width", func(n ast.Node) { p.Width, _ = d.whole(n, "width", 1, 12) }},
 		{"height", func(n ast.Node) { p.Height, _ = d.whole(n, "height", 1, 12) }},
@@ -75,6 +75,12 @@ func (d *document) panel(def *definition, n ast.Node, lim limits) {
 	def.panels = append(append(def.panels, p), more...)
 }
 
+// otherTypeNames are what types are called elsewhere.
+var otherTypeNames = map[string]string{
+	"pie": "donut", "doughnut": "donut", "ring": "donut", "number": "stat", "counter": "stat", "metric": "stat", "timeseries": "line", "graph": "line",
+	"column": "bar", "columns": "bar", "histogram": "bar", "list": "table", "rows": "table", "markdown": "text", "html": "text", "note": "text",
+}
+
 // panelType reads the type, and tells whether this version draws it.
 func (d *document) panelType(p *Panel, at panelFields) bool {
 	if at.typ == nil {
@@ -88,7 +94,11 @@ func (d *document) panelType(p *Panel, at panelFields) bool {
 		p.Type = name
 		return true
 	default:
-		d.fail(at.typ, didYouMean(name, Types()), "there is no panel type %q", name)
+		hint := didYouMean(name, Types())
+		if other := otherTypeNames[name]; other != "" {
+			hint = fmt.Sprintf("did you mean %q?", other)
+		}
+		d.fail(at.typ, hint, "there is no panel type %q", name)
 	}
 	return false
 }
@@ -148,6 +158,26 @@ func (d *document) columnNames(n ast.Node, what string) []string {
 		return []string{s}
 	}
 	return nil
+}
+
+// mark remembers where a field stands, and where each name that it lists.
+func (d *document) mark(p *Panel, what string, n ast.Node) {
+	p.places[what] = d.pos(n)
+	if s, ok := d.resolve(n).(*ast.SequenceNode); ok {
+		for _, item := range s.Values {
+			if t := d.resolve(item); t != nil && t.GetToken() != nil {
+				p.places[what+"."+t.GetToken().Value] = d.pos(item)
+			}
+		}
+	}
+}
+
+// placeOf is where a field names something.
+func (p *Panel) placeOf(what, name string) Pos {
+	if at, ok := p.places[what+"."+name]; ok {
+		return at
+	}
+	return p.places[what]
 }
 
 func (d *document) tableNames(n ast.Node) []string {

@@ -217,7 +217,7 @@ panels:
 		`x.yaml:24:20: syntax error at or near ")"`,
 	}
 	var got []string
-	for _, p := range problems {
+	for _, p := range used(problems) {
 		if p.Note != strings.Contains(p.What, "clock") {
 			t.Errorf("note: %v", p)
 		}

@@ -39,6 +39,7 @@ type Variable struct {
 	// come from a query: the value, and in a second column its label.
 	OptionsPanel string
 
+	at       Pos  // where its name stands
 	nullable bool // without a default: while it is empty it is NULL
 }
 

@@ -64,8 +64,13 @@ func (d *document) variableName(def *definition, v *Variable, n ast.Node) bool {
 	if v.Name, ok = d.line(n, "name"); !ok {
 		return false
 	}
+	v.at = d.pos(n)
 	if v.Label == "" {
 		v.Label = v.Name
+	}
+	if slices.Contains(ownParameters(), v.Name) {
+		d.fail(n, "give it another name", "%q is a parameter that every page has in its address", v.Name)
+		return false
 	}
 	if !isName(v.Name, "_") || isDigit(v.Name[0]) {
 		d.fail(n, "use letters, digits and _, as in order_status", "a variable cannot be called %q", v.Name)
@@ -154,6 +159,8 @@ func (d *document) option(v *Variable, n ast.Node) {
 	switch {
 	case len(d.problems) > before:
 		return
+	case o.Value == "" && o.Label == "" && !v.Multiple:
+		d.fail(n, `give it a label, as in {value: "", label: none}, or leave it out`, "an option is empty")
 	case o.Value == "" && v.Multiple:
 		d.fail(n, "leave it out: nothing chosen is a choice of its own", "an option of several is empty")
 	case v.offers(o.Value):
@@ -266,6 +273,24 @@ func (d *document) dependencies(def *definition, queries map[string]ast.Node) {
 		}
 	}
 }
+
+// uses tells whether the variable changes anything.
+func (def *definition) uses(v *Variable) bool {
+	for _, p := range slices.Concat(def.panels, def.choices) {
+		if p.Chart != nil && p.Chart.Range == v.Name {
+			return true
+		}
+		for _, s := range v.symbols() {
+			if len(s.params) > 0 && slices.Contains(p.names, s.params[0]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ownParameters are those of the browser's own in any page's address.
+func ownParameters() []string { return []string{"kiosk", "embed", "rotate", "each", "theme", "widths"} }
 
 // parents are the variables that the options of v depend on.
 func (def *definition) parents(v *Variable) (names []string) {

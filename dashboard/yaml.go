@@ -113,18 +113,38 @@ func (d *document) syntax(err error) {
 		d.failAt(0, 0, "", "not YAML: %s", firstLine(err.Error()))
 		return
 	}
+	p := at.GetToken().Position
 	what := firstLine(at.GetMessage())
 	hint := ""
-	switch {
+	switch indent := deeper(d.source, p.Line); {
 	case strings.Contains(what, "already defined"):
 		hint = "keep one of them"
 	case strings.Contains(d.source, "\t"):
 		hint = "YAML indents with spaces, never with tabs"
+	case strings.Contains(what, "reserved character") || strings.Contains(what, "directive"):
+		hint = "a text that begins with @, ` or % needs quotes around it"
+	case indent > 0:
+		hint = fmt.Sprintf("line %d stands further right than the field above it, which has a value: begin both in the same column", indent)
+	case strings.HasPrefix(what, "value is not allowed"):
+		hint = "the line begins in a column of its own: fields of one entry stand exactly below each other"
 	case strings.Contains(what, "mapping value is not allowed") || strings.Contains(what, "map"):
 		hint = "a text that holds a colon, a # or a quote needs quotes around it, or a | and the next line"
 	}
-	p := at.GetToken().Position
 	d.failAt(p.Line, p.Column, hint, "not YAML: %s", what)
+}
+
+// deeper is the line after one that holds a field and its value, where that next line is a field that stands further right; else 0.
+func deeper(source string, line int) int {
+	lines := strings.Split(source, "\n")
+	if line < 1 || line >= len(lines) {
+		return 0
+	}
+	column := func(s string) int { return len(s) - len(strings.TrimLeft(s, " -")) }
+	next, _, field := strings.Cut(strings.TrimLeft(lines[line], " -"), ":")
+	if field && isName(next, "_-") && column(lines[line]) > column(lines[line-1]) {
+		return line + 1
+	}
+	return 0
 }
 
 func firstLine(s string) string {

@@ -38,6 +38,8 @@ type tame struct{}
 func (t tame) RegisterFuncs(r renderer.NodeRendererFuncRegisterer) {
 	r.Register(ast.KindHeading, t.heading)
 	r.Register(ast.KindImage, t.image)
+	r.Register(ast.KindLink, t.link)
+	r.Register(ast.KindAutoLink, t.address)
 	r.Register(ast.KindRawHTML, t.nothing)
 	r.Register(ast.KindHTMLBlock, t.nothing)
 }
@@ -59,10 +61,33 @@ func (tame) heading(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.
 }
 
 func (tame) image(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-	target := n.(*ast.Image).Destination
+	return anchor(w, n.(*ast.Image).Destination, entering)
+}
+
+func (tame) link(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	return anchor(w, n.(*ast.Link).Destination, entering)
+}
+
+// address is a link whose text is where it leads.
+func (tame) address(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	link := n.(*ast.AutoLink)
+	target := link.URL(source)
+	if link.AutoLinkType == ast.AutoLinkEmail && !bytes.HasPrefix(bytes.ToLower(target), []byte("mailto:")) {
+		target = append([]byte("mailto:"), target...)
+	}
+	if entering {
+		_, _ = anchor(w, target, true)
+		_, _ = w.Write(util.EscapeHTML(link.Label(source)))
+		return anchor(w, target, false)
+	}
+	return ast.WalkContinue, nil
+}
+
+// anchor begins or ends a link; what leads to something dangerous is text.
+func anchor(w util.BufWriter, target []byte, entering bool) (ast.WalkStatus, error) {
 	var err error
 	switch {
-	case html.IsDangerousURL(target):
+	case html.IsDangerousURL(util.URLEscape(target, true)):
 	case entering:
 		_, _ = w.WriteString(`<a href="`)
 		_, _ = w.Write(util.EscapeHTML(util.URLEscape(target, true)))

@@ -205,7 +205,7 @@ func TestMarkdown(t *testing.T) {
 `,
 		"a <b onclick=x()>b</b> <script>alert(1)</script>":                "<p>a b alert(1)</p>\n",
 		"<div style=\"x\">\nhey\n</div>":                                  "",
-		"[x](javascript:alert(1)) [y](data:text/html,x) ![z](vbscript:x)": "<p><a href=\"\">x</a> <a href=\"\">y</a> z</p>\n",
+		"[x](javascript:alert(1)) [y](data:text/html,x) ![z](vbscript:x)": "<p>x y z</p>\n",
 		"![plan](https://example.com/a.png?b=\"c)":                        "<p><a href=\"https://example.com/a.png?b=%22c\">plan</a></p>\n",
 		"- a\n- ~~b~~": "<ul>\n<li>a</li>\n<li><del>b</del></li>\n</ul>\n",
 		"###### deep":  "<h6>deep</h6>\n",

@@ -26,8 +26,8 @@ func (s *Server) serveRows(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	if !slices.ContainsFunc(page.Panels, func(p dashboard.Panel) bool { return p.ID == id }) {
-		s.fail(w, r, &problem{status: http.StatusNotFound, code: codeNotFound, message: "the page has no panel named " + id})
+	if !slices.ContainsFunc(page.Panels, func(p dashboard.Panel) bool { return p.ID == id && p.Type != "text" }) {
+		s.fail(w, r, &problem{status: http.StatusNotFound, code: codeNotFound, message: "the page has no panel with rows named " + id})
 		return
 	}
 	missing := slices.DeleteFunc(asked(page), func(p string) bool { return p != id })

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 )
 
@@ -51,5 +52,34 @@ func TestPanelWithoutRowsIsAnError(t *testing.T) {
 	resp, body := s.ask("GET", "/d/shop/latest.json", "Accept", "application/json")
 	if resp.StatusCode != 503 || !strings.Contains(body, `"code":"timeout"`) {
 		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// TestTextHasNoRows holds that a text panel has no file, now or later.
+func TestTextHasNoRows(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	page := s.pages["/d/shop"]
+	page.Panels = append(page.Panels, dashboard.Panel{ID: "help", Type: "text", Content: "x"})
+	for _, kind := range []string{"csv", "json"} {
+		if resp, body := s.ask("GET", "/d/shop/help."+kind); resp.StatusCode != 404 {
+			t.Errorf("help.%s is answered with %d: %s", kind, resp.StatusCode, body)
+		}
+	}
+}
+
+// TestNoticesThatComeBack holds which answers look for another one: pages that
+// may be there again do, others do not; and what was not there is left out of
+// the address alone.
+func TestNoticesThatComeBack(t *testing.T) {
+	s := newSite(t)
+	for at, retry := range map[string]string{"/d/shpo": "10", "/t/public.nothing": "10", "/nothing": "0"} {
+		if _, body := s.ask("GET", at, "Accept", "text/html"); !strings.Contains(body, `data-retry="`+retry+`"`) {
+			t.Errorf("%s does not say data-retry=%s", at, retry)
+		}
+	}
+	s.fault = &dashboard.AddressError{Code: "bad_request", Message: "status cannot be x", Parameter: "status"}
+	if _, body := s.ask("GET", "/d/shop?status=x&country=DE&kiosk", "Accept", "text/html"); !strings.Contains(body, `href="/d/shop?country=DE&amp;kiosk=" data-without`) {
+		t.Errorf("the way on is not the page without the status:\n%s", body)
 	}
 }

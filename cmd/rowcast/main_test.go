@@ -333,6 +333,20 @@ func TestCheckNamesThePlace(t *testing.T) {
 	if out, err = command(t, "check", dir, "--database-url", db.URL); err != nil || !strings.Contains(out, "good") {
 		t.Errorf("a good one: %v\n%s", err, out)
 	}
+	good := filepath.Join(dir, "good.yaml")
+	if err := os.Rename(filepath.Join(dir, "shop.yaml"), good); err != nil {
+		t.Fatal(err)
+	}
+	write("title: [\n")
+	if out, err = command(t, "check", good); err != nil || !strings.Contains(out, "good.yaml is good") {
+		t.Errorf("one file beside another that is wrong: %v\n%s", err, out)
+	}
+	if out, err = command(t, "check", filepath.Join(dir, "shop.yaml")); err == nil || !strings.Contains(out, "shop.yaml:1:") {
+		t.Errorf("one file that is wrong: %v\n%s", err, out)
+	}
+	if out, err = command(t, "check", t.TempDir()); err != nil || !strings.Contains(out, "there are no dashboards in ") {
+		t.Errorf("an empty folder: %v\n%s", err, out)
+	}
 }
 
 func TestAReadingRoleNeedsNoMore(t *testing.T) {
