@@ -234,7 +234,7 @@ func testTableFilters(t *testing.T, b *browser) {
 }
 
 func testTableSearchAndPages(t *testing.T, b *browser) {
-	w, db, _ := sell(t, b, "")
+	w, db, server := sell(t, b, "")
 	foot := func(want string) {
 		t.Helper()
 		w.until("the foot to say "+want, `document.querySelector(".ledger-foot").innerText.replace(/\s+/g, " ").includes(`+quoted(want)+`)`)
@@ -265,6 +265,23 @@ func testTableSearchAndPages(t *testing.T, b *browser) {
 	w.until("what is found now", column("id")+`.includes("449")`)
 	w.do("give it up", pressed(kb.Escape))
 	w.asks("rows=50")
+
+	// Nothing to see, and the way out.
+	nothing := func(words, way string) {
+		t.Helper()
+		w.until(words, `document.querySelector("[data-empty]").innerText.includes(`+quoted(words)+`)`)
+		w.run(`[...document.querySelectorAll("[data-empty-ways] button")].find((b) => b.innerText === ` + quoted(way) + `).click()`)
+	}
+	w.watch(server.URL + "t/public.sales?page=1500")
+	nothing("There are 3 pages of 200 rows", "The last page")
+	w.asks("page=3")
+	foot("401–450 of 450 rows")
+	w.watch(server.URL + "t/public.sales?where=total.gt.5000&search=nobody")
+	if page := served(t, server.URL+"t/public.sales?search=nobody"); !strings.Contains(page, "No row matches") {
+		t.Error("the server does not say that no row matches")
+	}
+	nothing("No row matches", "Clear")
+	foot("1–200 of 450 rows")
 	w.stayed()
 }
 

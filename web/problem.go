@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"path"
 	"strings"
 
 	"github.com/rowcast/rowcast/dashboard"
@@ -103,6 +104,9 @@ func wantsPage(r *http.Request) bool {
 		if strings.HasPrefix(u, prefix) {
 			return false
 		}
+	}
+	if ext := path.Ext(u); (ext == ".csv" || ext == ".json") && strings.Count(u, "/") == 3 {
+		return false // a file: a page would be saved as one
 	}
 	accept := r.Header.Get("Accept")
 	return strings.Contains(accept, "text/html") || accept == "" || strings.HasPrefix(u, "/d/") && !strings.Contains(accept, "json") ||

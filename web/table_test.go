@@ -122,6 +122,10 @@ func TestExportOfAllRows(t *testing.T) {
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "2 exports are running") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
+	resp, body = s.ask("GET", "/t/public.orders/all.csv", "Accept", "text/html,*/*")
+	if got := resp.Header.Get("Content-Type"); got != "application/json" || !strings.Contains(body, "2 exports are running") {
+		t.Errorf("a browser that saves a file gets %s: %s", got, body)
+	}
 }
 
 // TestExportThatBreaksOff holds that what is missing rows does not look whole,

@@ -106,7 +106,7 @@ export function told({ store: s, verdict: v, paused, held }) {
     case "timed": {
       const tables = s.status?.tables ?? [];
       if (!tables.length) return { head: v.word, text: "What this page reads is looked at by the clock." };
-      return { head: v.word, text: `${tables.join(", ")} ${tables.length === 1 ? "has" : "have"} no doorbell, so this page is read by the clock. “rowcast watch ${tables[0]}” makes it live.` };
+      return { head: v.word, text: `${tables.join(", ")} ${tables.length === 1 ? "has" : "have"} no doorbell, so this page is read by the clock. “rowcast watch ${tables.map((t) => (/[^\w.]/.test(t) ? `'${t}'` : t)).join(" ")}” gives a bell to tables; a materialized or foreign one cannot have any: read the tables behind it to be live.` };
     }
     case "reconnecting": return { head: "Reconnecting", text: `The connection ended; the next try is ${v.note}. What you see was true at ${clock(proven(s))}.` };
     default: return { head: v.word, text: s.at ? `What you see is the snapshot of ${clock(s.at)}; the page is asking for what came after it.` : "The page is asking for its first rows." };

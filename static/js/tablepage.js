@@ -6,6 +6,7 @@ import { announce, attribute, el, icon, one, toast, write } from "./dom.js";
 import { Filters } from "./filters.js";
 import { ago, sentence, shownRows, tally } from "./format.js";
 import { keys, open } from "./menu.js";
+import { group } from "./number.js";
 
 /**
  * @typedef {import("./address.js").Query} Query
@@ -26,6 +27,7 @@ export class TablePage {
   /** @type {Query} */ #query = NOTHING;
   #last = 0; // when the reader last went on in the search
   #counted = 0;
+  #pages = -1; // as far as they were counted
   /** @type {ReturnType<typeof setTimeout>|undefined} */ #typing;
 
   /** @param {import("./page.js").LivePage} live @param {HTMLElement} node the section with data-table */
@@ -40,7 +42,7 @@ export class TablePage {
     this.filters = new Filters(/** @type {HTMLTableSectionElement} */ (table.table.tHead), (c, list) => this.#filter(c, list));
     this.columns = new Columns(table, (names) => this.#go({ ...this.#query, columns: names }));
     table.onhead = () => this.#dress();
-    view.onshown = () => this.#whole();
+    view.onshown = () => { this.#whole(); this.#pager(); this.#nothing(); };
     live.onmove((d) => { if ("table" in d && d.table) this.#show(/** @type {TableData} */ (d.table), d.address); });
     table.table.tHead?.addEventListener("click", (e) => this.#sort(e));
     this.#searching();
@@ -99,6 +101,17 @@ export class TablePage {
     }
     this.columns.show(columns, this.#query.columns.length ? this.#query.columns : columns.map((c) => c.name));
     this.filters.show(table.columns.map((c) => byName.get(c.name)), this.#query.where);
+    this.#pager();
+    const rows = one("[data-rows]");
+    if (rows instanceof HTMLSelectElement) {
+      const sizes = this.#data.page_sizes.map(String);
+      if (rows.options.length !== sizes.length) rows.replaceChildren(...sizes.map((n) => el("option", { value: n }, n)));
+      rows.value = String(this.#query.rows || this.#data.rows);
+    }
+  }
+
+  /** Where the arrows lead; whether a page follows is known once this one's rows are here. */
+  #pager() {
     const { page } = this.#query;
     for (const [which, to, on] of /** @type {const} */ ([["back", page - 1, page > 1], ["on", page + 1, this.#fuller()]])) {
       const a = one(`[data-page-${which}]`);
@@ -106,12 +119,6 @@ export class TablePage {
       attribute(a, "href", on ? this.live.base + build(this.#data.address, { ...this.#query, page: to }) : "");
       attribute(a, "aria-disabled", on ? "" : "true");
       attribute(a, "role", on ? "" : "link");
-    }
-    const rows = one("[data-rows]");
-    if (rows instanceof HTMLSelectElement) {
-      const sizes = this.#data.page_sizes.map(String);
-      if (rows.options.length !== sizes.length) rows.replaceChildren(...sizes.map((n) => el("option", { value: n }, n)));
-      rows.value = String(this.#query.rows || this.#data.rows);
     }
   }
 
@@ -233,10 +240,31 @@ export class TablePage {
     if (!total || !word) return;
     const narrowed = this.#query.where.length > 0 || this.#query.search !== "";
     attribute(total, "title", !count ? "" : count.exact ? `Counted ${ago(Date.now() - this.#counted).words === "now" ? "just now" : "before"}` : "Estimated by PostgreSQL");
-    if (count) write(total, count.rows ? tally(count) : ""); // "No rows" says it
+    this.#pages = count ? Math.ceil(count.rows / this.#data.rows) : asked ? this.#pages : -1;
+    this.#nothing();
+    if (count) write(total, count.rows && (this.table.rows.length || this.#data.page > 1) ? tally(count) : ""); // "No rows" says it
     else if (!asked) write(total, "…");
     write(word, narrowed ? "that match" : "rows");
     this.#whole();
+  }
+
+  /** Why there is no row, and the ways out; the server says it alike (views/table_empty.go). */
+  #nothing() {
+    const place = one("[data-empty]", this.node), ways = place && one("[data-empty-ways]", place), { page, rows } = this.#data;
+    if (!place || !ways || this.table.rows.length) return;
+    const narrowed = this.#query.where.length > 0 || this.#query.search !== "", n = this.#pages, [head, text] = page > 1
+      ? ["No such page", n < 0 || n >= page ? "The rows end before it." : n > 1 ? `There are ${group(String(n))} pages of ${rows} rows.` : "All rows are on the first page."]
+      : narrowed ? ["No row matches", "One appears here once it does."] : ["No rows", "The table is empty. A row appears here once it commits."];
+    const [p, q] = place.querySelectorAll("p"), to = (/** @type {string} */ words, /** @type {Query} */ query) => {
+      const b = el("button", { class: "btn", type: "button" }, words);
+      b.addEventListener("click", () => { this.#go(query); one(".scroll", this.node)?.focus(); });
+      return b;
+    };
+    write(one("b", p), head);
+    write(q, text);
+    const made = page > 1 ? [...(n > 1 && n < page ? [to("The last page", { ...this.#query, page: n })] : []), to("The first page", { ...this.#query, page: 1 })]
+      : narrowed ? [to("Clear", { ...this.#query, where: [], search: "" })] : [];
+    if (ways.textContent !== made.map((b) => b.textContent).join("")) ways.replaceChildren(...made);
   }
 
   /** Where all rows are on one page they are counted as they come and go. */

@@ -76,7 +76,7 @@ const fresh = start({ page: "/d/shop", cursor: "a:1", at: new Date(T).toISOStrin
 const status = (state, more) => receive(linked(fresh, open), { type: "status", page: "/d/shop", state, at: new Date(T).toISOString(), age_ms: 0, next_ms: 5000, ...more }, T);
 test("what stands behind each word", () => {
   assert.match(told(seen(status("live"))).text, /^Every commit up to \d\d:\d\d:\d\d is on this screen/);
-  assert.match(told(seen(status("timed", { tables: ["public.x"], every_ms: 5000 }))).text, /public\.x has no doorbell.*rowcast watch public\.x/);
+  assert.match(told(seen(status("timed", { tables: ["public.x", 'public."Y"'], every_ms: 5000 }))).text, /public\.x, public\."Y" have no doorbell.*“rowcast watch public\.x 'public\."Y"'” gives.*materialized/);
   assert.match(told(seen(status("live"), { paused: true, held: "12 new" })).text, /12 new since then/);
   assert.match(told(seen(status("stale", { since: new Date(T).toISOString(), age_ms: 0, reason: "database_unreachable" }))).text, /The database does not answer/);
   assert.match(told(seen(fresh)).text, /snapshot of/);
