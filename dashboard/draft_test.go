@@ -98,7 +98,7 @@ panels:
     title: Total
     type: stat
     query: |
-      SELECT sum(total) AS total
+      SELECT sum(NULLIF(total, 'NaN')) AS total
       FROM public.orders
     width: 3
   - id: breakdown
@@ -151,7 +151,7 @@ panels:
 		"/t/public.last_month": {"date_trunc('day', created)", "interval '30 days'", "By kind"},
 		"/t/public.last_year":  {"date_trunc('month', created)", "interval '5 years'"},
 		"/t/public.rows":       {`SELECT rows, count(*) AS row_count`, "y: row_count"},
-		"/t/public.big_orders": {"By status", "ORDER BY placed_at DESC", "sum(total)"},
+		"/t/public.big_orders": {"By status", "ORDER BY placed_at DESC", "sum(NULLIF(total, 'NaN'))"},
 		"/t/public.by_country": {"By country"},
 		"/t/public.broken":     {"date_trunc('hour', placed_at)"},
 		"/t/public.parted":     {"By vip", "date_trunc('hour', at)"},
