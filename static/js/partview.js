@@ -78,6 +78,7 @@ export class PartsView {
       else list.insertBefore(li, cursor);
     }
     for (const li of have.values()) li.remove();
+    if (this.options.type === "donut") attribute(list, "tabindex", p.parts.length > 8 ? "0" : ""); // it scrolls
     return changed;
   }
 
