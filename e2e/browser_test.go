@@ -100,6 +100,7 @@ func TestBrowser(t *testing.T) {
 		"documents open as trees":         testDocumentTree,
 		"bars and thresholds":             testBars,
 		"stats are compared":              testStatCompared,
+		"figures are honest":              testFiguresAreHonest,
 		"screenshots of the demo's pages": testScreenshots,
 	} {
 		t.Run(name, func(t *testing.T) {
