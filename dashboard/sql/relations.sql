@@ -10,10 +10,11 @@ SELECT c.oid, n.nspname, c.relname,
         SELECT c.oid
         UNION ALL
         SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid)
-      SELECT coalesce(sum(coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(l.oid), 0), l.reltuples::int8))
+      SELECT coalesce(sum(CASE WHEN l.reltuples > 0 THEN l.reltuples::int8 ELSE coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(l.oid), 0), l.reltuples::int8) END)
                       FILTER (WHERE l.reltuples >= 0 OR pg_catalog.pg_stat_get_live_tuples(l.oid) > 0), -1)
       FROM tree JOIN pg_catalog.pg_class l ON l.oid = tree.oid WHERE l.relkind <> 'p')
-    ELSE coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(c.oid), 0), c.reltuples::int8)
+    -- what ANALYZE counted: what sessions report of their writes may come after it, and then counts them twice
+    ELSE CASE WHEN c.reltuples > 0 THEN c.reltuples::int8 ELSE coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(c.oid), 0), c.reltuples::int8) END
   END::int8 AS rows_estimate,
   EXISTS (
     SELECT FROM pg_catalog.pg_trigger t
