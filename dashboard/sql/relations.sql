@@ -22,10 +22,12 @@ SELECT c.oid, n.nspname, c.relname,
     JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
       AND f.proname = 'ring' AND fn.nspname = 'rowcast') AS live,
-  (SELECT coalesce(pg_catalog.array_agg(a.attname::text ORDER BY a.attnum), '{}')
-   FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid = c.oid AND a.attnum BETWEEN 1 AND 16 AND NOT a.attisdropped
-     AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) AS columns
+  (SELECT coalesce(pg_catalog.array_agg(f.name), '{}')
+   FROM (
+     SELECT a.attname::text AS name FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+       AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
+     ORDER BY a.attnum LIMIT 17) f) AS columns
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
