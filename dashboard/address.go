@@ -70,6 +70,9 @@ func parseAddress(s string) (address, error) {
 		a.slug = name
 	} else {
 		parts, ok := parseIdent(name)
+		if ok && len(parts) == 1 {
+			return a, refuse("not_found", "a table's address has its schema: did you mean /t/public.%s?", clip(rest))
+		}
 		if !ok || len(parts) != 2 {
 			return a, refuse("bad_request", "a table's address is /t/schema.table, with names quoted as in SQL")
 		}

@@ -174,7 +174,7 @@ func TestAddresses(t *testing.T) {
 		{"/d/" + strings.Repeat("x", 5000), "", "bad_request"},
 		{"/d/bad", "", "unavailable"},
 		{"/t/public.orders", "", "unavailable"}, // there is no database
-		{"/t/orders", "", "bad_request"},
+		{"/t/orders", "", "not_found"},
 		{"/t/a.b.c", "", "bad_request"},
 		{`/t/public.%22x`, "", "bad_request"},
 	} {

@@ -59,7 +59,7 @@ func testRowOpens(t *testing.T, b *browser) {
 
 // Keys alone: into the table, from row to row, into a row, on to the next, back.
 func testRowKeys(t *testing.T, b *browser) {
-	w, _, server := sell(t, b, "")
+	w, db, server := sell(t, b, "")
 	w.run(`document.querySelector("tbody tr").focus()`)
 	w.do("two rows down", pressed("j"), pressed(kb.ArrowDown))
 	w.until("the third row", `document.activeElement.cells[0].innerText === "448"`)
@@ -73,6 +73,8 @@ func testRowKeys(t *testing.T, b *browser) {
 	href := ask[string](w, `document.querySelector(".drawer .refs a").href`)
 	w.do("close", pressed(kb.Escape))
 	w.until("the focus on the row", `document.activeElement.matches("tbody tr") && document.activeElement.cells[0].innerText === "447"`)
+	db.Exec(t, `DELETE FROM sales WHERE id IN (447, 446)`)
+	w.until("the focus on the row below those that went", `document.activeElement.matches("tbody tr") && document.activeElement.cells[0].innerText === "445"`)
 	w.stayed()
 
 	w.watch(href)

@@ -90,7 +90,7 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 			m.Schemas = append(m.Schemas, views.Schema{Name: t.Schema})
 		}
 		line := views.TableLine{Name: t.Name, Href: s.href(t.Address), State: "timed", Word: "by the clock",
-			Kind: relation(t.RelKind), Columns: strings.Join(t.Columns, ", "), Rows: views.Count(t.RowsEstimate, true)}
+			Kind: relation(t.RelKind), Columns: firstOf(t.Columns), Rows: views.Count(t.RowsEstimate, true)}
 		if t.Live {
 			line.State, line.Word = "live", "live"
 			live++
@@ -109,6 +109,14 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 		m.Counts = strings.Join(counts, ", ")
 	}
 	return m
+}
+
+// firstOf lists the first 16 names, and says where there are more.
+func firstOf(names []string) string {
+	if len(names) > 16 {
+		return strings.Join(names[:16], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
 }
 
 // grantAll lets the role read tables, for whoever owns them.

@@ -204,6 +204,24 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A demo whose port is taken says so before it makes a shop.
+func TestDemoTakesItsPortFirst(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	db := pgtest.New(t)
+	_, err = command(t, "demo", "--database-url", db.URL, "--listen", taken.Addr().String())
+	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Fatalf("the demo says %v", err)
+	}
+	var tables int
+	if err := db.Conn(t).QueryRow(t.Context(), `SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`).Scan(&tables); err != nil || tables > 0 {
+		t.Errorf("%d tables are there, %v", tables, err)
+	}
+}
+
 func TestServeRefusesAPoolerInTransactionMode(t *testing.T) {
 	bouncer, err := exec.LookPath("pgbouncer")
 	if err != nil {

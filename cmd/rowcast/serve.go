@@ -62,23 +62,24 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 
 // serving is what demo adds to serve.
 type serving struct {
-	source  fs.FS                         // dashboards that are not in a folder
-	demo    *web.Demo                     // the order form
-	started func(url string)              // called once the address is known
-	extra   []func(context.Context) error // run beside the server
+	source   fs.FS                         // dashboards that are not in a folder
+	listener net.Listener                  // taken already; nil: of the flags
+	demo     *web.Demo                     // the order form
+	started  func(url string)              // called once the address is known
+	extra    []func(context.Context) error // run beside the server
 }
 
 // serve wires the parts and runs them until ctx ends or one of them fails.
 func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with serving) error {
-	if err := errors.Join(f.guardAddress(), web.CheckOrigins(f.Origins), web.CheckOrigins(f.Embed)); err != nil {
-		return err
+	ln := with.listener
+	if ln == nil {
+		var err error
+		if ln, err = f.listen(); err != nil {
+			return err
+		}
+		defer ln.Close()
 	}
-	ln, err := net.Listen("tcp", f.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	defer ln.Close()
-	err = db.reach(ctx, f.Wait, func(err error) {
+	err := db.reach(ctx, f.Wait, func(err error) {
 		s.log.Warn("waiting for the database", "database", db.where(), "error", err, "wait", f.Wait)
 	})
 	if err != nil {
@@ -117,6 +118,18 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 		with.started(url)
 	}
 	return app.run(ctx, ln, bells, with.extra)
+}
+
+// listen takes the address before anything else is done.
+func (f *serveFlags) listen() (net.Listener, error) {
+	if err := errors.Join(f.guardAddress(), web.CheckOrigins(f.Origins), web.CheckOrigins(f.Embed)); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", f.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return ln, nil
 }
 
 // app is the running server.

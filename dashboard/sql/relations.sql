@@ -10,10 +10,11 @@ SELECT c.oid, n.nspname, c.relname,
         SELECT c.oid
         UNION ALL
         SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid)
-      SELECT coalesce(sum(coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(l.oid), 0), l.reltuples::int8))
+      SELECT coalesce(sum(CASE WHEN l.reltuples > 0 THEN l.reltuples::int8 ELSE coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(l.oid), 0), l.reltuples::int8) END)
                       FILTER (WHERE l.reltuples >= 0 OR pg_catalog.pg_stat_get_live_tuples(l.oid) > 0), -1)
       FROM tree JOIN pg_catalog.pg_class l ON l.oid = tree.oid WHERE l.relkind <> 'p')
-    ELSE coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(c.oid), 0), c.reltuples::int8)
+    -- what ANALYZE counted: what sessions report of their writes may come after it, and then counts them twice
+    ELSE CASE WHEN c.reltuples > 0 THEN c.reltuples::int8 ELSE coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(c.oid), 0), c.reltuples::int8) END
   END::int8 AS rows_estimate,
   EXISTS (
     SELECT FROM pg_catalog.pg_trigger t
@@ -21,10 +22,12 @@ SELECT c.oid, n.nspname, c.relname,
     JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
       AND f.proname = 'ring' AND fn.nspname = 'rowcast') AS live,
-  (SELECT coalesce(pg_catalog.array_agg(a.attname::text ORDER BY a.attnum), '{}')
-   FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid = c.oid AND a.attnum BETWEEN 1 AND 16 AND NOT a.attisdropped
-     AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) AS columns
+  (SELECT coalesce(pg_catalog.array_agg(f.name), '{}')
+   FROM (
+     SELECT a.attname::text AS name FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+       AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
+     ORDER BY a.attnum LIMIT 17) f) AS columns
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')

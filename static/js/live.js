@@ -54,6 +54,8 @@ export class LiveControl {
     write(one("[data-word]", node), word);
     write(one("[data-note]", node), state === "live" && last >= 0 ? took(last) : note);
     this.#label(state === "paused" ? "paused" : running ? "running" : "broken");
+    const button = one("[data-do=pause]", node);
+    if (button) button.hidden = !running && !!v.banner && !!this.banner; // the banner has it
     if (this.pill) {
       this.pill.hidden = state !== "paused" || !counts;
       write(one("span", this.pill), counts);

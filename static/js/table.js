@@ -169,18 +169,28 @@ export class TableView {
     const gone = same ? [] : [...this.#here.values()].filter((s) => this.place(s.row.key) < 0);
     const r = this.#range(), added = same ? 0 : panel.rows.slice(r.from, r.to).reduce((n, row) => n + (places.has(row.key) ? 0 : 1), 0);
     const glide = !first && !same && !calm.matches && !document.hidden && added + gone.length <= SLIDES;
-    const before = glide ? this.#tops() : null;
+    const before = glide ? this.#tops() : null, left = gone.find((s) => s.tr.contains(document.activeElement));
     for (const s of gone) {
       this.#here.delete(s.row.key);
       this.#leave(s.tr, glide && !!before?.has(s.tr));
     }
     const { made, washes } = this.#lay();
+    if (left) this.#refocus(was, places.get(left.row.key) ?? 0);
     if (!this.#tall) this.#soon(); // the first rows were just made: see how many fit
     if (first) return;
     const fresh = made.filter((tr) => !places.has(tr.dataset.key ?? ""));
     this.wash.over(washes);
     if (before) this.#glide(before, fresh);
     if (fresh.length <= SLIDES) mark(fresh, "fresh", FRESH);
+  }
+
+  /** The row with the focus went: the one below it has it now, or the one above. @param {Row[]} was @param {number} at */
+  #refocus(was, at) {
+    const next = was.slice(at).find((r) => this.place(r.key) >= 0) ?? was.slice(0, at).findLast((r) => this.place(r.key) >= 0);
+    this.#active = next?.key ?? "";
+    const tr = this.#here.get(this.#active)?.tr;
+    if (tr) tr.tabIndex = 0;
+    tr?.focus({ preventScroll: true });
   }
 
   /** A row that goes fades where it stood, then those below close up. @param {HTMLTableRowElement} tr @param {boolean} slowly */
