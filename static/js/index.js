@@ -9,7 +9,10 @@ const EVERY = 5000;
 /** @param {string} base path before every address */
 export function index(base) {
   const find = one("#find");
-  if (find instanceof HTMLInputElement) find.addEventListener("input", () => narrow(find.value.trim()));
+  if (find instanceof HTMLInputElement) {
+    find.addEventListener("input", () => narrow(find.value.trim()));
+    if (find.value) narrow(find.value.trim()); // typed before this code was there
+  }
   const lamp = one("#known");
   if (!lamp) return;
   const look = async () => {
