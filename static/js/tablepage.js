@@ -242,7 +242,7 @@ export class TablePage {
     attribute(total, "title", !count ? "" : count.exact ? `Counted ${ago(Date.now() - this.#counted).words === "now" ? "just now" : "before"}` : "Estimated by PostgreSQL");
     this.#pages = count ? Math.ceil(count.rows / this.#data.rows) : asked ? this.#pages : -1;
     this.#nothing();
-    if (count) write(total, count.rows && (this.table.rows.length || this.#data.page > 1) ? tally(count) : ""); // "No rows" says it
+    if (count) write(total, count.rows ? tally(count) : ""); // "No rows" says it
     else if (!asked) write(total, "…");
     write(word, narrowed ? "that match" : "rows");
     this.#whole();
