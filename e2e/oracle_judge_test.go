@@ -270,8 +270,11 @@ func (j *judge) order() (snapshots, epochs int, err error) {
 		version uint64
 		cut     string
 	}
+	j.mu.Lock()
+	states := maps.Clone(j.states)
+	j.mu.Unlock()
 	byEpoch, cuts := map[string][]moment{}, map[string]bool{}
-	for cursor, s := range j.states {
+	for cursor, s := range states {
 		epoch, version, _ := strings.Cut(cursor, ":")
 		n, err := strconv.ParseUint(version, 10, 64)
 		if err != nil {
@@ -312,13 +315,16 @@ func (j *judge) honesty(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("read log: %w", err)
 	}
-	for c := range j.claims {
+	j.mu.Lock()
+	claims, commits := maps.Clone(j.claims), maps.Clone(j.commits)
+	j.mu.Unlock()
+	for c := range claims {
 		shown, err := parseSnapshot(c.cut)
 		if err != nil {
 			return err
 		}
 		for _, x := range logged {
-			at, known := j.commits[x]
+			at, known := commits[x]
 			if !known || !at.Before(c.at) {
 				continue
 			}

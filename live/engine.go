@@ -61,8 +61,13 @@ type Config struct {
 	Candid bool
 }
 
-// patience is how long the first frame of a page waits for one panel.
-func (c Config) patience() time.Duration { return c.Slow + c.Slow/5 }
+// patience is how long the first frame of a page waits for one panel: what takes
+// longer has a lane of its own anyway, and what does not opens in one cut.
+func (c Config) patience() time.Duration { return verySlow * c.Slow }
+
+// trial is how long a lane gives a panel that was put off, before it gets all
+// the time that it may take: others that are quick may be waiting.
+func (c Config) trial() time.Duration { return c.Slow + c.Slow/5 }
 
 // budget is how long one reading may take before what it has not begun keeps
 // its turn.

@@ -57,7 +57,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 	r := e.reading(pick.relations)
 	r.discover = pick.fault != nil || pick.trial // nobody may have seen yet what it reads
 	if pick.trial && pick.took == 0 {            // others that are quick may be waiting for their trial
-		r.patience = e.cfg.patience()
+		r.patience = e.cfg.trial()
 	}
 	for oid := range of.relations {
 		_, held := e.blocked[oid]

@@ -327,7 +327,7 @@ var late = &delta.Error{Code: "timeout", Message: "the queries read with it took
 func (a *attempt) putOff(ready []request, slow request, f *failure, c Config) {
 	a.failed[slow.id] = &answer{put: true, took: f.took}
 	a.patience = c.patience() / 2
-	if time.Since(a.began) < c.budget() {
+	if time.Since(a.began) < 2*c.budget() {
 		return
 	}
 	for _, q := range ready {

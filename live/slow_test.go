@@ -46,7 +46,7 @@ func TestASlowPanelDoesNotHoldUpAPageThatOpens(t *testing.T) {
 		t.Error("a panel that has not answered is in the snapshot")
 	}
 	t.Logf("first frame beside an unknown slow panel after %v", took)
-	if took > time.Second {
+	if took > 2*time.Second {
 		t.Errorf("an unknown slow panel held the others up for %v", took)
 	}
 	v.until("live", func() bool { return v.is("live") })
