@@ -124,7 +124,7 @@ func (s *Subscription[S]) takeState(p *plan) (missed []*frame) {
 		s.owed = true
 	} else {
 		missed = t.since(s.seq)
-		if !s.owed && len(missed) > 1 && dropsFrame() {
+		if len(missed) > 1 && dropsFrame() {
 			missed = missed[1:]
 		}
 	}
