@@ -71,6 +71,7 @@ export class Screens {
 
   /** The fewest screens, in the largest letters that need no more; a panel that reaches into a next line is cut short only where that saves one. */
   #place() {
+    for (const n of all(".dense", this.grid)) n.classList.remove("dense");
     /** @type {{scale: number, screens: HTMLElement[][]}|undefined} */ let best;
     for (const tied of [true, false]) {
       for (const scale of SCALES) {
@@ -183,7 +184,7 @@ function widen(panels, lines) {
   return wider;
 }
 
-/** Tables and lists end with a whole row and say how many there are; a table is written smaller where it is too wide. @param {HTMLElement[]} panels */
+/** Tables and lists end with a whole row and say how many there are; a table is written smaller where it is too wide or what leads a row is cut. @param {HTMLElement[]} panels */
 function clip(panels) {
   for (const panel of panels) {
     const list = one("[data-list]", panel), scroll = one(".panel-body > .scroll", panel);
@@ -197,7 +198,7 @@ function clip(panels) {
     const row = scroll && one("tbody tr:not(.leaving)", scroll);
     if (scroll && row) {
       const body = /** @type {HTMLElement} */ (scroll.parentElement), table = scroll.firstElementChild;
-      if ((table?.clientWidth ?? 0) > body.clientWidth + 1) scroll.classList.add("dense");
+      if ((table?.clientWidth ?? 0) > body.clientWidth + 1 || all("td.lead", scroll).some((td) => td.scrollWidth > td.clientWidth + 1)) scroll.classList.add("dense");
       const tall = row.getBoundingClientRect().height, head = one("thead", scroll)?.getBoundingClientRect().height ?? 0;
       const rows = Math.max(1, Math.floor((body.getBoundingClientRect().height - head) / tall));
       scroll.style.setProperty("--fits", `${head + rows * tall}px`);
