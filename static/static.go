@@ -132,7 +132,7 @@ const sheet = "css/rowcast.css"
 var styles = []string{
 	"css/tokens.css", "css/base.css",
 	"css/chrome.css", "css/panels.css", "css/rows.css", "css/ledger.css", "css/floating.css", "css/notices.css", "css/narrow.css",
-	"css/cells.css", "css/stat.css", "css/charts.css", "css/table.css", "css/variables.css", "css/trust.css", "css/wall.css",
+	"css/cells.css", "css/stat.css", "css/charts.css", "css/table.css", "css/variables.css", "css/trust.css", "css/wall.css", "css/print.css",
 }
 
 // Styles is the URL path of every style sheet that all pages link.
