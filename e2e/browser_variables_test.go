@@ -133,7 +133,7 @@ func testVariables(t *testing.T, b *browser) {
 		t.Error("a page with a bar says in its head too what was chosen")
 	}
 	other.watch(server.URL + "d/orders?kiosk&status=paid&city=Bonn&city=Delft")
-	other.until("what was chosen", `document.querySelector("[data-said]").checkVisibility() && document.querySelector("[data-said]").innerText === "Status Paid for · City Bonn, Delft"`)
+	other.until("what was chosen", `document.querySelector("[data-said]").checkVisibility() && document.querySelector("[data-said]").innerText === "Status: Paid for · City: Bonn, Delft"`)
 
 	w.run(`history.back()`)
 	w.at("/d/orders?status=paid")

@@ -103,7 +103,7 @@ var charts = []string{
 var tables = []string{"js/address.js", "js/columns.js", "js/filters.js", "js/menu.js", "js/tablepage.js", "js/typed.js"}
 
 // later are the modules that are loaded when they are needed.
-var later = []string{"js/drawer.js", "js/index.js", "js/json.js", "js/jsontree.js", "js/rowjson.js", "js/treeview.js", "js/wall.js"}
+var later = []string{"js/drawer.js", "js/index.js", "js/json.js", "js/jsontree.js", "js/rowjson.js", "js/screens.js", "js/treeview.js", "js/wall.js"}
 
 // Modules is the URL path of every ES module that all pages load but [Entry], for modulepreload.
 func Modules() []string { return slices.Clone(assets().modules) }
@@ -125,11 +125,19 @@ func pathsOf(names []string) []string {
 // ChartStyles is the URL path of every style sheet that pages with charts link after the others.
 func ChartStyles() []string { return []string{Path("vendor/uplot/uPlot.css")} }
 
-// Styles is the URL path of every style sheet, in the order in which a page links them.
+// sheet is the one style sheet that is served: so many small ones would take a round trip more, and pack worse.
+const sheet = "css/rowcast.css"
+
+// styles are what the sheet is made of, in the order of their rules: where two are alike, the later one holds.
+var styles = []string{
+	"css/tokens.css", "css/base.css",
+	"css/chrome.css", "css/panels.css", "css/rows.css", "css/ledger.css", "css/floating.css", "css/notices.css", "css/narrow.css",
+	"css/cells.css", "css/stat.css", "css/charts.css", "css/table.css", "css/variables.css", "css/trust.css", "css/wall.css", "css/print.css",
+}
+
+// Styles is the URL path of every style sheet that all pages link.
 func Styles() []string {
-	return []string{
-		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/cells.css"), Path("css/stat.css"), Path("css/charts.css"), Path("css/table.css"), Path("css/variables.css"), Path("css/trust.css"),
-	}
+	return []string{Path(sheet)}
 }
 
 // Version names this set of files: the hash in every URL.
@@ -138,6 +146,10 @@ func Version() string { return assets().hash }
 func load() *bundle {
 	b := &bundle{files: map[string]file{}}
 	sum := sha256.New()
+	add := func(name string, data []byte) {
+		data = shorten(name, data)
+		b.files[name] = file{plain: data, gzip: compress(name, data), mime: mimeOf(name)}
+	}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, ".test.js") {
 			return err
@@ -148,13 +160,15 @@ func load() *bundle {
 		}
 		sum.Write([]byte(name + "\x00" + strconv.Itoa(len(data)) + "\x00"))
 		sum.Write(data)
-		data = shorten(name, data)
-		b.files[name] = file{plain: data, gzip: compress(name, data), mime: mimeOf(name)}
+		if path.Dir(name) != path.Dir(sheet) {
+			add(name, data)
+		}
 		return nil
 	})
 	if err != nil {
 		panic("static: " + err.Error()) // embedded files cannot fail to be read
 	}
+	add(sheet, joined(styles))
 	b.hash = hex.EncodeToString(sum.Sum(nil))[:16]
 	for name := range b.files {
 		if path.Ext(name) == ".js" && name != Entry && !slices.Contains(slices.Concat(charts, tables, later), name) {
@@ -163,6 +177,19 @@ func load() *bundle {
 	}
 	slices.Sort(b.modules)
 	return b
+}
+
+// joined is these files, one after the other. It panics on a name that is not embedded.
+func joined(names []string) []byte {
+	var all []byte
+	for _, name := range names {
+		data, err := files.ReadFile(name)
+		if err != nil {
+			panic("static: " + err.Error())
+		}
+		all = append(append(all, data...), '\n')
+	}
+	return all
 }
 
 // shorten takes comments and spaces out of modules and style sheets, and gives local names one letter: the sources are mostly

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,13 +40,12 @@ func body(t *testing.T, r *http.Response) []byte {
 func TestEveryFileIsServedUnderTheHash(t *testing.T) {
 	for name, mime := range map[string]string{
 		static.Entry:                 "text/javascript; charset=utf-8",
-		"css/tokens.css":             "text/css; charset=utf-8",
 		"icons/sprite.svg":           "image/svg+xml",
 		"fonts/inter.woff2":          "font/woff2",
 		"fonts/Inter-LICENSE":        "text/plain; charset=utf-8",
 		"icons/lucide-LICENSE":       "text/plain; charset=utf-8",
 		"js/delta.js":                "text/javascript; charset=utf-8",
-		"css/components.css":         "text/css; charset=utf-8",
+		"css/rowcast.css":            "text/css; charset=utf-8",
 		"fonts/jetbrains-mono.woff2": "font/woff2",
 	} {
 		r := get(t, static.Path(name))
@@ -59,7 +59,7 @@ func TestEveryFileIsServedUnderTheHash(t *testing.T) {
 }
 
 func TestGzipIsWhatWasPacked(t *testing.T) {
-	path := static.Path("css/components.css")
+	path := static.Path("css/rowcast.css")
 	plain := get(t, path)
 	for _, refused := range []string{"", "br", "gzip;q=0", "identity"} {
 		if r := get(t, path, "Accept-Encoding", refused); r.Header.Get("Content-Encoding") != "" {
@@ -138,6 +138,32 @@ func TestStylesPointAtWhatIsThere(t *testing.T) {
 	}
 	if n < 2 {
 		t.Errorf("%d fonts", n)
+	}
+}
+
+// Every style sheet of the folder is in the one that is served, with its comments gone.
+func TestOneSheetHoldsAllStyles(t *testing.T) {
+	sources, err := filepath.Glob("css/*.css")
+	if err != nil || len(sources) < 10 || len(static.Styles()) != 1 {
+		t.Fatal(sources, static.Styles(), err)
+	}
+	served := bytes.ReplaceAll(body(t, get(t, static.Styles()[0])), []byte(" "), nil)
+	selector := regexp.MustCompile(`(?m)^  ([.:@][^{},]+?) \{`)
+	for _, name := range sources {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(src, []byte("\n")); n > 400 {
+			t.Errorf("%s has %d lines", name, n)
+		}
+		m := selector.FindSubmatch(src)
+		if m == nil || !bytes.Contains(served, bytes.ReplaceAll(m[1], []byte(" "), nil)) {
+			t.Errorf("%s is not served: no %q", name, m)
+		}
+	}
+	if bytes.Contains(served, []byte("/*")) {
+		t.Error("the sheet is not shortened")
 	}
 }
 

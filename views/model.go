@@ -79,6 +79,7 @@ type Index struct {
 type Board struct {
 	Title, Description, Href string
 	Problem                  bool
+	Peek                     *Peek // nil: nothing was seen of it yet
 }
 
 // Schema is a heading among the tables of the index.

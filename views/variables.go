@@ -108,28 +108,49 @@ func (v *Variable) label(value string) string {
 
 // Text is what is chosen, in few words.
 func (v *Variable) Text() string {
-	choices := v.Choices()
+	labels := v.chosen()
+	if len(labels) > 2 {
+		return strconv.Itoa(len(labels)) + " of " + strconv.Itoa(len(v.Choices()))
+	}
+	return strings.Join(labels, ", ")
+}
+
+// chosen are the labels of what is chosen, the word for anything where nothing is.
+func (v *Variable) chosen() []string {
 	var labels []string
-	for _, c := range choices {
+	for _, c := range v.Choices() {
 		if c.Chosen {
 			labels = append(labels, c.Label)
 		}
 	}
-	switch {
-	case len(labels) == 0:
-		return anything
-	case len(labels) > 2:
-		return strconv.Itoa(len(labels)) + " of " + strconv.Itoa(len(choices))
+	if len(labels) == 0 {
+		return []string{anything}
 	}
-	return strings.Join(labels, ", ")
+	return labels
 }
+
+// allChosen is what is chosen, by name, as part of a sentence.
+func (v *Variable) allChosen() string {
+	labels := v.chosen()
+	if n := len(labels) - saidMost; n > 0 {
+		labels = append(labels[:saidMost:saidMost], strconv.Itoa(n)+" more")
+	}
+	text := strings.Join(labels, ", ")
+	if v.Type == "range" {
+		return strings.ToLower(text[:1]) + text[1:]
+	}
+	return text
+}
+
+// saidMost is how many chosen options are said by name.
+const saidMost = 6
 
 // Said is what was chosen on a page, where the bar is not: on a wall and on paper. A time range is always said.
 func Said(list []Variable) string {
 	var words []string
 	for i := range list {
 		if v := &list[i]; v.Type == "range" || !slices.Equal(v.Values, v.Defaults) {
-			words = append(words, v.Label+" "+v.Text())
+			words = append(words, v.Label+": "+v.allChosen())
 		}
 	}
 	return strings.Join(words, " · ")

@@ -67,13 +67,16 @@ func (s *Server) jumpGroups(index dashboard.Index) []views.JumpGroup {
 	return groups
 }
 
-func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
+func (s *Server) indexModel(ctx context.Context, index dashboard.Index, trouble string) views.Index {
 	m := views.Index{Chrome: s.frame("All pages"), Title: s.config.Database, Folder: s.config.Folder, Demo: s.demo(), Grant: s.grantAll()}
 	m.Jump = s.jumpGroups(index)
 	if m.Title == "" {
 		m.Title = "All pages"
 	}
 	m.Sub = plural(len(index.Tables), "table")
+	if n := len(index.Dashboards); n > 0 {
+		m.Sub = plural(n, "dashboard") + ", " + m.Sub
+	}
 	if trouble != "" {
 		m.Sub = trouble
 	}
@@ -82,7 +85,7 @@ func (s *Server) indexModel(index dashboard.Index, trouble string) views.Index {
 			m.Problems = append(m.Problems, faulty(d.Title, d.Problem))
 			continue
 		}
-		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: s.href(d.Address), Problem: d.Problem != nil})
+		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: s.href(d.Address), Problem: d.Problem != nil, Peek: s.peek(ctx, d)})
 	}
 	live := 0
 	for _, t := range index.Tables {

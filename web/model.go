@@ -331,6 +331,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	switch p.code {
 	case codeNotFound:
 		n.Head = "There is no page at " + r.URL.Path
+		if strings.EqualFold(n.Head, p.message) {
+			n.Text = ""
+		}
 	case codeForbidden:
 		n.Code, n.Icon, n.Head, n.Retry = "", "lock", "Not for this role", 5
 		if p.status == http.StatusForbidden && r.Method != http.MethodGet {
@@ -350,8 +353,11 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		}
 	}
 	// A dashboard's file may come back, and so may an option; a wall has nobody to ask again.
-	if p := r.URL.Path; n.Retry == 0 && n.Status < 500 && (strings.HasPrefix(p, "/d/") || strings.HasPrefix(p, "/t/")) {
+	if at := r.URL.Path; n.Retry == 0 && n.Status < 500 && (strings.HasPrefix(at, "/d/") || strings.HasPrefix(at, "/t/")) {
 		n.Retry, n.Hint = 10, "This page comes by itself once it is there."
+		if p.code == codeBadRequest {
+			n.Hint = "This page comes by itself once its address can be read."
+		}
 	}
 	if e := p.file; e != nil {
 		m := faulty("", e)

@@ -25,7 +25,7 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // the dashboards are known, the tables are not
 		trouble = s.explain(r.Context(), err).message
 	}
-	s.writePage(w, r, http.StatusOK, views.IndexPage(s.indexModel(index, trouble)))
+	s.writePage(w, r, http.StatusOK, views.IndexPage(s.indexModel(r.Context(), index, trouble)))
 }
 
 // servePage answers GET /d/… and /t/…: the page with its data. The socket goes
@@ -49,6 +49,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		s.writePage(w, r, http.StatusOK, views.TableView(p.table()))
 		return
 	}
+	s.glimpse(page, state)
 	s.writePage(w, r, http.StatusOK, views.DashboardPage(p.dashboard()))
 }
 

@@ -47,6 +47,25 @@ func TestStatOfSeveralPanels(t *testing.T) {
 	if n := strings.Count(body, "<section class=\"panel"); n != 2 {
 		t.Errorf("%d panels have a place, want 2", n)
 	}
+	// The front page shows the number of a dashboard that was looked at, and the newest while somebody does.
+	s.listed = append(s.listed, dashboard.DashboardEntry{Address: "/d/sum", Title: "Sum"})
+	if _, front := s.ask("GET", "/"); !strings.Contains(front, "<span data-whole>12</span>") || !strings.Contains(front, `d="M0 100L50 0L100 50"`) {
+		t.Error("the front page does not show what stands on a dashboard")
+	}
+	s.mu.Lock()
+	opened := s.opened
+	s.mu.Unlock()
+	if _, listed := s.ask("GET", "/api/v1/pages"); !strings.Contains(listed, `"peek":{"title":"sum","whole":"12","line":"M0 100L50 0L100 50"}`) {
+		t.Errorf("the list of pages is %s", listed)
+	}
+	if s.mu.Lock(); s.opened != opened {
+		t.Error("a look at the list made a page run")
+	}
+	s.mu.Unlock()
+	s.hub.Drop("/d/sum")
+	if _, listed := s.ask("GET", "/api/v1/pages"); !strings.Contains(listed, `"whole":"12","line":"M0 100L50 0L100 50","since":"at `) {
+		t.Errorf("once nobody looks, the list of pages is %s", listed)
+	}
 	broken := *result("3", "9")
 	broken.Err = &delta.Error{Code: "timeout", Message: "the query took longer than 5s"}
 	if body := show(2, &broken); !strings.Contains(body, "The query took longer than 5s.") || !strings.Contains(body, `d="M0 100L100 0"`) {

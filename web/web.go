@@ -138,6 +138,7 @@ type Server struct {
 	origins origins
 	cross   *http.CrossOriginProtection
 	jump    atomic.Pointer[jumpList]
+	peeks   peeks
 
 	stop  context.CancelFunc // ends draining's context
 	drain context.Context    // ends when Drain begins

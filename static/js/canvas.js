@@ -1,6 +1,6 @@
 // A chart's canvas: uPlot, told what a scene holds. It is made once; what changes is taken to it.
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { color } from "./dom.js";
+import { color, el } from "./dom.js";
 import { pointing } from "./gestures.js";
 import { AXIS, bars, font, HEAD, LARGER, marks, places, present, room, rules, token } from "./paint.js";
 import { range } from "./scale.js";
@@ -17,6 +17,8 @@ const GROUNDS = ["--paper", "--ink", "--ink-3", "--grid", "--accent", "--wash"];
 export const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 /** uPlot's own handling of the mouse is not used. */
 const unbound = () => null;
+/** A point for a series that shows none: without one, uPlot fails when the series goes. */
+const unseen = () => el("i", { hidden: "" });
 
 export class Canvas {
   /** @type {uPlot} */ #u;

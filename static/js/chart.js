@@ -4,6 +4,7 @@ import { Canvas, rem } from "./canvas.js";
 import { announce, attribute, one, write } from "./dom.js";
 import { keys } from "./gestures.js";
 import { Legend } from "./legend.js";
+import { size } from "./paper.js";
 import { ahead, say } from "./scale.js";
 import { ends, name, nearest, plot, rest, shared, spot, within, words } from "./series.js";
 import { Slide } from "./slide.js";
@@ -19,16 +20,16 @@ import { bounds } from "./timerange.js";
 const FEWEST = 8; // the narrowest drag that zooms, in px
 
 /** @type {Set<Chart>} those of this page */ const charts = new Set();
-addEventListener("beforeprint", () => repaint("light"));
-addEventListener("afterprint", () => repaint(""));
+addEventListener("beforeprint", () => repaint("light", true));
+addEventListener("afterprint", () => repaint("", false));
 document.fonts?.ready.then(() => charts.forEach((c) => c.theme()));
 // A finger leaves its crosshair where it was lifted, so that it may be read; a press elsewhere takes it away.
 addEventListener("pointerdown", (e) => { for (const c of charts) if (e.pointerType === "touch" && !c.host.contains(/** @type {Node} */ (e.target))) c.leave(); });
 
-/** Paper is light, whatever the screen is. @param {string} scheme */
-function repaint(scheme) {
+/** Paper is light, whatever the screen is. @param {string} scheme @param {boolean} paper */
+function repaint(scheme, paper) {
   document.documentElement.style.colorScheme = scheme;
-  for (const c of charts) c.theme(true);
+  for (const c of charts) c.print(paper);
 }
 
 /** @implements {Owner} */
@@ -111,10 +112,15 @@ export class Chart {
     return (x ? this.#columns.find((c) => c.name === x) : this.#columns[0])?.kind === "moment";
   }
 
-  /** Colours are other ones now. @param {boolean} [all] also what is out of sight */
-  theme(all = false) {
-    if (all && this.#dirty) this.#draw();
-    this.#canvas?.redraw(true);
+  /** Colours are other ones now. */
+  theme() { this.#canvas?.redraw(true); }
+
+  /** Draws for paper, also what is out of sight, or for the screen again. @param {boolean} paper */
+  print(paper) {
+    if (this.#dirty) this.#draw();
+    size(this.host, Number(this.node.dataset.w) || 12, paper);
+    this.#canvas?.resize();
+    this.theme();
   }
 
   /** The panel is gone: nothing holds it any more. */

@@ -10,6 +10,7 @@
 /** From so many options on they can be searched. */
 export const MANY = 10;
 const ANYTHING = "any";
+const SAID = 6; // chosen options that are said by name
 /** @type {Record<string, string>} */
 const CALENDAR = { today: "Today", yesterday: "Yesterday", "this-week": "This week", "this-month": "This month" };
 
@@ -37,8 +38,15 @@ export function chosenText(v) {
   return chosen.map((c) => c.label).join(", ") || ANYTHING;
 }
 
+/** What is chosen, by name, as part of a sentence. @param {Variable} v */
+function allChosen(v) {
+  const labels = choices(v).filter((c) => c.chosen).map((c) => c.label), n = labels.length - SAID;
+  const text = (n > 0 ? [...labels.slice(0, SAID), `${n} more`] : labels).join(", ") || ANYTHING;
+  return v.type === "range" ? text[0].toLowerCase() + text.slice(1) : text;
+}
+
 /** What was chosen on a page, where the bar is not: on a wall and on paper. @param {(Variable & {label: string})[]} variables */
-export const said = (variables) => variables.filter((v) => v.type === "range" || !same(v.values, v.defaults)).map((v) => `${v.label} ${chosenText(v)}`).join(" · ");
+export const said = (variables) => variables.filter((v) => v.type === "range" || !same(v.values, v.defaults)).map((v) => `${v.label}: ${allChosen(v)}`).join(" · ");
 
 /** A time range as readers see it. @param {string} value */
 export function rangeText(value) {

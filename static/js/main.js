@@ -11,7 +11,7 @@ import { variables } from "./variables.js";
 
 const { body } = document;
 const asked = new URLSearchParams(location.search);
-if (asked.has("kiosk")) import("./wall.js").then(({ wall }) => wall(asked));
+if (asked.has("kiosk")) import("./wall.js").then(({ wall }) => wall(asked, keys));
 if (asked.has("embed")) document.documentElement.classList.add("embed");
 
 const bar = variables(body.dataset);

@@ -251,7 +251,11 @@ export class LivePage {
     for (const v of this.#views) {
       const panel = panels.get(v.id);
       if (!panel && cursor) v.wait?.(this.#quiet, this.#was);
-      if (panel && v.update(panel, Date.now() + this.store.ahead, this.#quiet, panels) && live) v.beat();
+      try {
+        if (panel && v.update(panel, Date.now() + this.store.ahead, this.#quiet, panels) && live) v.beat();
+      } catch (e) {
+        reportError(e); // one that cannot be drawn does not stop the others
+      }
     }
     this.#was = at;
     if (cursor) {

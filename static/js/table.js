@@ -4,6 +4,7 @@ import { drawBars } from "./bars.js";
 import { direction, emptyCell, headCell, moved, paint, value, widths } from "./cells.js";
 import { attribute, calm, el, one, write } from "./dom.js";
 import { ago } from "./format.js";
+import { print, unprint } from "./paper.js";
 import { Room } from "./room.js";
 import { mark, Wash } from "./wash.js";
 import { SMALL, including, range, seen } from "./window.js";
@@ -338,6 +339,7 @@ export class TableView {
     this.#whole = whole;
     this.#look();
     this.#lay();
+    (whole ? print : unprint)(this.table);
   }
 
   /** @param {Row} r @returns {HTMLTableRowElement} */
