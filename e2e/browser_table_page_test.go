@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -358,6 +359,21 @@ func testWideTableSized(t *testing.T, b *browser) {
 	w.until("the widths of the link", width+` === "300,52"`)
 	w.pull(`document.querySelector("thead th .grip")`, -100, 0)
 	w.until("a narrower column", width+` === "200,52"`)
+
+	// Paper has room for twelve of its columns, and says how many it leaves out.
+	const note = `[document.querySelector(".beyond").checkVisibility(), document.querySelector(".beyond").innerText, [...document.querySelectorAll("thead th")].filter((th) => th.checkVisibility()).length].join()`
+	if page := served(t, server.URL+"t/public.broad"); !strings.Contains(page, ">and 29 more columns<") {
+		t.Error("the server does not say what paper leaves out")
+	}
+	if got := ask[string](w, note); !strings.HasPrefix(got, "false,") {
+		t.Errorf("on the screen: %s", got)
+	}
+	if _, err := chromedp.Call(w.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask[string](w, note); got != "true,and 29 more columns,12" {
+		t.Errorf("on paper: %s", got)
+	}
 }
 
 func testTableSaves(t *testing.T, b *browser) {

@@ -12,6 +12,17 @@ func shownRows(first, n int) string {
 	return group(digits(first)) + "–" + group(digits(first+n-1))
 }
 
+// onPaper is how many columns a sheet of paper holds; table.css leaves the others out.
+const onPaper = 12
+
+// beyond says how many of a table's columns paper does not show, "" for none.
+func beyond(columns int) string {
+	if columns <= onPaper {
+		return ""
+	}
+	return "and " + counted(columns-onPaper, "more column")
+}
+
 func totalWord(m TablePage) string {
 	if m.Filters > 0 || m.Search != "" {
 		return "that match"

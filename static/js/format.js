@@ -257,6 +257,11 @@ export function tally({ rows, exact }) {
   return rows < 999_950_000 ? `~${(rows / 1e6).toFixed(1)} M` : `~${(rows / 1e9).toFixed(1)} G`;
 }
 
+const ON_PAPER = 12; // columns that a sheet of paper holds; table.css leaves the others out
+
+/** How many columns paper does not show, "" for none. @param {number} columns */
+export const beyond = (columns) => (columns <= ON_PAPER ? "" : `and ${columns - ON_PAPER} more column${columns === ON_PAPER + 1 ? "" : "s"}`);
+
 /** Says which rows a page of a table shows. @param {number} first @param {number} n */
 export function shownRows(first, n) {
   if (!n) return "No rows";

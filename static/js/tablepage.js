@@ -4,7 +4,7 @@ import { NOTHING, build, filtered, parse, sorted } from "./address.js";
 import { Columns } from "./columns.js";
 import { announce, attribute, el, icon, one, toast, write } from "./dom.js";
 import { Filters } from "./filters.js";
-import { ago, sentence, shownRows, tally } from "./format.js";
+import { ago, beyond, sentence, shownRows, tally } from "./format.js";
 import { keys, open } from "./menu.js";
 import { group } from "./number.js";
 
@@ -12,9 +12,10 @@ import { group } from "./number.js";
  * @typedef {import("./address.js").Query} Query
  * @typedef {import("./typed.js").TableColumn} TableColumn
  * @typedef {{rows: number, exact: boolean}} Count
+ * @typedef {{columns: string[], table: string, address: string, references: string[]}} ForeignKey
  * What the server says of a table besides its rows.
  * @typedef {{address: string, schema: string, name: string, columns: TableColumn[], key: string[], shown: string[],
- *   foreign_keys: {columns: string[], table: string, address: string, references: string[]}[],
+ *   foreign_keys: ForeignKey[], referenced_by: ForeignKey[],
  *   sort: import("./address.js").Term[], rows: number, page_sizes: number[], page: number, count: Count|null,
  *   csv: string, json: string, page_csv: string}} TableData
  */
@@ -101,6 +102,7 @@ export class TablePage {
     }
     this.columns.show(columns, this.#query.columns.length ? this.#query.columns : columns.map((c) => c.name));
     this.filters.show(table.columns.map((c) => byName.get(c.name)), this.#query.where);
+    write(one("[data-beyond]"), beyond(table.columns.length));
     this.#pager();
     const rows = one("[data-rows]");
     if (rows instanceof HTMLSelectElement) {

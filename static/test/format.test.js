@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ends, extent } from "../js/bars.js";
-import { describe, format, shownRows, tally } from "../js/format.js";
+import { beyond, describe, format, shownRows, tally } from "../js/format.js";
 import { target } from "../js/link.js";
 import { deal } from "../js/status.js";
 
@@ -44,6 +44,10 @@ test("counts, counted or estimated", () => {
   for (const [rows, exact, want] of [[5840, true, "5,840"], [5840, false, "~5,840"], [184_902, false, "~185 k"], [184_902, true, "184,902"], [999_700, false, "~1.0 M"], [2_104_880, false, "~2.1 M"], [3e9, false, "~3.0 G"], [0, true, "0"]]) {
     assert.equal(tally({ rows, exact }), want);
   }
+});
+
+test("what paper does not hold", () => {
+  for (const [columns, want] of golden.beyond) assert.equal(beyond(columns), want);
 });
 
 test("which rows are shown", () => {
