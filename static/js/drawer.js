@@ -1,7 +1,7 @@
 // One row, whole: its fields, its JSON, the rows that it names and that name it, and what it went through. It watches the row's own
 // page, so it lives on when the row is not on the table's page any more.
 import { clock } from "./clock.js";
-import { announce, el, icon, one, toast, write } from "./dom.js";
+import { announce, copy, el, icon, one, toast, write } from "./dom.js";
 import { describe } from "./format.js";
 import { differences } from "./history.js";
 import { parse } from "./protocol.js";
@@ -47,7 +47,7 @@ export class Drawer {
     this.node = /** @type {HTMLDialogElement} */ (el("dialog", { class: "drawer", "aria-labelledby": "drawer-h" },
       el("div", { class: "drawer-head" }, this.title, el("span", { class: "grow" }),
         button("chevron-up", "Row above (K)", () => this.step(-1)), button("chevron-down", "Row below (J)", () => this.step(1)),
-        button("link", "Copy the address of this row", () => this.#copy(location.href)), button("x", "Close (Esc)", () => this.node.close())),
+        button("link", "Copy the address of this row", () => copy(location.href)), button("x", "Close (Esc)", () => this.node.close())),
       this.body, el("div", { class: "drawer-foot" }, ...keys("J", "K"), " next and previous row", el("span", { class: "grow" }), ...keys("Esc"), " close")));
     (one(".split") ?? document.body).append(this.node);
     this.node.addEventListener("close", () => this.#closed());
@@ -77,7 +77,7 @@ export class Drawer {
     this.#changes = view.history?.of(key) ?? [];
     this.#gone = 0;
     this.#never = false;
-    this.#own = !!address;
+    this.#own = true;
     view.hold?.set("row", true);
     table.select(key);
     history.replaceState(history.state, "", `#row=${encodeURIComponent(key)}`);
@@ -92,7 +92,7 @@ export class Drawer {
     this.#draw();
     announce(this.title.textContent ?? "");
     if (address) this.#watch(address);
-    else view.onlatest = (panel) => this.#take(panel.columns, panel.rows.find((r) => r.key === key) ?? null, Date.now());
+    else this.#follow(view);
   }
 
   /** Opens the next row, or the one before. @param {number} by */
@@ -125,12 +125,19 @@ export class Drawer {
     if (this.#view) this.#view.onlatest = null;
   }
 
+  /** Watches what the page that it is on says of it. @param {PanelView} view */
+  #follow(view) {
+    this.#own = false;
+    view.onlatest = (panel) => this.#take(panel.columns, panel.rows.find((r) => r.key === this.#key) ?? null, Date.now());
+  }
+
   /** Watches the row's own page. @param {string} address */
   #watch(address) {
     let store = start({ page: address, cursor: "", at: "", panels: new Map() }, Date.now());
     const source = (this.#source = new EventSource(`${this.live.base}/api/v1/events?page=${encodeURIComponent(address)}`));
-    source.onerror = () => { // refused for good: what the key says is not even a key here
-      if (source !== this.#source || source.readyState !== EventSource.CLOSED || this.#row) return;
+    source.onerror = () => { // refused for good: no filter names such a key, or what it says is not even a key here
+      if (source !== this.#source || source.readyState !== EventSource.CLOSED) return;
+      if (this.#row && this.#view) return this.#follow(this.#view);
       this.#never = true;
       this.#draw();
     };
@@ -198,9 +205,9 @@ export class Drawer {
 
   /** @param {Row} row */
   #json(row) {
-    const tokens = rowTokens(this.#fields, row.cells), copy = el("button", { class: "icon-btn", type: "button", "aria-label": "Copy the row as JSON", title: "Copy" }, icon("copy"));
-    copy.addEventListener("click", () => this.#copy(tokens.map((t) => t.text).join("")));
-    return section("json", "JSON", copy, code(tokens, "The row as JSON"));
+    const tokens = rowTokens(this.#fields, row.cells), button = el("button", { class: "icon-btn", type: "button", "aria-label": "Copy the row as JSON", title: "Copy" }, icon("copy"));
+    button.addEventListener("click", () => copy(tokens.map((t) => t.text).join("")));
+    return section("json", "JSON", button, code(tokens, "The row as JSON"));
   }
 
   #log() {
@@ -212,15 +219,6 @@ export class Drawer {
     return section("log", "Changes", el("span", { class: "quiet" }, "since this page was opened"), lines.length ? el("ol", { class: "log" }, ...lines) : el("p", { class: "quiet" }, "None so far."));
   }
 
-  /** @param {string} text */
-  async #copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-      toast("Copied");
-    } catch {
-      toast("This browser does not let the page copy", "triangle-alert");
-    }
-  }
 }
 
 /** @param {PanelView} view @returns {TableData|null} */

@@ -22,10 +22,11 @@ function parts(key) {
 /** @param {Fields} fields @param {Row|null} row @param {string} name @returns {string|null} null, too, where it is not known */
 const cell = (fields, row, name) => row?.cells[fields.findIndex((f) => f.name === name)] ?? null;
 
-/** The address of a row's own page; "" where nothing names it. @param {TableData} data @param {Fields} fields @param {Row|null} row @param {string} key */
+/** The address of a row's own page; "" where no filter names it. @param {TableData} data @param {Fields} fields @param {Row|null} row @param {string} key */
 export function rowAddress(data, fields, row, key) {
   const said = parts(key);
   const where = data.key.flatMap((column, n) => {
+    if (!data.columns.find((c) => c.name === column)?.operators.includes("is")) return [];
     const value = cell(fields, row, column) ?? (said?.length === data.key.length ? said[n] : null);
     return value === null ? [] : [{ column, op: "is", value }];
   });

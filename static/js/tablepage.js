@@ -145,8 +145,8 @@ export class TablePage {
 
   /** @param {MouseEvent} e */
   #sort(e) {
-    const a = e.target instanceof Element ? e.target.closest("a.th") : null, c = a && this.table.columns[a.closest("th")?.cellIndex ?? -1];
-    if (!c || e.ctrlKey || e.metaKey || e.button) return;
+    const th = e.target instanceof Element && !e.target.closest(".grip") ? e.target.closest("th") : null, c = this.table.columns[th?.cellIndex ?? -1];
+    if (!c || !th?.querySelector("a.th") || e.ctrlKey || e.metaKey || e.button) return; // beside its words a head is a head, too
     e.preventDefault();
     this.#go(sorted(this.#query, c.name, e.shiftKey, this.#data.sort));
     const term = this.#query.sort.find((t) => t.column === c.name);

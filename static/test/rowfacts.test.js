@@ -5,6 +5,7 @@ import { named, naming, rowAddress, rowTitle } from "../js/rowfacts.js";
 const fields = ["no,1", "buyer", "a", "b"].map((name) => ({ name }));
 const data = {
   name: "Or.der", address: '/t/public.%22Or.der%22', key: ["no,1"],
+  columns: [{ name: "no,1", operators: ["is"] }, { name: "tags", operators: ["contains"] }],
   foreign_keys: [
     { columns: ["buyer"], table: "public.people", address: "/t/public.people", references: ["id"] },
     { columns: ["a", "b"], table: "public.pairs", address: "/t/public.pairs", references: ["y", "x"] },
@@ -34,6 +35,7 @@ test("a row's own address and title", () => {
   assert.equal(rowAddress(data, fields, row("7"), "x"), "/t/public.%22Or.der%22?where=%22no%2C1%22.is.7");
   assert.equal(rowAddress(data, [], null, '["8"]'), "/t/public.%22Or.der%22?where=%22no%2C1%22.is.8");
   for (const key of ['["8","9"]', "[8]", "garbage%", '"8"']) assert.equal(rowAddress(data, [], null, key), "", key);
+  assert.equal(rowAddress({ ...data, key: ["tags"] }, [{ name: "tags" }], row("{1}"), '["{1}"]'), "", "no filter tells arrays apart");
   assert.equal(rowTitle(data, fields, row("7"), "x"), "Or.der 7");
   assert.equal(rowTitle({ ...data, key: ["a", "b"] }, [], null, '["1","2"]'), "Or.der 1, 2");
   assert.equal(rowTitle(data, [], null, "garbage"), "Or.der garbage");
