@@ -317,6 +317,10 @@ func testTableColumns(t *testing.T, b *browser) {
 	w.run(head("stage") + `.focus()`)
 	w.do("move the column", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	heads("id,placed_at,total,stage,gift,buyer_id")
+	w.do("and again, as the focus went with it", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	heads("id,placed_at,total,gift,stage,buyer_id")
+	w.do("and back", chromedp.KeyEvent(kb.ArrowLeft, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	heads("id,placed_at,total,stage,gift,buyer_id")
 
 	// Width, by the pointer and by the keyboard; it is in the address and survives another order.
 	const width = `Math.round(document.querySelectorAll("thead tr:first-child th")[2].offsetWidth)`

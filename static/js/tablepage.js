@@ -126,7 +126,7 @@ export class TablePage {
 
   /** @param {HTMLTableCellElement} th @param {TableColumn|undefined} c @param {string} text @param {import("./address.js").Term[]} terms */
   #head(th, c, text, terms) {
-    if (!c?.sortable) return;
+    if (!c?.sortable) return void th.querySelector("span")?.setAttribute("tabindex", "0"); // it is moved and sized by keys
     let a = th.querySelector("a.th");
     if (!a) {
       a = el("a", { class: "th", title: c.type }, text);
