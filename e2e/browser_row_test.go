@@ -151,7 +151,7 @@ INSERT INTO "Reading s" VALUES (1, 7, 1, 2), (2, NULL, 3, 4);
 CREATE TABLE pairs (id int PRIMARY KEY, x int, y int, FOREIGN KEY (x, y) REFERENCES "Reading s" (b, a));
 INSERT INTO pairs VALUES (1, 2, 1), (2, 4, 3);
 CREATE TABLE loose (what text, why text);
-INSERT INTO loose VALUES ('one', 'two'), ('one', 'two'), (NULL, NULL), (NULL, NULL);`, "--watch", "public.*")
+INSERT INTO loose VALUES ('one thing of quite a long name', 'and quite a long reason for it'), ('one more', 'two'), (NULL, NULL), (NULL, NULL);`, "--watch", "public.*")
 	w := b.tab(t)
 	w.watch(server.URL + "t/public.%22Meter.s%22")
 	w.clickOn(`document.querySelector("tbody tr").cells[1]`, 0)
@@ -181,8 +181,13 @@ INSERT INTO loose VALUES ('one', 'two'), ('one', 'two'), (NULL, NULL), (NULL, NU
 	// Without a key it is called by what stands in it; what leaves the page is not said to be deleted.
 	w.watch(server.URL + "t/public.loose?sort=what")
 	w.clickOn(`document.querySelector("tbody tr").cells[0]`, 0)
-	w.until("a name", title+` === "loose one, two"`)
-	db.Exec(t, `UPDATE loose SET why = 'three' WHERE what = 'one'`)
+	w.until("a name", title+` === "loose one more, two"`)
+	w.do("the next one", pressed("j"))
+	w.until("its name", title+` === "loose one thing of quite a lo…, and quite a long reason…"`)
+	if !ask[bool](w, `document.querySelector('.drawer-head [aria-label^="Close"]').getBoundingClientRect().right <= document.querySelector(".drawer").getBoundingClientRect().right`) {
+		t.Error("beside a long name there is no way out")
+	}
+	db.Exec(t, `UPDATE loose SET why = 'three' WHERE what LIKE 'one thing%'`)
 	w.until("what is known", `/It left the page at/.test(`+drawerText+`) && /row left the page/.test(`+drawerText+`) && !/[Dd]eleted/.test(`+drawerText+`)`)
 	w.do("close", pressed(kb.Escape))
 	w.until("no open row", `!document.querySelector(".drawer[open]")`)

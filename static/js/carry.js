@@ -103,14 +103,15 @@ export class Carry {
   #show() {
     const p = this.#press, to = this.#target();
     if (!p?.mark || !p.label) return;
-    p.label.style.setProperty("--x", `${this.#x}px`);
+    p.label.style.setProperty("--x", `${Math.min(this.#x, innerWidth - p.label.offsetWidth - 16)}px`);
     p.label.style.setProperty("--y", `${this.#y}px`);
     p.mark.hidden = !to;
     if (!to) return;
-    const r = to.head.th.getBoundingClientRect(), box = this.table.scroll.getBoundingClientRect(), x = to.after ? r.right : r.left;
+    const { table, scroll } = this.table, r = to.head.th.getBoundingClientRect(), box = scroll.getBoundingClientRect(), x = to.after ? r.right : r.left;
+    const alone = !table.tHead || getComputedStyle(table.tHead).display === "block"; // the rows are folded
     p.mark.style.setProperty("--x", `${Math.min(Math.max(x, box.left + 1), box.right - 1)}px`);
     p.mark.style.setProperty("--y", `${r.top}px`);
-    p.mark.style.setProperty("--h", `${Math.max(r.height, Math.min(box.bottom, this.table.table.getBoundingClientRect().bottom) - r.top)}px`);
+    p.mark.style.setProperty("--h", `${alone ? r.height : Math.max(r.height, Math.min(box.bottom, table.getBoundingClientRect().bottom) - r.top)}px`);
   }
 
   /** Scrolls where the pointer is near an end of what is seen of the columns. */
