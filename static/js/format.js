@@ -256,7 +256,6 @@ export function tally({ rows, exact }) {
   if (rows < 999_500) return `~${Math.floor((rows + 500) / 1000)} k`;
   return rows < 999_950_000 ? `~${(rows / 1e6).toFixed(1)} M` : `~${(rows / 1e9).toFixed(1)} G`;
 }
-
 /** Says which rows a page of a table shows. @param {number} first @param {number} n */
 export function shownRows(first, n) {
   if (!n) return "No rows";

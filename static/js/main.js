@@ -1,6 +1,6 @@
 // The entry: everything with a side effect starts here.
 import { edges } from "./cells.js";
-import { all, calm, one, toast } from "./dom.js";
+import { all, calm, copy, one, toast } from "./dom.js";
 import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
 import { palette } from "./palette.js";
@@ -84,16 +84,6 @@ function goTo(panel) {
 function step(by) {
   const at = panels.findIndex((p) => p.contains(document.activeElement));
   goTo(panels[at < 0 ? (by > 0 ? 0 : panels.length - 1) : (at + by + panels.length) % panels.length]);
-}
-
-/** @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast("Copied");
-  } catch {
-    toast("This browser does not let the page copy", "triangle-alert");
-  }
 }
 
 edges();

@@ -134,6 +134,7 @@ export class TableView {
 
   /** The result has these columns now. @param {Column[]} columns @param {boolean} same whether heads and rows may stay */
   head(columns, same) {
+    const th = document.activeElement?.closest("th"), focused = th && this.table.contains(th) ? this.#columns[th.cellIndex]?.name : undefined;
     this.#columns = columns;
     if (same) return;
     const { node } = this, tr = one("thead tr", node), template = node.querySelector("template[data-row]");
@@ -147,6 +148,8 @@ export class TableView {
     tr?.replaceChildren(...columns.map(headCell));
     if (template instanceof HTMLTemplateElement) template.content.replaceChildren(el("tr", {}, ...columns.map(emptyCell)));
     this.onhead(columns);
+    const again = columns.findIndex((c) => c.name === focused);
+    if (again >= 0) one("a, [tabindex]", tr?.children[again])?.focus();
   }
 
   /** Times that count from now grow by themselves. @param {number} now */
