@@ -94,6 +94,8 @@ func TestBrowser(t *testing.T) {
 		"a week":                          testWeek,
 		"wall":                            testWall,
 		"frames":                          testFrames,
+		"look":                            testLook,
+		"wall of several screens":         testWallOfSeveralScreens,
 		"palette and keys":                testPalette,
 		"paper":                           testPaper,
 		"front page":                      testIndex,

@@ -20,7 +20,7 @@ func TestServedModulesDoAsTheirSources(t *testing.T) {
 		t.Skip("needs node")
 	}
 	root := t.TempDir()
-	for from, to := range map[string]string{"test": "static/test", "../views/testdata": "views/testdata", "../delta/testdata": "delta/testdata"} {
+	for from, to := range map[string]string{"test": "static/test", "css": "static/css", "../views/testdata": "views/testdata", "../delta/testdata": "delta/testdata"} {
 		if err := os.CopyFS(filepath.Join(root, to), os.DirFS(from)); err != nil {
 			t.Fatal(err)
 		}
