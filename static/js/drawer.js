@@ -122,7 +122,7 @@ export class Drawer {
   #unwatch() {
     this.#source?.close();
     this.#source = null;
-    if (this.#view) this.#view.onlatest = null;
+    if (this.#view) this.#view.onlatest = this.#view.onrun = null;
   }
 
   /** Watches what the page that it is on says of it. @param {PanelView} view */
@@ -134,6 +134,12 @@ export class Drawer {
   /** Watches the row's own page. @param {string} address */
   #watch(address) {
     let store = start({ page: address, cursor: "", at: "", panels: new Map() }, Date.now());
+    let read = false;
+    const present = () => {
+      const panel = store.panels.get("rows");
+      if (panel) this.#take(panel.columns, panel.rows[0] ?? null, store.at);
+      read ||= !!panel;
+    };
     const source = (this.#source = new EventSource(`${this.live.base}/api/v1/events?page=${encodeURIComponent(address)}`));
     source.onerror = () => { // refused for good: no filter names such a key, or what it says is not even a key here
       if (source !== this.#source || source.readyState !== EventSource.CLOSED) return;
@@ -146,8 +152,8 @@ export class Drawer {
       const m = parse(e.data);
       if (m?.type !== "snapshot" && m?.type !== "delta") return;
       try { store = receive(store, m, Date.now()); } catch { return this.#watch(address); } // it lost its place
-      const panel = store.panels.get("rows");
-      if (panel) this.#take(panel.columns, panel.rows[0] ?? null, store.at);
+      if (!read || !this.#view?.paused) present();
+      else this.#view.onrun = present; // it stands still with its page
     };
   }
 
