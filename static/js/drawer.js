@@ -51,6 +51,7 @@ export class Drawer {
       this.body, el("div", { class: "drawer-foot" }, ...keys("J", "K"), " next and previous row", el("span", { class: "grow" }), ...keys("Esc"), " close")));
     (one(".split") ?? document.body).append(this.node);
     this.node.addEventListener("close", () => this.#closed());
+    live.onmove(() => this.#address());
     this.node.addEventListener("click", (e) => { if (e.target === this.node && NARROW.matches) this.node.close(); });
     document.addEventListener("keydown", (e) => {
       if (e.key !== "Escape" || !this.#view || e.defaultPrevented) return;
@@ -80,7 +81,7 @@ export class Drawer {
     this.#own = true;
     view.hold?.set("row", true);
     table.select(key);
-    history.replaceState(history.state, "", `#row=${encodeURIComponent(key)}`);
+    this.#address();
     write(this.title, data ? rowTitle(data, this.#fields, row, key) : panelTitle(view, row));
     if (!this.node.open) {
       if (NARROW.matches) this.node.showModal();
@@ -94,6 +95,9 @@ export class Drawer {
     if (address) this.#watch(address);
     else this.#follow(view);
   }
+
+  /** The address bar says which row is open, on whatever page of the table. */
+  #address() { if (this.#view) history.replaceState(history.state, "", `#row=${encodeURIComponent(this.#key)}`); }
 
   /** Opens the next row, or the one before. @param {number} by */
   step(by) {
