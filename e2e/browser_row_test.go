@@ -45,7 +45,7 @@ func testRowOpens(t *testing.T, b *browser) {
 	// It lives on when its row is not on the page any more, and when it is nowhere.
 	w.clickOn(`document.querySelector('input[aria-label="Filter total"]')`, 0)
 	w.enter(">400")
-	w.until("a page without it", `!`+column("id")+`.includes("448")`)
+	w.until("a page without it", `!`+column("id")+`.includes("448") && location.hash === "#row=" + encodeURIComponent('["448"]')`)
 	db.Exec(t, `UPDATE sales SET note = 'still here' WHERE id = 448`)
 	w.until("a change of a row out of sight", `/still here/.test(`+field("note")+`)`)
 	db.Exec(t, `DELETE FROM sales WHERE id = 448`)
@@ -78,8 +78,14 @@ func testRowKeys(t *testing.T, b *browser) {
 	w.until("the row alone", `!keys.open && `+title+` === "sales 447"`)
 	w.press(" ")
 	w.until("a page that is paused", `document.querySelector("#live").dataset.state === "paused"`)
+	db.Exec(t, `UPDATE sales SET note = 'while it was paused' WHERE id = 447`)
+	w.until("what waits", `/1 changed/.test(document.querySelector(".pause-pill:not([data-pill])").innerText)`)
+	if got := ask[string](w, field("note")); got != "null" {
+		t.Errorf("on a page that is paused an open row goes on: its note is %s", got)
+	}
 	w.press(" ")
 	w.live()
+	w.until("the present", `/while it was paused/.test(`+field("note")+`)`)
 	w.do("close", pressed(kb.Escape))
 	w.until("the focus on the row", `document.activeElement.matches("tbody tr") && document.activeElement.cells[0].innerText === "447"`)
 	db.Exec(t, `DELETE FROM sales WHERE id IN (447, 446)`)

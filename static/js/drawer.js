@@ -51,6 +51,7 @@ export class Drawer {
       this.body, el("div", { class: "drawer-foot" }, ...keys("J", "K"), " next and previous row", el("span", { class: "grow" }), ...keys("Esc"), " close")));
     (one(".split") ?? document.body).append(this.node);
     this.node.addEventListener("close", () => this.#closed());
+    live.onmove(() => this.#address());
     this.node.addEventListener("click", (e) => { if (e.target === this.node && NARROW.matches) this.node.close(); });
     document.addEventListener("keydown", (e) => {
       if (e.key !== "Escape" || !this.#view || e.defaultPrevented) return;
@@ -80,7 +81,7 @@ export class Drawer {
     this.#own = true;
     view.hold?.set("row", true);
     table.select(key);
-    history.replaceState(history.state, "", `#row=${encodeURIComponent(key)}`);
+    this.#address();
     write(this.title, data ? rowTitle(data, this.#fields, row, key) : panelTitle(view, row));
     if (!this.node.open) {
       if (NARROW.matches) this.node.showModal();
@@ -94,6 +95,9 @@ export class Drawer {
     if (address) this.#watch(address);
     else this.#follow(view);
   }
+
+  /** The address bar says which row is open, on whatever page of the table. */
+  #address() { if (this.#view) history.replaceState(history.state, "", `#row=${encodeURIComponent(this.#key)}`); }
 
   /** Opens the next row, or the one before. @param {number} by */
   step(by) {
@@ -122,7 +126,7 @@ export class Drawer {
   #unwatch() {
     this.#source?.close();
     this.#source = null;
-    if (this.#view) this.#view.onlatest = null;
+    if (this.#view) this.#view.onlatest = this.#view.onrun = null;
   }
 
   /** Watches what the page that it is on says of it. @param {PanelView} view */
@@ -134,6 +138,12 @@ export class Drawer {
   /** Watches the row's own page. @param {string} address */
   #watch(address) {
     let store = start({ page: address, cursor: "", at: "", panels: new Map() }, Date.now());
+    let read = false;
+    const present = () => {
+      const panel = store.panels.get("rows");
+      if (panel) this.#take(panel.columns, panel.rows[0] ?? null, store.at);
+      read ||= !!panel;
+    };
     const source = (this.#source = new EventSource(`${this.live.base}/api/v1/events?page=${encodeURIComponent(address)}`));
     source.onerror = () => { // refused for good: no filter names such a key, or what it says is not even a key here
       if (source !== this.#source || source.readyState !== EventSource.CLOSED) return;
@@ -146,8 +156,8 @@ export class Drawer {
       const m = parse(e.data);
       if (m?.type !== "snapshot" && m?.type !== "delta") return;
       try { store = receive(store, m, Date.now()); } catch { return this.#watch(address); } // it lost its place
-      const panel = store.panels.get("rows");
-      if (panel) this.#take(panel.columns, panel.rows[0] ?? null, store.at);
+      if (!read || !this.#view?.paused) present();
+      else this.#view.onrun = present; // it stands still with its page
     };
   }
 

@@ -43,6 +43,7 @@ export class PanelView {
     this.hold = this.table && new Hold(this.table, () => this.#settle(), () => this.present(true));
     this.history = this.table && new History();
     /** @type {((panel: Panel) => void)|null} called with every state, held or not */ this.onlatest = null;
+    /** @type {(() => void)|null} called when the page runs again */ this.onrun = null;
     /** @type {(() => void)|null} called when other rows are on the screen */ this.onshown = null;
     this.stat = this.table || this.figure ? null : new StatView(node, this.formats);
   }
@@ -122,7 +123,10 @@ export class PanelView {
   pause(paused) {
     this.#paused = paused;
     this.hold?.mute(paused);
+    if (!paused) this.onrun?.();
   }
+
+  get paused() { return this.#paused; }
 
   /** Shows as much of what is known as the reader can bear now. @returns {boolean} whether anything changed on the screen */
   #settle() {
