@@ -77,7 +77,7 @@ func (c *checker) definition(ctx context.Context, def *definition) error {
 	for i := range def.panels {
 		p := &def.panels[i]
 		if p.Clock {
-			c.add(p.Pos, true, "write every: to choose the pace", "the query names the clock, so it is read every %v", p.Every)
+			c.add(p.Pos, true, "write every: to choose the pace", "the query names the clock, so it is read every %s", lasting(p.Every))
 		}
 		if c.db == nil || p.SQL == "" {
 			continue
