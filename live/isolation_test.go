@@ -259,7 +259,7 @@ func TestAPageOfSlowPanelsLetsOthersOpen(t *testing.T) {
 		def.Panels[i+1].Limit = 10
 	}
 	b.view(def)
-	time.Sleep(50 * time.Millisecond) // let it be the first
+	b.eventually("its panels are read first", `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(10%' AND pid <> pg_backend_pid()`, 1)
 	began := time.Now()
 	v := b.view(page("/d/x", panel("a", "SELECT v FROM a")))
 	v.until("the rows", func() bool { return v.cell("a", 0, 0) == "100" })

@@ -28,9 +28,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 				continue
 			}
 			due := n.read.Add(e.cfg.Safety)
-			if n.def.Every > 0 {
-				due = earliest(due, n.read.Add(n.def.Every))
-			}
+			due = earliest(due, e.alarm(p, n, n.read))
 			if p.timed() {
 				due = earliest(due, n.read.Add(e.cfg.Timed))
 			}

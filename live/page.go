@@ -22,6 +22,7 @@ const proofLasts = 2500 * time.Millisecond
 // page is one watched page. All of it is owned by the engine's loop.
 type page struct {
 	def     *dashboard.Page
+	place   *time.Location // its time zone, as far as it is known here
 	panels  []*panel
 	shape   string // the same for pages that ask the same for other values
 	viewers int
@@ -91,7 +92,10 @@ type suspicion struct {
 func newPage(def *dashboard.Page) *page {
 	p := &page{
 		def: def, opened: time.Now(), dirty: true, epoch: newEpoch(),
-		relations: map[uint32]bool{},
+		relations: map[uint32]bool{}, place: time.UTC,
+	}
+	if place, err := time.LoadLocation(def.TimeZone); err == nil {
+		p.place = place
 	}
 	var shape strings.Builder
 	for i := range def.Panels {

@@ -81,8 +81,8 @@ func (e *Engine) launch(jobs *jobs, w *worker, work func(ctx context.Context) fu
 func (e *Engine) due(p *page) time.Time {
 	at := p.read.Add(e.cfg.Safety)
 	for _, n := range p.panels {
-		if n.def.Every > 0 && !n.away() {
-			at = earliest(at, p.read.Add(n.def.Every))
+		if !n.away() {
+			at = earliest(at, e.alarm(p, n, p.read))
 		}
 	}
 	switch {

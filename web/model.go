@@ -150,6 +150,7 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		have = p.state.Panels[def.ID]
 	}
 	if have == nil {
+		m.Late = p.state != nil
 		return m // its place, without rows
 	}
 	if have.Columns != nil {

@@ -67,8 +67,8 @@ func TestStatOfSeveralPanels(t *testing.T) {
 		t.Errorf("once nobody looks, the list of pages is %s", listed)
 	}
 	broken := *result("3", "9")
-	broken.Err = &delta.Error{Code: "timeout", Message: "the query took longer than 5s"}
-	if body := show(2, &broken); !strings.Contains(body, "The query took longer than 5s.") || !strings.Contains(body, `d="M0 100L100 0"`) {
+	broken.Err = &delta.Error{Code: "timeout", Message: "the query took longer than 5 s"}
+	if body := show(2, &broken); !strings.Contains(body, "The query took longer than 5 s.") || !strings.Contains(body, `d="M0 100L100 0"`) {
 		t.Error("what is wrong with a sparkline is not said, or its last rows are gone")
 	}
 }

@@ -4,8 +4,9 @@ import { Canvas, rem } from "./canvas.js";
 import { announce, attribute, one, write } from "./dom.js";
 import { keys } from "./gestures.js";
 import { Legend } from "./legend.js";
+import { written } from "./notation.js";
 import { size } from "./paper.js";
-import { ahead, say } from "./scale.js";
+import { ahead } from "./scale.js";
 import { ends, name, nearest, plot, rest, shared, spot, within, words } from "./series.js";
 import { Slide } from "./slide.js";
 import { bounds } from "./timerange.js";
@@ -144,7 +145,7 @@ export class Chart {
     const { scene } = this, { axis, labels } = scene.plot, panel = this.#panel;
     if (!panel) return;
     this.#dirty = false;
-    const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory);
+    const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory, new Map(scene.plot.series.map((s) => [s.label, s.hue])));
     this.#wrong(p.problem);
     scene.plot = p;
     scene.truncated = panel.truncated;
@@ -337,7 +338,7 @@ export class Chart {
     const p = this.scene.plot, seen = p.series.filter((s) => !this.legend.hidden.has(s.label));
     if (!p.xs.length || i < 0 || i >= p.xs.length) return;
     this.#pointTo(i);
-    announce(`${name(p, this.options, i)}: ${seen.map((s) => `${s.label} ${s.values[i] == null ? "none" : say(/** @type {number} */ (s.values[i]), s.decimals)}`).join(", ")}`);
+    announce(`${name(p, this.options, i)}: ${seen.map((s) => `${s.label} ${s.values[i] == null ? "none" : written(s.notation, /** @type {number} */ (s.values[i]), s.decimals)}`).join(", ")}`);
   }
 
   /** Shows less of the axis, or more, around what is pointed at. @param {number} by */
@@ -378,7 +379,7 @@ export class Chart {
     if (!this.#canvas) return;
     const texts = p.series.map((s) => {
       const v = at >= 0 ? s.values[at] : rest(s.values, p.sums, first, last);
-      return v == null ? "–" : say(v, s.decimals);
+      return v == null ? "–" : written(s.notation, v, s.decimals);
     });
     legend.read(p.series, texts);
     const unit = options.unit ? ` ${options.unit}` : "", single = one("[data-readout]", this.node), all = this.#zoom ? " in view" : " in all";
@@ -391,7 +392,7 @@ export class Chart {
     if (at >= 0 && !single) {
       note = name(p, options, at);
       const whole = p.series.reduce((n, s) => n + (legend.hidden.has(s.label) ? 0 : s.values[at] ?? 0), 0);
-      if (options.stacked) note += `, ${say(whole, p.decimals)}${unit} in all`;
+      if (options.stacked) note += `, ${written(p.notation, whole, p.decimals)}${unit} in all`;
     }
     write(this.note, note);
   }

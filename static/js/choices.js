@@ -26,7 +26,7 @@ export function optionRows(rows) {
 export function choices(v) {
   const options = [...v.options], missing = v.multiple ? v.values : [...v.defaults, ...v.values];
   for (const value of [...missing].reverse()) {
-    if (!options.some((o) => o.value === value)) options.unshift({ value, label: v.type === "range" ? rangeText(value) : value });
+    if (!options.some((o) => o.value === value)) options.unshift({ value, label: v.type === "range" ? rangeText(value) : v.type === "date" ? dayText(value) : value });
   }
   return options.map((o) => ({ value: o.value, label: o.label || ANYTHING, chosen: v.values.includes(o.value) }));
 }
@@ -59,6 +59,11 @@ export function rangeText(value) {
   return `${from.replaceAll("T", " ")} – ${(to.startsWith(`${day}T`) ? to.slice(day.length + 1) : to).replaceAll("T", " ")}`;
 }
 
+/** @type {Record<string, string>} */
+const DAYS = { today: "Today", yesterday: "Yesterday", tomorrow: "Tomorrow" };
+/** A day as readers see it. @param {string} value */
+export const dayText = (value) => (Object.hasOwn(DAYS, value) ? DAYS[value] : value.replace(/^today-(.*)$/, "$1 days ago").replace(/^today\+(.*)$/, "In $1 days"));
+
 /** @param {string} s */
 const escape = (s) => encodeURIComponent(s).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
@@ -75,6 +80,9 @@ export function address(path, variables) {
 /** @param {string[]} a @param {string[]} b */
 export const same = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
 
+/** Of the units of a time range up to now, in milliseconds. @type {Record<string, number>} */
+export const LENGTHS = { s: 1e3, m: 6e4, h: 36e5, d: 864e5 };
+
 /**
  * Both ends of a time range by the clock of a time zone, to begin with where somebody sets them by hand.
  * @param {string} value @param {number} now @param {string} zone @returns {[string, string]}
@@ -83,7 +91,7 @@ export function moments(value, now, zone) {
   const [from, to] = value.split("..");
   if (to !== undefined) return [from, to];
   const span = /^last-(\d+)([smhd])$/.exec(value);
-  const length = span ? Number(span[1]) * { s: 1e3, m: 6e4, h: 36e5, d: 864e5 }[/** @type {"s"|"m"|"h"|"d"} */ (span[2])] : 36e5;
+  const length = span ? Number(span[1]) * LENGTHS[span[2]] : LENGTHS.h;
   return [wall(now - length, zone), wall(now, zone)];
 }
 
