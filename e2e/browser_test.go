@@ -106,6 +106,8 @@ func TestBrowser(t *testing.T) {
 		"documents open as trees":         testDocumentTree,
 		"bars and thresholds":             testBars,
 		"stats are compared":              testStatCompared,
+		"messages that go astray":         testMessagesAstray,
+		"no WebSocket comes through":      testNoSocketComesThrough,
 		"figures are honest":              testFiguresAreHonest,
 		"screenshots of the demo's pages": testScreenshots,
 	} {
