@@ -106,6 +106,7 @@ func TestBrowser(t *testing.T) {
 		"documents open as trees":         testDocumentTree,
 		"bars and thresholds":             testBars,
 		"stats are compared":              testStatCompared,
+		"pages that were away":            testAway,
 		"messages that go astray":         testMessagesAstray,
 		"no WebSocket comes through":      testNoSocketComesThrough,
 		"figures are honest":              testFiguresAreHonest,
@@ -122,11 +123,11 @@ const patience = 15 * time.Second
 type browser struct{ ctx context.Context }
 
 // launch starts the browser, which lives until the test and those below it end.
-func launch(t *testing.T) *browser {
+func launch(t *testing.T, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:len(chromedp.DefaultExecAllocatorOptions):len(chromedp.DefaultExecAllocatorOptions)],
 		chromedp.ExecPath(findBrowser(t)), chromedp.UserDataDir(t.TempDir()))
-	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, release := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, _ := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		bounded, cancel := context.WithTimeout(ctx, patience)
