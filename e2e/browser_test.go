@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,8 @@ import (
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	b := launch(t)
+	all := newCrew(t, goruntime.GOMAXPROCS(0)+1) // a page and its server wait for each other
+	defer all.wait()
 	for name, test := range map[string]func(*testing.T, *browser){
 		"dashboard changes in place":      testDashboardInPlace,
 		"table changes in place":          testTableInPlace,
@@ -105,13 +108,13 @@ func TestBrowser(t *testing.T) {
 		"documents open as trees":         testDocumentTree,
 		"bars and thresholds":             testBars,
 		"stats are compared":              testStatCompared,
+		"pages that were away":            testAway,
+		"messages that go astray":         testMessagesAstray,
+		"no WebSocket comes through":      testNoSocketComesThrough,
 		"figures are honest":              testFiguresAreHonest,
 		"screenshots of the demo's pages": testScreenshots,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, b)
-		})
+		all.run(name, func(t *testing.T) { test(t, b) })
 	}
 }
 
@@ -122,11 +125,11 @@ const patience = 15 * time.Second
 type browser struct{ ctx context.Context }
 
 // launch starts the browser, which lives until the test and those below it end.
-func launch(t *testing.T) *browser {
+func launch(t *testing.T, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:len(chromedp.DefaultExecAllocatorOptions):len(chromedp.DefaultExecAllocatorOptions)],
 		chromedp.ExecPath(findBrowser(t)), chromedp.UserDataDir(t.TempDir()))
-	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, release := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, _ := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		bounded, cancel := context.WithTimeout(ctx, patience)

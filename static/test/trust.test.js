@@ -53,7 +53,8 @@ test("new code is loaded once, not again and again", () => {
   assert.equal(pause(none, "", 0, half), 125);
   const tried = { ...none, times: [1000], version: "b", tried: 1000 };
   assert.equal(pause(tried, "b", 60_000, half), -1, "a server that still says so is not obeyed");
-  assert.equal(pause(tried, "c", 60_000, half), 1500, "yet another version is another reason");
+  assert.equal(pause(tried, "c", 61_000, half), 240_000 + 1500, "yet another version is another reason, once in five minutes");
+  assert.equal(pause(tried, "", 61_000, half), 125, "and nothing to wait for where a dashboard was changed");
   assert.ok(pause(tried, "b", 1000 + 600_000, half) >= 0, "but it is tried again later");
 });
 test("a dashboard that is being written is not loaded without end", () => {
