@@ -46,6 +46,8 @@ type arena struct {
 	toData   *proxy.Proxy // between program and database
 	toViewer *proxy.Proxy // between viewers and program
 	server   *process
+	flags    []string // it was started with
+	folder   string   // of its dashboards
 	judge    *judge
 	random   *rand.Rand
 	lateness *lateness
@@ -118,7 +120,7 @@ func newArena(t *testing.T, r *rand.Rand) *arena {
 	a.prepare()
 	pages := wants()
 	a.judge.asked = func(page string) []question { return pages[page] }
-	dir := dashboards(t, map[string]string{
+	a.folder = dashboards(t, map[string]string{
 		"oracle.yaml": yaml("Oracle", stormy()...),
 		"till.yaml":   yaml("Till", pages["/d/till"]...),
 		"stage.yaml":  yaml("Stage", pages["/d/stage"]...),
@@ -132,8 +134,11 @@ func newArena(t *testing.T, r *rand.Rand) *arena {
 	a.toData = a.proxy(target.Host)
 	target.Host = a.toData.Addr()
 	target.User = url.UserPassword(servant, "secret")
-	a.server = start(t, binary(t), nil, "serve", "--database-url", target.String(), "--listen", "127.0.0.1:0",
-		"--dashboards", dir, "--watch", "auto", "--safety", "10m")
+	a.flags = []string{"serve", "--database-url", target.String(), "--listen", "127.0.0.1:0",
+		"--dashboards", a.folder, "--watch", "auto", "--safety", "10m"}
+	a.server = begin(t, binary(t), nil, a.flags...)
+	a.Cleanup(func() { a.server.finish(t) }) // may be another one by then
+	a.server.serves(t)
 	seen, err := url.Parse(a.server.URL)
 	if err != nil {
 		t.Fatal(err)

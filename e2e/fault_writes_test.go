@@ -6,14 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/jackc/pgx/v5"
-
-	"github.com/rowcast/rowcast/delta"
 )
 
 // heapBatch is how many rows a large transaction writes.
@@ -171,63 +167,4 @@ func rowsOf(body []byte) int {
 		return -1
 	}
 	return len(export.Rows)
-}
-
-// viewerTroubles are viewers that are no help.
-func viewerTroubles() []trouble {
-	return []trouble{
-		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.crowd(10, "/d/oracle", true) }},
-		{name: "come-and-go", lasts: 2 * time.Second, inject: func(a *arena) func() {
-			return a.crowd(40, "/d/oracle", false)
-		}},
-		{name: "all-come-back", lasts: 4 * time.Second, inject: func(a *arena) func() {
-			leave := a.crowd(500, "/d/till", false)
-			before := a.resources()
-			a.toViewer.Reset()
-			sleep(a.Context(), 3*time.Second)
-			after := a.resources()
-			a.Logf("%.0f sockets came back with %.0f snapshots", after["rowcast_subscribers"], after["rowcast_cycles_total"]-before["rowcast_cycles_total"])
-			return leave
-		}},
-	}
-}
-
-// crowd lets so many watch a page; the deaf never read. What it returns lets
-// them leave.
-func (a *arena) crowd(n int, page string, deaf bool) (leave func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var all, first sync.WaitGroup
-	for range n {
-		first.Add(1)
-		all.Go(func() {
-			come := sync.OnceFunc(first.Done)
-			defer come()
-			v := newViewer(a.sights[0].url, page)
-			v.small = deaf
-			v.said = func(m *delta.Message, s *delta.State) {
-				a.judge.witness(m, s)
-				come()
-			}
-			for ctx.Err() == nil {
-				if deaf {
-					ws, err := v.connect(ctx, "")
-					come()
-					if err == nil {
-						sleep(ctx, 3*time.Second)
-						_ = ws.Close(websocket.StatusGoingAway, "")
-					}
-					continue
-				}
-				if err := v.visit(ctx, "", nil); err != nil && strings.Contains(err.Error(), "a gap") {
-					a.judge.accuse("crowd: %v", err)
-				}
-				sleep(ctx, 50*time.Millisecond)
-			}
-		})
-	}
-	first.Wait()
-	return func() {
-		cancel()
-		all.Wait()
-	}
 }
