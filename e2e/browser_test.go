@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,8 @@ import (
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	b := launch(t)
+	all := newCrew(t, goruntime.GOMAXPROCS(0)+1) // a page and its server wait for each other
+	defer all.wait()
 	for name, test := range map[string]func(*testing.T, *browser){
 		"dashboard changes in place":      testDashboardInPlace,
 		"table changes in place":          testTableInPlace,
@@ -103,10 +106,7 @@ func TestBrowser(t *testing.T) {
 		"figures are honest":              testFiguresAreHonest,
 		"screenshots of the demo's pages": testScreenshots,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, b)
-		})
+		all.run(name, func(t *testing.T) { test(t, b) })
 	}
 }
 

@@ -3,8 +3,6 @@
 package e2e_test
 
 import (
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,11 +21,10 @@ func TestFrozenServerHoldsNoLocks(t *testing.T) {
 	t.Parallel()
 	const calm = `SELECT id, word FROM readings ORDER BY id`
 	const slow = `SELECT id, word, pg_sleep(0.2) FROM readings ORDER BY id`
-	program := filepath.Join(t.TempDir(), "rowcast")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/rowcast/rowcast/cmd/rowcast").CombinedOutput(); err != nil {
-		t.Fatalf("build rowcast: %v\n%s", err, out)
-	}
+	program := binary(t)
 	tcp := pgtest.Server(t, nil, pgtest.TCP())
+	all := newCrew(t, 4) // they wait for PostgreSQL's own limits
+	defer all.wait()
 	for _, moment := range []struct {
 		name, query string
 		come        func(*frozen)
@@ -35,16 +32,14 @@ func TestFrozenServerHoldsNoLocks(t *testing.T) {
 		{"armed", calm, (*frozen).armed},
 		{"in a cycle", slow, (*frozen).reading},
 	} {
-		t.Run("unix socket, "+moment.name, func(t *testing.T) {
-			t.Parallel()
+		all.run("unix socket, "+moment.name, func(t *testing.T) {
 			db := pgtest.New(t)
 			if !strings.Contains(db.URL, "host=%2F") {
 				t.Skip("this PostgreSQL has no unix socket here")
 			}
 			testFrozen(t, program, db.URL, moment.query, moment.come)
 		})
-		t.Run("TCP, "+moment.name, func(t *testing.T) {
-			t.Parallel()
+		all.run("TCP, "+moment.name, func(t *testing.T) {
 			name := "frozen_" + strings.ReplaceAll(moment.name, " ", "_")
 			conn := pgtest.Connect(t, tcp.URL())
 			if _, err := conn.Exec(t.Context(), `CREATE DATABASE `+name); err != nil {

@@ -32,6 +32,31 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
+// crew runs tests below another, so many at a time. They take no place of
+// -parallel beside the one that their parent has: most of them wait for most of
+// their time. None may be parallel itself.
+type crew struct {
+	*testing.T
+	places chan struct{}
+	all    sync.WaitGroup
+}
+
+func newCrew(t *testing.T, atOnce int) *crew {
+	return &crew{T: t, places: make(chan struct{}, atOnce)}
+}
+
+// run lets a test run as soon as there is a place for it; wait comes after the
+// last one.
+func (c *crew) run(name string, test func(*testing.T)) {
+	c.all.Go(func() {
+		c.places <- struct{}{}
+		defer func() { <-c.places }()
+		c.T.Run(name, test)
+	})
+}
+
+func (c *crew) wait() { c.all.Wait() }
+
 // builds are the programs that this test binary has built, one per tag set.
 var builds = struct {
 	mu   sync.Mutex
