@@ -79,7 +79,9 @@ func TestFramesThatNoClientSends(t *testing.T) {
 // Pings by the thousand from one who reads no pong: it is cut like all who do
 // not read.
 func TestFloodOfPings(t *testing.T) {
-	s := newSite(t, func(c *web.Config) { c.Write, c.Ping, c.Pong = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond })
+	s := newSite(t, func(c *web.Config) {
+		c.Write, c.Ping, c.Pong = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+	})
 	before := heap()
 	conn := rawSocket(t, s)
 	go flood(conn, [][]byte{clientFrame(0x9, make([]byte, 125))}, 1<<20)

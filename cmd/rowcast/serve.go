@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -71,6 +73,7 @@ type serving struct {
 
 // serve wires the parts and runs them until ctx ends or one of them fails.
 func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with serving) error {
+	signal.Ignore(syscall.SIGPIPE) // the end of who reads the log is not ours
 	ln := with.listener
 	if ln == nil {
 		var err error
@@ -198,8 +201,10 @@ func (a *app) run(ctx context.Context, ln net.Listener, bells *bells, extra []fu
 	}
 	server := a.web.HTTPServer()
 	server.Handler = withMetrics(server.Handler, a.metrics())
+	gate := newGate(ln, descriptors(), a.web.Viewers)
+	server.ConnState = gate.count
 	group.Go(func() error {
-		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(gate); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve pages: %w", err)
 		}
 		return nil
@@ -271,6 +276,8 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "5000"
 	config.MaxConns, config.MinConns = most, 0
 	config.MaxConnIdleTime = 30 * time.Second
+	// A session that the database ended just now would be a page that fails.
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("make pool: %w", err)
