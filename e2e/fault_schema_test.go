@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"os/exec"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,9 +60,15 @@ func schemaTroubles() []trouble {
 // watch puts the bell on a table, as a person does.
 func (a *arena) watch(table string) {
 	a.Helper()
-	cmd := exec.CommandContext(a.Context(), binary(a.TB), "watch", table, "--database-url", a.database.URL())
+	watchAs(a.TB, a.database.URL(), table)
+}
+
+// watchAs puts the bell on tables of a database.
+func watchAs(tb testing.TB, database string, tables ...string) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), binary(tb), append([]string{"watch", "--database-url", database}, tables...)...)
 	cmd.Env = environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		a.Fatalf("watch %s: %v\n%s", table, err, out)
+		tb.Fatalf("watch %s: %v\n%s", tables, err, out)
 	}
 }
