@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,6 +39,7 @@ func lockTroubles() []trouble {
 	return []trouble{
 		hold("locked", []string{"/d/stage"}, `LOCK TABLE stage IN ACCESS EXCLUSIVE MODE`, 5*time.Second),
 		hold("transaction-open", nil, `UPDATE stage SET n = n + 1`, 5*time.Second),
+		rarely(hold("transaction-open-for-minutes", nil, `UPDATE stage SET n = n + 1`, 2*time.Minute)),
 		hold("transaction-deleted-open", nil, `DELETE FROM stage WHERE id = 1; INSERT INTO stage VALUES (1, 'again', 1)`, 3*time.Second),
 		{name: "altered-again-and-again", lasts: 3 * time.Second, inject: func(a *arena) func() {
 			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
@@ -47,6 +49,11 @@ func lockTroubles() []trouble {
 			})
 		}},
 	}
+}
+
+func rarely(t trouble) trouble {
+	t.rare = true
+	return t
 }
 
 // writeTroubles are too much at once, and what is none of the program's.
@@ -69,6 +76,7 @@ func writeTroubles() []trouble {
 			})
 		}},
 		{name: "notify-junk", lasts: 3 * time.Second, inject: flood},
+		{name: "queue-fills", rare: true, stale: everywhere, within: 20 * time.Second, lasts: 12 * time.Second, inject: fillQueue},
 	}
 }
 
@@ -98,6 +106,31 @@ func flood(a *arena) func() {
 			a.Errorf("%.0f snapshots were taken in %s", n, time.Since(began))
 		}
 	}
+}
+
+// fillQueue lets another application listen and not read, and a tenth of the
+// queue fill up behind it.
+func fillQueue(a *arena) func() {
+	stuck, err := a.connect(a.Context())
+	if err == nil {
+		_, err = stuck.Exec(a.Context(), `LISTEN others; BEGIN; SELECT 1`, pgx.QueryExecModeSimpleProtocol)
+	}
+	noisy, problem := a.connect(a.Context())
+	if err = errors.Join(err, problem); err != nil {
+		a.Fatal(err)
+	}
+	defer noisy.Close(context.Background())
+	began := time.Now()
+	for usage := 0.0; usage < 0.11; {
+		if err := noisy.QueryRow(a.Context(), `SELECT pg_notification_queue_usage()`).Scan(&usage); err != nil {
+			a.Fatal(err)
+		}
+		if _, err := noisy.Exec(a.Context(), `SELECT pg_notify('others', repeat('x', 7900) || n) FROM generate_series(1, 5000) n`); err != nil {
+			a.Fatal(err)
+		}
+	}
+	a.Logf("a tenth of the queue was full after %s", time.Since(began).Round(time.Second))
+	return func() { _ = stuck.Close(context.Background()) }
 }
 
 // emptyAndFill empties the stage and fills it again in the same transaction, all

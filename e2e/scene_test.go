@@ -106,7 +106,9 @@ func saying(state, why string) func(*delta.State, *delta.Status) bool {
 
 // both tells whether both hold.
 func both(one, two func(*delta.State, *delta.Status) bool) func(*delta.State, *delta.Status) bool {
-	return func(screen *delta.State, status *delta.Status) bool { return one(screen, status) && two(screen, status) }
+	return func(screen *delta.State, status *delta.Status) bool {
+		return one(screen, status) && two(screen, status)
+	}
 }
 
 // pages are the addresses that are watched, in order.
