@@ -267,3 +267,12 @@ func TestAPageOfSlowPanelsLetsOthersOpen(t *testing.T) {
 		t.Errorf("the next page opened after %v", took)
 	}
 }
+
+// What the program asks every few seconds is estimated high and runs in
+// milliseconds: to make machine code for it took a hundred times as long.
+func TestNothingIsCompiledToMachineCode(t *testing.T) {
+	b := start(t, accounts)
+	b.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET jit = on', current_database()); END $$`)
+	v := b.view(page("/d/x", panel("a", "SELECT current_setting('jit')")))
+	v.until("the setting", func() bool { return v.cell("a", 0, 0) == "off" })
+}

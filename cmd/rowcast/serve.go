@@ -276,6 +276,7 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	config.ConnConfig = d.config.Copy()
 	config.ConnConfig.RuntimeParams["application_name"] = "rowcast/" + role
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "5000"
+	config.ConnConfig.RuntimeParams["jit"] = "off" // it would be made anew for each look at the catalog
 	config.MaxConns, config.MinConns = most, 0
 	config.MaxConnIdleTime = 30 * time.Second
 	// A session that the database ended just now would be a page that fails.
