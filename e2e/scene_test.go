@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,17 @@ import (
 
 	"github.com/rowcast/rowcast/delta"
 )
+
+// TestScenes are tests that mostly wait for what a database or a program does on
+// its own, so all are played at the same time, on one of the places that tests
+// have which run beside each other.
+func TestScenes(t *testing.T) {
+	t.Parallel()
+	all := newCrew(t, 3)
+	defer all.wait()
+	all.run("another", testTheDatabaseIsAnother)
+	all.run("bells", testWhatRingsNoBell)
+}
 
 // scene is the program with a viewer on each of some pages, for tests of one
 // thing after the other: what a page shows and says is waited for.
@@ -110,6 +120,3 @@ func both(one, two func(*delta.State, *delta.Status) bool) func(*delta.State, *d
 		return one(screen, status) && two(screen, status)
 	}
 }
-
-// pages are the addresses that are watched, in order.
-func (s *scene) pages() []string { return slices.Sorted(maps.Keys(s.views)) }

@@ -47,12 +47,11 @@ func hostOf(t *testing.T, s *postgres.Server) string {
 	return at.Host
 }
 
-// TestTheDatabaseIsAnother holds that all of the program's sessions lead to one
+// testTheDatabaseIsAnother holds that all of the program's sessions lead to one
 // server, whatever its address comes to mean: a page that is read from one and
 // rung for by another would be called live and is not. And that a server which
 // waits for its clients before it shuts down is not kept waiting.
-func TestTheDatabaseIsAnother(t *testing.T) {
-	t.Parallel()
+func testTheDatabaseIsAnother(t *testing.T) {
 	one, atOne := wordServer(t, "one")
 	two, atTwo := wordServer(t, "two")
 	line, err := proxy.TCP(hostOf(t, one))
