@@ -21,6 +21,7 @@ func TestScenes(t *testing.T) {
 	defer all.wait()
 	all.run("another", testTheDatabaseIsAnother)
 	all.run("bells", testWhatRingsNoBell)
+	all.run("standby", testAStandbyIsPromotedAndRestored)
 }
 
 // scene is the program with a viewer on each of some pages, for tests of one

@@ -128,17 +128,28 @@ func (a *sessions) end(cause error, match func(*session) bool) {
 	}
 }
 
-// Read says why the session was ended, where that was done from beside.
+// Read and Write say why the session was ended, where that was done from beside.
 func (s *session) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
-	if err != nil {
-		s.all.mu.Lock()
-		if s.cause != nil {
-			err = s.cause
-		}
-		s.all.mu.Unlock()
+	return n, s.why(err)
+}
+
+// Write: see Read.
+func (s *session) Write(b []byte) (int, error) {
+	n, err := s.Conn.Write(b)
+	return n, s.why(err)
+}
+
+func (s *session) why(err error) error {
+	if err == nil {
+		return nil
 	}
-	return n, err
+	s.all.mu.Lock()
+	defer s.all.mu.Unlock()
+	if s.cause != nil {
+		return s.cause
+	}
+	return err
 }
 
 // Close ends the session.
