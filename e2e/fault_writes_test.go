@@ -8,13 +8,18 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// heapBatch is how many rows a large transaction writes.
-const heapBatch = 300_000
+// heapBatch is how many rows a large transaction writes; one in the longer run,
+// whose batch has that number, writes a million.
+const (
+	heapBatch = 300_000
+	million   = 1_000_000
+)
 
 // lockTroubles are what the application itself does to its tables.
 func lockTroubles() []trouble {
@@ -69,6 +74,11 @@ func writeTroubles() []trouble {
 				return err
 			})
 		}},
+		{name: "one-of-a-million-rows", rare: true, inject: func(a *arena) func() {
+			a.exec(fmt.Sprintf(`INSERT INTO heap (batch) SELECT %d FROM generate_series(1, %[1]d)`, million))
+			return func() { a.exec(`DELETE FROM heap`) }
+		}},
+		{name: "a-million-of-one-row", rare: true, inject: millionWrites},
 		{name: "of-no-row", lasts: 2 * time.Second, inject: func(a *arena) func() {
 			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
 				_, err := conn.Exec(ctx, `UPDATE heap SET batch = 0 WHERE id < 0`)
@@ -106,6 +116,38 @@ func flood(a *arena) func() {
 			a.Errorf("%.0f snapshots were taken in %s", n, time.Since(began))
 		}
 	}
+}
+
+// millionWrites commits a million transactions of a row each, from several
+// sessions at once.
+func millionWrites(a *arena) func() {
+	var left atomic.Int64
+	left.Store(million)
+	began, before := time.Now(), a.resources()["rowcast_cycles_total"]
+	var ends []func()
+	for range 4 {
+		ends = append(ends, a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+			if left.Add(-1) < 0 {
+				sleep(ctx, time.Second)
+				return nil
+			}
+			_, err := conn.Exec(ctx, `INSERT INTO heap (batch) VALUES (0)`)
+			return err
+		}))
+	}
+	for left.Load() > 0 && a.Context().Err() == nil {
+		sleep(a.Context(), 100*time.Millisecond)
+	}
+	for _, end := range ends {
+		end()
+	}
+	took := time.Since(began)
+	cycles := a.resources()["rowcast_cycles_total"] - before
+	a.Logf("%.0f transactions and %.1f snapshots a second", million/took.Seconds(), cycles/took.Seconds())
+	if most := 50 * (took.Seconds() + 1); cycles > most {
+		a.Errorf("%.0f snapshots were taken in %s", cycles, took)
+	}
+	return func() { a.exec(`DELETE FROM heap`) }
 }
 
 // fillQueue lets another application listen and not read, and a tenth of the
