@@ -303,6 +303,10 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 		if a.killed[q.id]++; a.killed[q.id] < kills {
 			return nil
 		}
+	case lostRace(f.err):
+		if a.killed[q.id]++; a.killed[q.id] < kills {
+			return giveWay(ctx, a.killed[q.id])
+		}
 	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0:
 		return s.forget(ctx) // its columns changed since it was prepared
 	}
@@ -316,6 +320,28 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 	a.hasty = a.hasty || codeOf(f.err) == lockNotAvailable
 	a.failed[q.id] = &answer{err: s.explainQuery(ctx, q.query, f.err, len(wrapper)), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
 	return nil
+}
+
+// lostRace tells an error that says nothing of the query, and that PostgreSQL
+// asks to be tried again: a standby had to apply what the query still saw the
+// rows of, or one of a circle of locks had to give way.
+func lostRace(err error) bool {
+	switch codeOf(err) {
+	case "40001", "40P01":
+		return true
+	}
+	return false
+}
+
+// giveWay waits a moment after a lost race: a standby applies several records of
+// the kind, one after the other.
+func giveWay(ctx context.Context, times int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(times) * 50 * time.Millisecond):
+		return nil
+	}
 }
 
 // late is what a query is told that took long among many.

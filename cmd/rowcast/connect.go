@@ -19,7 +19,8 @@ type databaseFlags struct {
 
 // database makes the sessions that the parts ask for.
 type database struct {
-	config *pgx.ConnConfig
+	config   *pgx.ConnConfig
+	sessions *sessions
 }
 
 // maxMessage bounds one message from the server: a cell past it ends the
@@ -35,7 +36,7 @@ func (f databaseFlags) open() (*database, error) {
 		config.ConnectTimeout = 3 * time.Second
 	}
 	config.MaxProtocolMessageBodyLen = maxMessage
-	return &database{config: config}, nil
+	return &database{config: config, sessions: newSessions(config)}, nil
 }
 
 // redacted keeps what is wrong with a URL and drops the URL, which may hold a

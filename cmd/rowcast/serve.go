@@ -138,6 +138,7 @@ func (f *serveFlags) listen() (net.Listener, error) {
 // app is the running server.
 type app struct {
 	log       *slog.Logger
+	db        *database
 	hub       *broadcast.Hub[*delta.State]
 	listener  *listener.Listener
 	engine    *live.Engine
@@ -147,7 +148,7 @@ type app struct {
 }
 
 func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, with serving) *app {
-	a := &app{log: log, book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
+	a := &app{log: log, db: db, book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
 		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log,
@@ -196,6 +197,7 @@ func (a *app) run(ctx context.Context, ln net.Listener, bells *bells, extra []fu
 		return a.book.Run(running, func(slugs []string) { a.reloaded(running, bells, slugs) })
 	})
 	group.Go(func() error { return bells.Run(running) })
+	group.Go(func() error { return a.db.probe(running) })
 	for _, part := range extra {
 		group.Go(func() error { return part(running) })
 	}
@@ -274,6 +276,7 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	config.ConnConfig = d.config.Copy()
 	config.ConnConfig.RuntimeParams["application_name"] = "rowcast/" + role
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "5000"
+	config.ConnConfig.RuntimeParams["jit"] = "off" // it would be made anew for each look at the catalog
 	config.MaxConns, config.MinConns = most, 0
 	config.MaxConnIdleTime = 30 * time.Second
 	// A session that the database ended just now would be a page that fails.
