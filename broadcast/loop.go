@@ -173,7 +173,7 @@ func (t *topic[S]) prepare(sink Sink) {
 			_ = recover() // whoever is handed the snapshot meets the same
 			t.mu.Lock()
 			defer t.mu.Unlock()
-			if t.live && shot.seq >= t.epoch {
+			if t.live && shot.seq >= t.epoch && shot.flaw == nil {
 				t.baked = shot
 			}
 			for _, c := range t.crews {
