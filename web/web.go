@@ -4,8 +4,8 @@
 // contract that it keeps.
 //
 // It holds no rows of its own. A page is looked up in [Pages], kept alive with
-// [Feed], and heard through the hub; so a viewer costs a position in a ring, two
-// small goroutines and the message that is being written to it.
+// [Feed], and heard through the hub; so a viewer costs a position in a ring, and a
+// socket one small goroutine that reads.
 //
 // What is sent to a viewer is bounded: every write has a deadline, a viewer that
 // reads slowly hears the newest state less often, and one that does not read is
@@ -137,6 +137,7 @@ type Server struct {
 	policy  string
 	origins origins
 	cross   *http.CrossOriginProtection
+	wheel   *wheel
 	jump    atomic.Pointer[jumpList]
 	peeks   peeks
 
@@ -149,8 +150,11 @@ type Server struct {
 	empty     chan struct{} // closed when stopping and the last viewer is gone
 }
 
-// viewer is one open socket or event stream. cut ends it without ceremony.
-type viewer interface{ cut() }
+// viewer is one open socket or event stream.
+type viewer interface {
+	leave() // has it say goodbye and end; it does not wait for that
+	cut()   // ends it without ceremony
+}
 
 // New returns a server. Origins that [CheckOrigins] refuses never match.
 func New(c Config) *Server {
@@ -159,6 +163,8 @@ func New(c Config) *Server {
 		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
 		viewers: make(map[viewer]struct{}), empty: make(chan struct{}),
 	}
+	// A quarter of the shortest wait, and no finer than need be.
+	s.wheel = newWheel(min(max(min(c.Ping, c.Pong, c.Next+slack)/4, 5*time.Millisecond), 250*time.Millisecond))
 	s.drain, s.stop = context.WithCancel(context.Background())
 	for _, o := range c.Origins {
 		_ = s.cross.AddTrustedOrigin(o) // one that is malformed never matches
@@ -196,6 +202,9 @@ func (s *Server) Drain(ctx context.Context) {
 		s.stop()
 		if len(s.viewers) == 0 {
 			close(s.empty)
+		}
+		for v := range s.viewers {
+			v.leave()
 		}
 	}
 	s.viewersMu.Unlock()
