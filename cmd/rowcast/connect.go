@@ -39,7 +39,8 @@ func (f adminFlags) openAdmin(reader *database) (*database, error) {
 
 // database makes the sessions that the parts ask for.
 type database struct {
-	config *pgx.ConnConfig
+	config  *pgx.ConnConfig
+	traffic *traffic
 }
 
 // maxMessage bounds one message from the server: a cell past it ends the
@@ -62,7 +63,9 @@ func (f databaseFlags) open() (*database, error) {
 		config.ConnectTimeout = 3 * time.Second
 	}
 	config.MaxProtocolMessageBodyLen = maxMessage
-	return &database{config: config}, nil
+	db := &database{config: config, traffic: &traffic{}}
+	config.Tracer = db.traffic
+	return db, nil
 }
 
 // redacted keeps what is wrong with a URL and drops the URL, which may hold a

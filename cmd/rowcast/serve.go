@@ -136,6 +136,8 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 // app is the running server.
 type app struct {
 	log       *slog.Logger
+	db        *database
+	gauges    *gauges
 	hub       *broadcast.Hub[*delta.State]
 	listener  *listener.Listener
 	engine    *live.Engine
@@ -145,10 +147,10 @@ type app struct {
 }
 
 func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, with serving) *app {
-	a := &app{log: log, book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
+	a := &app{log: log, db: db, gauges: newGauges(), book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
-		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log,
+		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log, Meter: a.gauges,
 		Safety: f.Safety, StatementTimeout: f.PanelTimeout, Candid: f.mayAuthor(),
 	})
 	a.web = web.New(web.Config{
