@@ -100,6 +100,7 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 		return
 	}
 	o := res.outcomes[0][0]
+	e.measure(p, o)
 	if o.put { // it gets all the time that it needs once the others had their trial
 		n.dirty, n.read = true, time.Time{}
 		return

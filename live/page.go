@@ -36,6 +36,7 @@ type page struct {
 	ended   time.Time
 	changed time.Time // when its last frame went out
 	took    time.Duration
+	rung    time.Time // the first ring that no reading has answered yet
 	dirty   bool
 	tries   int       // failed relation checks in a row, read apart
 	apart   time.Time // until when it is read apart from pages that read other tables

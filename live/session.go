@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,10 +27,11 @@ type session struct {
 	limit      time.Duration // of a lock's wait
 	identity   string
 	window     window
+	sent       *atomic.Uint64 // statements so far, of all sessions
 }
 
 func newSession(cfg Config, role string, statement time.Duration) *session {
-	return &session{cfg: cfg, role: role, statement: statement, window: window{ahead: startAhead}}
+	return &session{cfg: cfg, role: role, statement: statement, window: window{ahead: startAhead}, sent: new(atomic.Uint64)}
 }
 
 // settings fix what shapes the text of a cell, so that the same value reads

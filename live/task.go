@@ -17,6 +17,7 @@ type task struct {
 	page  *page
 	epoch string
 	turn  time.Time // when the page was read before
+	rung  time.Time // the first ring that it answers
 	items []item
 }
 
@@ -46,7 +47,7 @@ type outcome struct {
 
 // taskFor makes a page's part of a cycle out of these panels.
 func taskFor(p *page, panels []*panel) task {
-	t := task{page: p, epoch: p.epoch, turn: p.read}
+	t := task{page: p, epoch: p.epoch, turn: p.read, rung: p.rung}
 	for _, n := range panels {
 		it := item{panel: n, def: n.def, query: n.query, step: n.step, took: n.took, last: n.last}
 		if p.state != nil {

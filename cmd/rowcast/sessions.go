@@ -111,6 +111,13 @@ func sessionOf(conn *pgconn.PgConn) *session {
 	return s
 }
 
+// count is how many are open.
+func (a *sessions) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.open)
+}
+
 // end closes the sessions that match, whatever they are in the middle of: their
 // owners find out when they next read, and open others.
 func (a *sessions) end(cause error, match func(*session) bool) {
