@@ -20,7 +20,7 @@ panels:
     content: A word of ` + longWord + ` and its end.
     width: 3
   - {id: moves, title: Moves, type: bar, stacked: true, query: "SELECT area, state, count(*) AS n FROM parts GROUP BY 1, 2 ORDER BY 1, 2", x: area, series: state, y: n, width: 6}
-  - {id: parts, title: Parts, type: table, query: SELECT id, area, state FROM parts ORDER BY id, width: 6}
+  - {id: parts, title: Parts, type: table, query: "SELECT id, area, state FROM parts ORDER BY id", width: 6}
 `
 
 const longWord = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsvorsitzendenstellvertreter"

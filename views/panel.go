@@ -43,7 +43,7 @@ func (p *Panel) Draw(now time.Time) {
 	switch p.Chart.Type {
 	case "line", "area", "bar":
 		p.Figure, problem = NewFigure(p.Columns, p.Rows, *p.Chart, now)
-		if p.Truncated && p.Chart.Type != "bar" {
+		if p.Truncated && p.Figure != nil && p.Chart.Type != "bar" {
 			p.Figure.Now = nil // what is newest may not be there
 		}
 	default:

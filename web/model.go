@@ -153,10 +153,10 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		m.Late = p.state != nil
 		return m // its place, without rows
 	}
+	m.Truncated = have.Truncated
 	if have.Columns != nil {
 		p.fill(&m, have)
 	}
-	m.Truncated = have.Truncated
 	if !have.At.IsZero() {
 		m.AsOf = views.Clock(have.At.In(p.zone))
 	}

@@ -72,3 +72,20 @@ func TestStatOfSeveralPanels(t *testing.T) {
 		t.Error("what is wrong with a sparkline is not said, or its last rows are gone")
 	}
 }
+
+// A line whose newest points are cut has no mark of the present.
+func TestCutLineHasNoPresent(t *testing.T) {
+	s := newSite(t)
+	page := s.add("/d/line", "line")
+	page.Panels[0].Type, page.Panels[0].Chart = "line", &dashboard.Chart{X: "t", Y: []string{"n"}}
+	for n, cut := range []bool{false, true} {
+		st := state("/d/line", n+1)
+		st.Panels = map[string]*delta.Panel{"line": {Truncated: cut, Columns: []delta.Column{{Name: "t", Type: "timestamptz"}, {Name: "n", Type: "int4"}}, Rows: []delta.Row{
+			{Key: "1", Cells: []delta.Cell{{Text: "2026-11-25 10:00:00+00"}, {Text: "3"}}}, {Key: "2", Cells: []delta.Cell{{Text: "2026-11-25 10:01:00+00"}, {Text: "5"}}},
+		}}}
+		s.hub.Publish("/d/line", broadcast.Update[*delta.State]{Cursor: st.Cursor, State: st, Snapshot: func() []byte { return delta.EncodeSnapshot(st) }})
+		if _, body := s.ask("GET", "/d/line"); strings.Contains(body, `class="still shapes now"`) == cut {
+			t.Errorf("cut is %v, and the present is marked or not alike", cut)
+		}
+	}
+}

@@ -109,7 +109,7 @@ export class Canvas {
         y: false, drag: { x: false, y: false },
         bind: { mousedown: unbound, mouseup: unbound, mousemove: unbound, mouseenter: unbound, mouseleave: unbound, click: unbound, dblclick: unbound },
         move: (u) => { const x = owner.pointed(); return x === null ? [-10, -10] : [u.valToPos(x, "x"), 0]; },
-        points: plain ? { show: false } : { size: 7 * px, width: 0, fill: (_, n) => this.#color(n) },
+        points: plain ? { show: unseen } : { size: 7 * px, width: 0, fill: (_, n) => this.#color(n) },
       },
       scales: { x: { time: false, range: () => owner.ends() }, y: { range: (_, lo, hi) => range(lo, hi, options) } },
       axes: [{
