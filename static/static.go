@@ -103,7 +103,7 @@ var charts = []string{
 var tables = []string{"js/address.js", "js/carry.js", "js/columns.js", "js/filters.js", "js/menu.js", "js/tablepage.js", "js/typed.js"}
 
 // later are the modules that are loaded when they are needed.
-var later = []string{"js/drawer.js", "js/events.js", "js/index.js", "js/json.js", "js/jsontree.js", "js/rowfacts.js", "js/rowjson.js", "js/rowview.js", "js/screens.js", "js/treeview.js", "js/wall.js"}
+var later = []string{"js/drawer.js", "js/events.js", "js/index.js", "js/json.js", "js/jsontree.js", "js/match.js", "js/palette.js", "js/rowfacts.js", "js/rowjson.js", "js/rowview.js", "js/screens.js", "js/treeview.js", "js/wall.js"}
 
 // Modules is the URL path of every ES module that all pages load but [Entry], for modulepreload.
 func Modules() []string { return slices.Clone(assets().modules) }
