@@ -6,6 +6,7 @@ import { keys } from "./gestures.js";
 import { Legend } from "./legend.js";
 import { written } from "./notation.js";
 import { size } from "./paper.js";
+import { undrawn } from "./problem.js";
 import { ahead } from "./scale.js";
 import { ends, name, nearest, plot, rest, shared, spot, within, words } from "./series.js";
 import { Slide } from "./slide.js";
@@ -146,13 +147,13 @@ export class Chart {
     if (!panel) return;
     this.#dirty = false;
     const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory, new Map(scene.plot.series.map((s) => [s.label, s.hue])));
-    this.#wrong(p.problem);
+    if (p.problem && !panel.error) undrawn(this.node);
     scene.plot = p;
     scene.truncated = panel.truncated;
     const twice = one("[data-shared]", this.node);
     if (twice) twice.hidden = !p.shared;
     write(twice, shared(p.shared));
-    this.host.hidden = !!p.problem || !p.xs.length;
+    this.host.hidden = p.problem || !p.xs.length;
     if (this.host.hidden) { // no number is told of what is not there
       this.legend.show([]);
       for (const n of this.node.querySelectorAll("[data-readout] > *")) write(n, "");
@@ -170,18 +171,6 @@ export class Chart {
 
   /** Tells whoever does not see it. */
   #describe() { attribute(this.host, "aria-label", `${this.title}. ${words(this.scene.plot, this.options, ...this.#sight)}.`); }
-
-  /** @param {string} problem */
-  #wrong(problem) {
-    const node = one("[data-problem]", this.node);
-    if (!problem || !node || this.#panel?.error) return;
-    this.node.dataset.state = "error";
-    node.hidden = false;
-    write(one("[data-head]", node), "This cannot be drawn");
-    write(one("[data-text]", node), problem);
-    const none = one("[data-empty]", this.node);
-    if (none) none.hidden = true;
-  }
 
   // ---------- the axis ----------
 

@@ -9,7 +9,7 @@ import { colour, shown } from "./series.js";
  * @typedef {import("./delta.js").Panel} Panel
  * @typedef {{type: string, y?: string[], series?: string, unit?: string, min?: number, max?: number, maxBy?: string, target?: number, thresholds?: {from: number, color: string}[]}} Options
  * @typedef {{key: string, label: string, hue: string, text: string, percent: string, size: string, start: string}} Part
- * @typedef {{parts: Part[], total: string, low: string, high: string, mark: string, problem: string}} Parts
+ * @typedef {{parts: Part[], total: string, low: string, high: string, mark: string, problem: boolean}} Parts
  */
 
 /** @param {Column} c @param {string|null} s */
@@ -24,9 +24,9 @@ const size = (share) => String(Math.floor(Math.max(0, Math.min(1, share)) * 1000
  * @param {Column[]} columns @param {{key: string, cells: (string|null)[]}[]} rows @param {Options} o @returns {Parts}
  */
 export function parts(columns, rows, o) {
-  /** @type {Parts} */ const p = { parts: [], total: "", low: "", high: "", mark: "", problem: "" };
+  /** @type {Parts} */ const p = { parts: [], total: "", low: "", high: "", mark: "", problem: false };
   const at = find(columns, o);
-  if (typeof at === "string") return { ...p, problem: at };
+  if (!at) return { ...p, problem: true };
   const y = columns[at.y], values = rows.map((r) => number(y, r.cells[at.y])), note = notation(y, rows.map((r) => r.cells[at.y])), whole = values.reduce((/** @type {number} */ n, v) => n + Math.max(0, v ?? 0), 0);
   const ends = rows.map((r) => (at.most >= 0 ? number(columns[at.most], r.cells[at.most]) : o.max ?? (y.style === "percent" ? 1 : o.type === "gauge" || o.unit === "%" ? 100 : null)));
   const hues = paint(columns[at.name], rows.map((r) => r.cells[at.name] ?? "null"), values, o);
@@ -54,22 +54,13 @@ export function parts(columns, rows, o) {
   return p;
 }
 
-/** @param {Column[]} columns @param {Options} o */
+/** The columns' places, null where one is not there or holds no numbers: the server says which. @param {Column[]} columns @param {Options} o */
 function find(columns, o) {
-  const at = /** @param {string|undefined} name */ (name) => columns.findIndex((c) => c.name === name), has = and(columns.map((c) => c.name));
-  const most = o.maxBy ? at(o.maxBy) : -1;
-  if (o.maxBy && (most < 0 || !measured(columns[most]))) return `The query has no column of numbers “${o.maxBy}”, which the file names as max.`;
-  const wanted = o.y?.[0];
-  if (o.series && at(o.series) < 0) return `The query has no column “${o.series}”, which the file names as series. It has ${has}.`;
-  if (wanted && at(wanted) < 0) return `The query has no column “${wanted}”, which the file names as y. It has ${has}.`;
-  if (wanted && !measured(columns[at(wanted)])) return `The column “${wanted}” holds no numbers (its type is ${columns[at(wanted)].type}), so it cannot be drawn as y.`;
-  const name = o.series ? at(o.series) : columns.findIndex((c) => !measured(c));
+  const at = /** @param {string|undefined} name */ (name) => columns.findIndex((c) => c.name === name), can = /** @param {number} i */ (i) => i >= 0 && measured(columns[i]);
+  const most = o.maxBy ? at(o.maxBy) : -1, wanted = o.y?.[0], name = o.series ? at(o.series) : columns.findIndex((c) => !measured(c));
   const y = wanted ? at(wanted) : columns.findIndex((c, i) => measured(c) && i !== most && i !== name);
-  return y < 0 ? `The query has no column of numbers to draw. It has ${has}.` : { most, name, y };
+  return (o.maxBy && !can(most)) || (o.series && name < 0) || !can(y) ? null : { most, name, y };
 }
-
-/** @param {string[]} names */
-const and = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join(""));
 
 /** The colours of parts. @param {Column|undefined} c that names them @param {string[]} names @param {(number|null)[]} values @param {Options} o */
 function paint(c, names, values, o) {
