@@ -108,7 +108,7 @@ func TestBrowser(t *testing.T) {
 		"documents open as trees":         testDocumentTree,
 		"bars and thresholds":             testBars,
 		"stats are compared":              testStatCompared,
-		"pages that were away":            testAway,
+		"away":                            testAway,
 		"messages that go astray":         testMessagesAstray,
 		"no WebSocket comes through":      testNoSocketComesThrough,
 		"figures are honest":              testFiguresAreHonest,
