@@ -73,6 +73,7 @@ func TestBrowser(t *testing.T) {
 		"server restarts":                 testServerRestarts,
 		"database stops":                  testDatabaseStops,
 		"hostile values":                  testHostileValues,
+		"values of all types":             testExactValues,
 		"without the browser's code":      testWithoutScript,
 		"dashboard is edited":             testDashboardIsEdited,
 		"pages that are not there":        testNoSuchPage,
