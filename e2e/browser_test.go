@@ -73,6 +73,7 @@ func TestBrowser(t *testing.T) {
 		"server restarts":                 testServerRestarts,
 		"database stops":                  testDatabaseStops,
 		"hostile values":                  testHostileValues,
+		"values of all types":             testExactValues,
 		"without the browser's code":      testWithoutScript,
 		"dashboard is edited":             testDashboardIsEdited,
 		"pages that are not there":        testNoSuchPage,
@@ -179,8 +180,14 @@ const tellViolations = `addEventListener("securitypolicyviolation", (e) => conso
 // the test ends is the test's failure.
 func (b *browser) tab(t *testing.T) *tab {
 	t.Helper()
+	return b.tabFor(t, 80*time.Second)
+}
+
+// tabFor opens one that lives that long at most.
+func (b *browser) tabFor(t *testing.T, longest time.Duration) *tab {
+	t.Helper()
 	ctx, done := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	ctx, cancel := context.WithTimeout(ctx, 80*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	w := &tab{T: t, ctx: ctx}
 	w.close = sync.OnceFunc(func() {
 		defer done()

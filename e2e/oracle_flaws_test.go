@@ -35,6 +35,11 @@ func TestOracleCatches(t *testing.T) {
 		{"only-rung-panels", storm},
 		{"deaf-arming", quiet(killArm)},
 		{"unordered-publisher", storm},
+		{"no-torn-check", storm},
+		{"forgotten-deletion", storm},
+		{"premature-proof", storm},
+		{"lost-ring", quiet(nothing)},
+		{"late-clearing", quiet(nothing)},
 		{"drop-frame", func(w *world, d time.Duration) { w.absences(d) }},
 	} {
 		all.run(bug.flaw, func(t *testing.T) {

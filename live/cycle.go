@@ -60,6 +60,9 @@ func (e *Engine) settle(w *worker, res *result) {
 			e.rebuilding(p, torn, known, res.apart)
 			continue
 		}
+		if flaw.On("late-clearing") {
+			p.dirty = false
+		}
 		if p.tries == 0 && res.apart {
 			p.apart = time.Time{}
 		}
@@ -121,6 +124,9 @@ func (e *Engine) settlePage(t task, res *result, outcomes []outcome) {
 		p.unarmed = time.Time{}
 	} else if p.unarmed.IsZero() {
 		p.unarmed = time.Now()
+	}
+	if flaw.On("premature-proof") {
+		p.prove(res.snap.at.Add(res.ended.Sub(res.began)))
 	}
 	p.prove(res.snap.at)
 	if len(changes) > 0 && !t.rung.IsZero() {

@@ -339,9 +339,23 @@ func (e *Engine) publish(p *page, at time.Time, changes map[string]*delta.Change
 		Snapshot: func() []byte { return delta.EncodeSnapshot(state) },
 	}
 	if !first {
+		if flaw.On("forgotten-deletion") {
+			forgetDeletion(changes)
+		}
 		u.Delta = delta.EncodeDelta(from, state, changes)
 	}
 	e.cfg.Hub.Publish(p.def.Address, e.withStatus(p, u))
+}
+
+// forgetDeletion takes one deletion out of what is sent, for a build with that
+// flaw.
+func forgetDeletion(changes map[string]*delta.Change) {
+	for _, c := range changes {
+		if i := slices.IndexFunc(c.Ops, func(o delta.Op) bool { return o.Kind == delta.Remove }); i >= 0 && len(c.Ops) > 1 {
+			c.Ops = slices.Delete(slices.Clone(c.Ops), i, i+1)
+			return
+		}
+	}
 }
 
 // withStatus adds the page's status to a frame. It is sent by itself only

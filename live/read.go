@@ -12,6 +12,7 @@ import (
 
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 // query is what a panel asks; two panels with the same id share one answer.
@@ -81,6 +82,9 @@ type snapshot struct {
 // torn are the relations that were swapped, rewritten or dropped under the
 // snapshot: what was read of them never was.
 func (s *snapshot) torn() (oids []uint32) {
+	if flaw.On("no-torn-check") {
+		return nil
+	}
 	for _, r := range s.relations {
 		if !r.stands {
 			oids = append(oids, r.oid)

@@ -285,9 +285,9 @@ func instant(m []string) (time.Time, bool) {
 func Ago(d time.Duration) (words string, near bool) {
 	before := ""
 	if d < 0 {
-		d, before = -d, "in "
+		before = "in "
 	}
-	s := int64((d + time.Second/2) / time.Second)
+	s := int64(d.Abs().Round(time.Second) / time.Second) // neither ends beyond the longest duration, which is what centuries are
 	switch {
 	case s < 2:
 		return "now", true

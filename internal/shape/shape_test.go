@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"live":              {"broadcast", "dashboard", "delta", "internal/flaw"},
 	"web":               {"broadcast", "dashboard", "delta", "static", "views"},
 	"internal/flaw":     {},
+	"internal/node":     {},
 	"internal/postgres": {},
 	"internal/proxy":    {},
 	"internal/shape":    {},
