@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -62,26 +63,23 @@ func (f *fanout) write(ctx context.Context, s side, c *sockets, d time.Duration,
 }
 
 // perDelivery is the server's microseconds of CPU for one event to one viewer.
-func perDelivery(ctx context.Context, f *fanout, s side) (micros float64, err error) {
-	err = f.with(ctx, s, func(at *serving, c *sockets) error {
+func perDelivery(ctx context.Context, f *fanout, s side) ([]float64, error) {
+	micros := 0.0
+	err := f.with(ctx, s, func(at *serving, c *sockets) error {
 		if _, err := f.write(ctx, s, c, f.seconds/4, nil); err != nil { // warms up
 			return err
 		}
-		before, known := processor(at.pid)
-		if !known {
-			return errors.New("the system does not tell what a process used")
-		}
+		before := spent(at.pid)
 		commits, err := f.write(ctx, s, c, f.seconds, nil)
-		after, _ := processor(at.pid)
-		micros = (after - before) * 1e6 / float64(commits*s.viewers)
+		micros = (spent(at.pid) - before) * 1e6 / float64(commits*s.viewers)
 		return err
 	})
-	return micros, err
+	return []float64{micros}, err
 }
 
-// lateness is a quantile of the milliseconds from a commit to each viewer.
-func lateness(q float64) func(context.Context, *fanout, side) (float64, error) {
-	return func(ctx context.Context, f *fanout, s side) (millis float64, err error) {
+// lateness are quantiles of the milliseconds from a commit to each viewer.
+func lateness(quantiles ...float64) func(context.Context, *fanout, side) ([]float64, error) {
+	return func(ctx context.Context, f *fanout, s side) (millis []float64, err error) {
 		var late []time.Duration
 		err = f.with(ctx, s, func(_ *serving, c *sockets) error {
 			if _, err := f.write(ctx, s, c, f.seconds/4, nil); err != nil {
@@ -98,97 +96,80 @@ func lateness(q float64) func(context.Context, *fanout, side) (float64, error) {
 			}
 			return err
 		})
-		return float64(quantile(late, q)) / 1e6, err
+		for _, q := range quantiles {
+			millis = append(millis, float64(quantile(late, q))/1e6)
+		}
+		return millis, err
 	}
 }
 
-// perViewer is the memory that a server's process grew by, in KiB a viewer.
-func perViewer(ctx context.Context, f *fanout, s side) (kib float64, err error) {
+// atRest is what viewers cost whose page does not change: the memory that the
+// server's process grew by, in KiB a viewer, and its CPU, in percent of a core.
+func atRest(ctx context.Context, f *fanout, s side) (_ []float64, err error) {
 	at, err := f.start(ctx, s)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, at.stop()) }()
 	few, err := f.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer few.close()
 	before, err := resident(at.pid)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	c, err := f.come(at, s, "")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer c.close()
 	time.Sleep(2 * time.Second)
 	after, err := resident(at.pid)
-	return float64(after-before) / 1024 / float64(s.viewers), err
+	if err != nil {
+		return nil, err
+	}
+	const rest = 15 * time.Second // three statuses long
+	used := spent(at.pid)
+	time.Sleep(rest)
+	used = spent(at.pid) - used
+	if lost := c.lost.Load(); lost > 0 {
+		return nil, fmt.Errorf("%d viewers lost their connection", lost)
+	}
+	return []float64{float64(after-before) / 1024 / float64(s.viewers), used / rest.Seconds() * 100}, nil
 }
 
-// atRest is the CPU of a server whose page does not change, in percent of a core.
-func atRest(ctx context.Context, f *fanout, s side) (percent float64, err error) {
+// perConnect is the server's CPU for one of many who connect at once, in
+// microseconds, and for one who comes back with what it shows.
+func perConnect(ctx context.Context, f *fanout, s side) (micros []float64, err error) {
 	at, err := f.start(ctx, s)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, at.stop()) }()
-	c, err := f.come(at, s, "")
+	few, err := f.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer c.close()
-	time.Sleep(2 * time.Second)
-	const rest = 15 * time.Second // three statuses long
-	before, _ := processor(at.pid)
-	time.Sleep(rest)
-	after, _ := processor(at.pid)
-	if lost := c.lost.Load(); lost > 0 {
-		return 0, fmt.Errorf("%d viewers lost their connection", lost)
+	defer few.close() // keeps the page
+	cursor := ""
+	if !s.raw {
+		if cursor, err = f.cursor(ctx, at, s.page); err != nil {
+			return nil, err
+		}
 	}
-	return (after - before) / rest.Seconds() * 100, nil
-}
-
-// perConnect is the server's CPU for one of many that connect at once, or that
-// come back with a cursor, in microseconds.
-func perConnect(again bool) func(context.Context, *fanout, side) (float64, error) {
-	return func(ctx context.Context, f *fanout, s side) (micros float64, err error) {
-		at, err := f.start(ctx, s)
-		if err != nil {
-			return 0, err
-		}
-		defer func() { err = errors.Join(err, at.stop()) }()
-		first, err := f.come(at, s.of(func(s *side) {
-			if !again {
-				s.viewers = 1
-			}
-		}), "")
-		if err != nil {
-			return 0, err
-		}
-		cursor := ""
-		if again && !s.raw {
-			if cursor, err = f.cursor(ctx, at, s.page); err != nil {
-				return 0, err
-			}
-		}
-		if again {
-			first.close()
-			time.Sleep(500 * time.Millisecond) // their ends are not what is measured
-		} else {
-			defer first.close()
-		}
-		before, _ := processor(at.pid)
+	for _, cursor := range []string{"", cursor} {
+		before := spent(at.pid)
 		c, err := f.come(at, s, cursor)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		defer c.close()
-		after, _ := processor(at.pid)
-		return (after - before) * 1e6 / float64(s.viewers), nil
+		micros = append(micros, (spent(at.pid)-before)*1e6/float64(s.viewers))
+		c.close()
+		time.Sleep(500 * time.Millisecond) // their ends are not what is measured
 	}
+	return micros, nil
 }
 
 // cursor is that of a page's newest state.
@@ -205,6 +186,24 @@ func (f *fanout) cursor(ctx context.Context, at *serving, page string) (string, 
 		}
 		return s != nil
 	})
+}
+
+// spent is the seconds of CPU that a process's threads have used, to the
+// nanosecond. Those of a Go program do not end.
+func spent(pid int) (seconds float64) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		nanos, err := strconv.ParseFloat(first, 64)
+		if err == nil {
+			seconds += nanos / 1e9
+		}
+	}
+	return seconds
 }
 
 // resident is a process's memory in bytes.

@@ -24,7 +24,7 @@ import (
 // negotiate compression, while pings go both ways and some read slowly. All show
 // in the end what was published last, each by deltas that fit.
 func TestFanOut(t *testing.T) {
-	s := newSite(t, func(c *web.Config) { c.Ping, c.Pong = 20*time.Millisecond, 10*time.Second })
+	s := newSite(t, func(c *web.Config) { c.Ping, c.Pong = 20*time.Millisecond, time.Minute })
 	secure := httptest.NewUnstartedServer(nil)
 	secure.Config = s.HTTPServer()
 	secure.StartTLS()
@@ -33,9 +33,9 @@ func TestFanOut(t *testing.T) {
 	defer transport.CloseIdleConnections()
 
 	// Small deltas and large ones, and a large page.
-	rows := []string{strings.Repeat("x", 100<<10)}
+	rows := []string{strings.Repeat("x", 70<<10)}
 	old := s.begin("/d/shop", rows...)
-	const last = 120
+	const last = 60
 	var viewers sync.WaitGroup
 	for _, base := range []string{s.http.URL, secure.URL} {
 		for mode := websocket.CompressionDisabled; mode <= websocket.CompressionNoContextTakeover; mode++ {
@@ -64,10 +64,10 @@ func TestFanOut(t *testing.T) {
 	}
 	for n := 2; n <= last; n++ {
 		size := 10
-		if n%10 == 0 {
-			size = 100 << 10
+		if n%20 == 0 {
+			size = 70 << 10
 		}
-		rows = append(rows[:min(len(rows), 20):min(len(rows), 20)], fmt.Sprint(n, strings.Repeat("y", size)))
+		rows = append(rows[:min(len(rows), 4):min(len(rows), 4)], fmt.Sprint(n, strings.Repeat("y", size)))
 		old = s.publish(old, state("/d/shop", n, rows...))
 		time.Sleep(time.Millisecond)
 	}
@@ -111,7 +111,7 @@ func view(ctx context.Context, conn *websocket.Conn, slow bool, until string) er
 			}
 		}
 		if slow {
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
 	quit()

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rowcast/rowcast/broadcast"
 )
 
 // frame is one that a client reads.
@@ -333,5 +335,23 @@ func TestStuckWireBreaks(t *testing.T) {
 	}
 	for range 2 {
 		_ = w.Close()
+	}
+}
+
+// A batch that was on its way when its page was left goes nowhere.
+func TestBatchOfALeftPageIsDropped(t *testing.T) {
+	server, client := pair(t, false)
+	c := &socket{wire: newWire(server, time.Second)}
+	left, now := &follow{socket: c}, &follow{socket: c}
+	c.now = now
+	for _, f := range []*follow{left, now} {
+		name := map[*follow]string{left: "left", now: "now"}[f]
+		if !f.Take(&broadcast.Batch{Messages: []broadcast.Message{{Data: []byte(name), Cursor: "e:1"}}}) {
+			t.Errorf("%s: busy", name)
+		}
+	}
+	_ = client.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if text, _, err := readMessage(bufio.NewReader(client)); err != nil || string(text) != "now" {
+		t.Errorf("got %q, %v", text, err)
 	}
 }
