@@ -68,7 +68,7 @@ func fronts() []front {
 		{
 			name: "Caddy", file: "../docs/deploy/Caddyfile",
 			command: func(tb testing.TB, config string) *exec.Cmd {
-				return exec.Command(caddy(tb), "run", "--adapter", "caddyfile", "--config", config)
+				return exec.Command(program(tb, "caddy"), "run", "--adapter", "caddyfile", "--config", config)
 			},
 			fit: func(text, dir, listen, server string) string {
 				_, port, _ := net.SplitHostPort(listen)
@@ -104,22 +104,6 @@ func program(tb testing.TB, name string) string {
 	}
 	tb.Skip("needs " + name)
 	return ""
-}
-
-// caddy builds the proxy, which is a Go module like ours.
-func caddy(tb testing.TB) string {
-	tb.Helper()
-	dir, err := buildDir()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	path := filepath.Join(dir, "caddy")
-	build := exec.Command("go", "build", "-o", path, "github.com/caddyserver/caddy/v2/cmd/caddy")
-	build.Dir = "../tools/caddy"
-	if out, err := build.CombinedOutput(); err != nil {
-		tb.Fatalf("build caddy: %v\n%s", err, out)
-	}
-	return path
 }
 
 // The documented proxies, each the real program with the documented file: the
