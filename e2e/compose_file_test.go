@@ -16,6 +16,9 @@ import (
 type composeFile struct {
 	Services map[string]composeService `yaml:"services"`
 	Volumes  map[string]any            `yaml:"volumes"`
+	Secrets  map[string]struct {
+		File string `yaml:"file"`
+	} `yaml:"secrets"`
 }
 
 type composeService struct {
@@ -26,6 +29,7 @@ type composeService struct {
 	Environment     map[string]string `yaml:"environment"`
 	Ports           []string          `yaml:"ports"`
 	Volumes         []string          `yaml:"volumes"`
+	Secrets         []string          `yaml:"secrets"`
 	Privileged      bool              `yaml:"privileged"`
 	NetworkMode     string            `yaml:"network_mode"`
 	ReadOnly        bool              `yaml:"read_only"`
@@ -58,25 +62,7 @@ func composeProblems(text string) []string {
 		}
 	}
 	for name, s := range file.Services {
-		if s.Build == nil && !pinned.MatchString(s.Image) {
-			say("%s: image %q has no version", name, s.Image)
-		}
-		if s.Privileged || s.NetworkMode != "" || len(s.CapAdd) > 0 {
-			say("%s: has more rights than it needs", name)
-		}
-		for _, port := range s.Ports {
-			if !strings.HasPrefix(port, "127.0.0.1:") {
-				say("%s: port %q is open to the network", name, port)
-			}
-		}
-		for _, v := range s.Volumes {
-			if strings.Contains(v, "docker.sock") {
-				say("%s: is given the engine itself", name)
-			}
-		}
-		if s.Restart != "unless-stopped" {
-			say("%s: does not come back after a reboot", name)
-		}
+		problems = append(problems, serviceProblems(name, s)...)
 		if name != "db" {
 			problems = append(problems, serverProblems(name, s)...)
 		}
@@ -97,20 +83,53 @@ func composeProblems(text string) []string {
 	return problems
 }
 
-// serverProblems looks at a service that runs rowcast.
-func serverProblems(name string, s composeService) []string {
+// serviceProblems looks at any service.
+func serviceProblems(name string, s composeService) []string {
 	var problems []string
+	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if s.Build == nil && !pinned.MatchString(s.Image) {
+		say("%s: image %q has no version", name, s.Image)
+	}
+	if s.Privileged || s.NetworkMode != "" || len(s.CapAdd) > 0 {
+		say("%s: has more rights than it needs", name)
+	}
+	for _, port := range s.Ports {
+		if !strings.HasPrefix(port, "127.0.0.1:") {
+			say("%s: port %q is open to the network", name, port)
+		}
+	}
+	for _, v := range s.Volumes {
+		if strings.Contains(v, "docker.sock") {
+			say("%s: is given the engine itself", name)
+		}
+	}
+	if s.Restart != "unless-stopped" {
+		say("%s: does not come back after a reboot", name)
+	}
+	return problems
+}
+
+// serverProblems looks at a service that runs rowcast beside a database of the
+// same file.
+func serverProblems(name string, s composeService) []string {
+	problems := rightsProblems(name, s)
 	if s.DependsOn["db"].Condition != "service_healthy" {
 		problems = append(problems, name+": does not wait for a healthy database")
 	}
+	if !strings.Contains(s.Environment["DATABASE_URL"], "@db:5432/") || s.Environment["ROWCAST_LISTEN"] != "0.0.0.0:8080" {
+		problems = append(problems, name+": does not know where its database and its own address are")
+	}
+	return problems
+}
+
+// rightsProblems looks at what a service that runs rowcast may do.
+func rightsProblems(name string, s composeService) []string {
+	var problems []string
 	if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
 		problems = append(problems, name+": has more rights than it needs")
 	}
 	if d, err := time.ParseDuration(s.StopGracePeriod); err != nil || d <= 10*time.Second {
 		problems = append(problems, name+": is killed before its ten seconds of farewell are over")
-	}
-	if !strings.Contains(s.Environment["DATABASE_URL"], "@db:5432/") || s.Environment["ROWCAST_LISTEN"] != "0.0.0.0:8080" {
-		problems = append(problems, name+": does not know where its database and its own address are")
 	}
 	if len(s.Command) == 0 || len(s.Ports) != 1 {
 		problems = append(problems, name+": needs a command and one port")
@@ -150,6 +169,56 @@ func TestComposeFile(t *testing.T) {
 			t.Errorf("%s: not noticed", c.name)
 		}
 	}
+}
+
+// The file for a database that is there already holds one service, whose secrets
+// are files and whose role only reads.
+func TestComposeFileBesideADatabase(t *testing.T) {
+	text := readFile(t, "../docs/deploy/docker-compose.yml")
+	for _, problem := range besideProblems(text) {
+		t.Error(problem)
+	}
+	for _, c := range []struct{ name, old, new string }{
+		{"open port", `"127.0.0.1:${ROWCAST_PORT`, `"${ROWCAST_PORT`},
+		{"writable", "read_only: true", "read_only: false"},
+		{"a password in the environment", "ROWCAST_PASSWORD_FILE: /run/secrets/reader", "PGPASSWORD: secret"},
+		{"any role", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_ALLOW_POWERFUL_ROLE: \"true\""},
+		{"a database of its own guess", "${DATABASE_URL:?", "${DATABASE_URL:-"},
+		{"another secret", "  reader:\n", "  writer:\n"},
+		{"a second service", "secrets:\n  reader:", "  db:\n    image: postgres:18\n    restart: unless-stopped\n\nsecrets:\n  reader:"},
+	} {
+		changed := strings.Replace(text, c.old, c.new, 1)
+		if changed == text {
+			t.Errorf("%s: the file holds no %q", c.name, c.old)
+		} else if len(besideProblems(changed)) == 0 {
+			t.Errorf("%s: not noticed", c.name)
+		}
+	}
+}
+
+func besideProblems(text string) []string {
+	var file composeFile
+	if err := goyaml.UnmarshalWithOptions([]byte(text), &file, goyaml.Strict()); err != nil {
+		return []string{err.Error()}
+	}
+	s, ok := file.Services["rowcast"]
+	if !ok || len(file.Services) != 1 {
+		return []string{"there is not one service, rowcast"}
+	}
+	problems := append(serviceProblems("rowcast", s), rightsProblems("rowcast", s)...)
+	say := func(what string) { problems = append(problems, what) }
+	if !strings.HasPrefix(s.Environment["DATABASE_URL"], "${DATABASE_URL:?") {
+		say("the database is not asked for")
+	}
+	if file.Secrets["reader"].File == "" || !slices.Equal(s.Secrets, []string{"reader"}) || s.Environment["ROWCAST_PASSWORD_FILE"] != "/run/secrets/reader" {
+		say("the password is not a file")
+	}
+	for name := range s.Environment {
+		if strings.Contains(name, "PASSWORD") && !strings.HasSuffix(name, "_FILE") || name == "ROWCAST_ALLOW_POWERFUL_ROLE" {
+			say(name + " has no place in it")
+		}
+	}
+	return problems
 }
 
 // The image is one static program, run by nobody.
