@@ -209,5 +209,36 @@ function clip(panels) {
   }
 }
 
+/**
+ * The wall of a table's own page: in letters that let all columns stand on it, a quarter smaller at most; what does not fit even then
+ * is said beside its name, and it ends with a whole row.
+ * @param {HTMLElement} scroll @returns {() => void} to be called now and then
+ */
+export function ledger(scroll) {
+  const table = /** @type {HTMLElement} */ (scroll.firstElementChild);
+  let shape = "";
+  return () => {
+    if (innerWidth < NARROW) return;
+    const now = [innerWidth, innerHeight, all("thead th", table).length, table.offsetWidth].join(" ");
+    if (now !== shape) {
+      for (const scale of SCALES) {
+        enlarge(scale);
+        if (table.offsetWidth <= scroll.clientWidth + 1) break;
+      }
+      shape = [innerWidth, innerHeight, all("thead th", table).length, table.offsetWidth].join(" ");
+    }
+    scroll.style.removeProperty("--wide");
+    const box = scroll.getBoundingClientRect(), heads = all("thead tr:first-child th", table), cut = heads.findIndex((th) => th.getBoundingClientRect().right > box.right + 1);
+    const gone = cut < 0 ? 0 : heads.length - cut;
+    if (gone) scroll.style.setProperty("--wide", `${heads[cut].getBoundingClientRect().left - box.left}px`);
+    const name = one(".tool-row h1");
+    if (name) attribute(name, "data-first-of", gone ? `and ${gone} more ${gone === 1 ? "column" : "columns"}` : "");
+    const row = one("tbody tr:not(.room)", table), head = one("thead", table);
+    if (!row || !head) return;
+    const tall = row.getBoundingClientRect().height, room = (scroll.parentElement?.getBoundingClientRect().height ?? 0) - head.getBoundingClientRect().height;
+    scroll.style.setProperty("--fits", `${head.getBoundingClientRect().height + Math.max(1, Math.floor(room / tall)) * tall}px`);
+  };
+}
+
 /** @param {Element} node */
 const bottom = (node) => node.getBoundingClientRect().bottom;

@@ -2,7 +2,7 @@
 // that it needs in turn, and may go round several dashboards.
 import { one } from "./dom.js";
 import { reachable } from "./reload.js";
-import { Screens } from "./screens.js";
+import { ledger, Screens } from "./screens.js";
 
 const POINTER = 3000, EACH = 60, SCREEN = 20; // ms until the pointer goes; seconds for each page of a round, and for each screen of one page
 
@@ -17,6 +17,11 @@ export function wall(asked, keys) {
     document.fonts.ready.then(() => screens.fit());
     screens.fit();
     setInterval(() => screens.fit(), 1000);
+  }
+  const rows = one(".ledger > .scroll"), look = rows && ledger(rows);
+  if (look) {
+    document.fonts.ready.then(look);
+    setInterval(look, 1000);
   }
   round(asked, screens, keys);
 }
