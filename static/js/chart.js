@@ -147,7 +147,7 @@ export class Chart {
     if (!panel) return;
     this.#dirty = false;
     const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory, new Map(scene.plot.series.map((s) => [s.label, s.hue])));
-    if (p.problem && !panel.error) undrawn(this.node);
+    if (p.problem && this.#columns.length && !panel.error) undrawn(this.node); // without columns it never had a result
     scene.plot = p;
     scene.truncated = panel.truncated;
     const twice = one("[data-shared]", this.node);
