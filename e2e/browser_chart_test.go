@@ -350,4 +350,23 @@ panels:
 	w.until("the new in sight", all+` === "14 in all"`)
 	w.open(server.URL + "d/hits?period=2026-01-01T10:00..2026-01-01T12:00")
 	w.until("a range without points", `document.querySelector(".u-over") && `+all+` === "0 in all"`)
+
+	// A day of the calendar is another one from midnight on, although no row changes.
+	w.open(server.URL + "d/hits?period=today")
+	w.live()
+	w.run(`
+		const module = (name) => import([...document.querySelectorAll("link[rel=modulepreload]")].find((l) => l.href.endsWith("/js/" + name)).href);
+		Promise.all([module("chart.js"), module("format.js")]).then(([{ Chart }, { describe }]) => {
+			const node = document.querySelector('[data-panel="hits"]'), columns = describe([{ name: "at", type: "timestamptz" }, { name: "n", type: "int4" }], {}, false);
+			const noon = Date.parse("2026-03-28T12:00:00Z"), rows = [{ key: "1", cells: ["2026-03-28 11:00:00+00", "7"] }, { key: "2", cells: ["2026-03-29 11:00:00+00", "8"] }];
+			const read = () => node.querySelector("[data-readout]").innerText, chart = new Chart(node), days = [];
+			chart.show({ columns, rows, truncated: false, error: null, at: "", every: 0 }, columns, noon);
+			for (const hours of [0, 11.99, 12, 36]) { chart.tick(noon + hours * 36e5); days.push(read()); }
+			chart.destroy();
+			window.days = days.join();
+		})`)
+	w.until("the days", `window.days`)
+	if got := ask[string](w, `days`); got != "7 in all,7 in all,8 in all,0 in all" {
+		t.Errorf("the days show %s", got)
+	}
 }

@@ -123,4 +123,15 @@ func testFigureOfAFailedChoice(t *testing.T, b *browser) {
 	w.at("/d/shares")
 	w.until("the numbers again", numbers+` === "`+all+`" && !document.querySelector(".panel[data-state=error]")`)
 	w.stayed()
+
+	// One that never had a result is not called one that cannot be drawn.
+	w.open(server.URL + "d/shares?n=0")
+	w.live()
+	w.until("all to fail", failed)
+	w.run(`window.called = 0; new MutationObserver(() => { called += /cannot be drawn/.test(document.body.innerText) }).observe(document.body, { subtree: true, childList: true, characterData: true, attributeFilter: ["hidden"] })`)
+	w.do("a value that works", chromedp.Focus(chromedp.CSS("input[name=n]")), pressed(kb.End), pressed(kb.Backspace), pressed("4"), pressed(kb.Enter))
+	w.until("the numbers", numbers+` === "`+all+`" && !document.querySelector(".panel[data-state=error]")`)
+	if called := ask[float64](w, `called`); called > 0 {
+		t.Errorf("%v times on its way the page says that something cannot be drawn", called)
+	}
 }

@@ -294,13 +294,13 @@ panels: [{id: list, key: id, query: "SELECT id, @day AS day FROM orders WHERE id
 	w.run(`history.back()`)
 	w.shows("1,4")
 	w.click(`[popovertarget="pick-range"]`)
-	w.until("where the range is", `document.querySelector("[data-enter=last]").value + document.querySelector("[data-unit]").value === "6h"`)
+	w.until("the box, and in it where the range is", `document.querySelector("#pick-range").contains(document.activeElement) && document.querySelector("[data-enter=last]").value + document.querySelector("[data-unit]").value === "6h"`)
 	w.run(`[document.querySelector("[data-enter=last]").value, document.querySelector("[data-unit]").value] = ["99999", "d"]`)
 	w.click("[data-pick=last]")
 	if !ask[bool](w, `document.querySelector("[data-enter=last]").validity.customError && !!document.querySelector(":popover-open")`) {
 		t.Error("a range of centuries is taken")
 	}
-	w.run(`document.querySelector("[data-enter=last]").value = "3"`)
+	w.run(`[document.querySelector("[data-enter=last]").value, document.querySelector("[data-unit]").value] = ["3", "d"]`)
 	w.click("[data-pick=last]")
 	w.at("/d/orders?range=last-3d")
 	w.until("the bar to follow", `document.querySelector('[popovertarget="pick-range"] b').innerText === "Last 3 d" && !document.querySelector(":popover-open")`)

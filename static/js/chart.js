@@ -87,10 +87,22 @@ export class Chart {
   tick(now) {
     this.#ahead = now - Date.now();
     this.slide.go();
+    if (this.options.to && !this.options.range?.includes("..")) this.#turn(now);
     if (this.options.window || this.scene.running === this.#running(now)) return;
     this.#now = now;
     this.scene.running = !this.scene.running;
     this.#canvas?.redraw();
+  }
+
+  /** A range of the calendar is another one from midnight on, whether or not a row changes then. @param {number} now */
+  #turn(now) {
+    const { to } = this.options;
+    this.#now = now;
+    this.#ranged();
+    if (this.options.to === to) return;
+    this.#canvas?.move();
+    this.#moved();
+    this.#describe();
   }
 
   /** The page is another one of its kind: with another time range the axis is another too. @param {{name: string, values: string[]}[]} variables */
@@ -147,7 +159,7 @@ export class Chart {
     if (!panel) return;
     this.#dirty = false;
     const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory, new Map(scene.plot.series.map((s) => [s.label, s.hue])));
-    if (p.problem && !panel.error) undrawn(this.node);
+    if (p.problem && this.#columns.length && !panel.error) undrawn(this.node); // without columns it never had a result
     scene.plot = p;
     scene.truncated = panel.truncated;
     const twice = one("[data-shared]", this.node);

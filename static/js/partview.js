@@ -30,7 +30,7 @@ export class PartsView {
     const p = parts(columns, panel.rows, this.options), body = one("[data-parts]", this.node);
     if (body) body.hidden = !p.parts.length;
     if (p.problem) {
-      if (!panel.error) undrawn(this.node);
+      if (columns.length && !panel.error) undrawn(this.node); // without columns it never had a result
       return;
     }
     this.wash.over(this.options.type === "gauge" ? this.#gauge(p) : this.#list(p));

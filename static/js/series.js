@@ -44,7 +44,7 @@ export function plot(columns, rows, options, memory = new Map(), before = new Ma
   const by = at.series < 0 ? undefined : columns[at.series], names = by ? labels(rows, at.series, options.order?.length ? options.order : by.dealt ?? []) : at.y.map((c) => columns[c].head);
   const index = new Map(names.map((n, i) => [n, i])), taken = new Set();
   const empty = (p.regular || p.axis === "category") && !options.stacked ? null : undefined; // in a stack, null is what nobody knows
-  const adds = at.y.every((c) => columns[c].style !== "percent" && !MEASURE.test(columns[c].name)), wrote = at.y.map((c) => notation(columns[c], rows.map((r) => r[c])));
+  const adds = at.y.every((c) => columns[c].style !== "percent" && !MEASURE.test(columns[c].name)), wrote = at.y.map((c) => notation(columns[c], columns[c].kind === "currency" ? rows.map((r) => r[c]) : []));
   p.series = names.map((label, i) => ({ label, hue: "", values: new Array(p.xs.length).fill(empty), decimals: 0, notation: wrote[by ? 0 : i], of: [], rest: false }));
   if (wrote.every((n) => alike(n, wrote[0]))) p.notation = wrote[0];
   p.sums = adds && options.type === "bar";
