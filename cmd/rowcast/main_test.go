@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -232,59 +231,6 @@ func TestDemoTakesItsPortFirst(t *testing.T) {
 	var tables int
 	if err := db.Conn(t).QueryRow(t.Context(), `SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`).Scan(&tables); err != nil || tables > 0 {
 		t.Errorf("%d tables are there, %v", tables, err)
-	}
-}
-
-func TestServeRefusesAPoolerInTransactionMode(t *testing.T) {
-	bouncer, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		if os.Getenv("ROWCAST_REQUIRE_ALL") == "1" {
-			t.Fatal("pgbouncer is not installed")
-		}
-		t.Skip("pgbouncer is not installed")
-	}
-	pg := pgtest.Server(t, nil)
-	target, err := url.Parse(pg.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	free.Close()
-	dir, err := os.MkdirTemp("", "bouncer")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	q := target.Query()
-	ini := fmt.Sprintf("[databases]\npostgres = host=%s port=%s user=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\n"+
-		"auth_type = any\npool_mode = transaction\nunix_socket_dir =\n", q.Get("host"), q.Get("port"), q.Get("user"), port)
-	file := filepath.Join(dir, "bouncer.ini")
-	if err := os.WriteFile(file, []byte(ini), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(bouncer, "-q", "-u", "postgres", file)
-	if os.Geteuid() != 0 {
-		cmd = exec.Command(bouncer, "-q", file)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	through := "postgres://postgres@127.0.0.1:" + port + "/postgres"
-	_, err = command(t, "serve", "--listen", "127.0.0.1:0", "--database-url", through)
-	if err == nil || !strings.Contains(err.Error(), "pooler in transaction mode") {
-		t.Errorf("serve: %v", err)
-	}
-	out, err := command(t, "doctor", "--database-url", through)
-	if err == nil || !strings.Contains(out, "pooler in transaction mode") {
-		t.Errorf("doctor: %v\n%s", err, out)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
@@ -272,8 +273,15 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	}
 	config.ConnConfig = d.config.Copy()
 	config.ConnConfig.RuntimeParams["application_name"] = "rowcast/" + role
-	config.ConnConfig.RuntimeParams["statement_timeout"] = "5000"
-	config.ConnConfig.RuntimeParams["jit"] = "off" // it would be made anew for each look at the catalog
+	// Not as parameters of the start, which PgBouncer refuses; and machine code
+	// would be made anew for each look at the catalog.
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		const set = `SELECT pg_catalog.set_config('statement_timeout', '5s', false), pg_catalog.set_config('jit', 'off', false)`
+		if _, err := conn.Exec(ctx, set, pgx.QueryExecModeExec); err != nil {
+			return fmt.Errorf("limit session: %w", err)
+		}
+		return nil
+	}
 	config.MaxConns, config.MinConns = most, 0
 	config.MaxConnIdleTime = 30 * time.Second
 	// A session that the database ended just now would be a page that fails.
