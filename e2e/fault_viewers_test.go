@@ -199,18 +199,19 @@ func (a *arena) comeBack(n int) func() {
 
 // judgeReturn checks that the crowd came back spread over the time that it had,
 // and that the database was asked for its page as if it were one viewer.
-func (a *arena) judgeReturn(c *crowd, began time.Time, asked int) {
+func (a *arena) judgeReturn(c *crowd, began time.Time, asked int) (peak, mean float64) {
 	a.Helper()
 	came := c.arrivals()
 	const bucket = 250 * time.Millisecond
-	count, peak := map[time.Duration]int{}, 0
+	count := map[time.Duration]float64{}
 	for _, at := range came {
 		b := at.Sub(began) / bucket
 		count[b]++
 		peak = max(peak, count[b])
 	}
 	took := slices.MaxFunc(came, time.Time.Compare).Sub(began)
-	a.Logf("%d viewers were back within %s, at most %d in %s", len(came), took.Round(10*time.Millisecond), peak, bucket)
+	mean = float64(len(came)) / (float64(took)/float64(bucket) + 1)
+	a.Logf("%d viewers were back within %s, at most %.0f in %s, %.0f on average", len(came), took.Round(10*time.Millisecond), peak, bucket, mean)
 	sleep(a.Context(), 1200*time.Millisecond) // sessions count what they read once a second
 	most := 20 + int(took/time.Second)*10
 	if n := a.scans("stage") - asked; n > most {
@@ -218,6 +219,7 @@ func (a *arena) judgeReturn(c *crowd, began time.Time, asked int) {
 	} else {
 		a.Logf("their table was read %d times", n)
 	}
+	return peak, mean
 }
 
 // scans is how often a table was read from end to end, as its database counts.

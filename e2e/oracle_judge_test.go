@@ -130,8 +130,8 @@ func (j *judge) work(ctx context.Context, conn *pgx.Conn) error {
 		batch := j.waiting
 		j.waiting = nil
 		j.mu.Unlock()
-		for _, s := range batch {
-			if err := j.compare(conn, s); err != nil {
+		for cut, states := range j.byCut(batch) {
+			if err := j.compare(conn, cut, states); err != nil {
 				return err
 			}
 		}
@@ -144,14 +144,23 @@ func (j *judge) work(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-// compare asks the panels' own queries of the tables as they were in the state's
-// snapshot.
-func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
-	text, ok := cutOf(s)
-	if !ok {
-		j.marked.Add(1)
-		return nil
+// byCut puts together what was read in the same snapshot, which is mostly many
+// pages.
+func (j *judge) byCut(states []*delta.State) map[string][]*delta.State {
+	groups := map[string][]*delta.State{}
+	for _, s := range states {
+		if text, ok := cutOf(s); ok {
+			groups[text] = append(groups[text], s)
+		} else {
+			j.marked.Add(1)
+		}
 	}
+	return groups
+}
+
+// compare asks the panels' own queries of the tables as they were in the states'
+// snapshot.
+func (j *judge) compare(conn *pgx.Conn, text string, states []*delta.State) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -160,18 +169,10 @@ func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
 				return fmt.Errorf("fill shadow: %w", err)
 			}
 		}
-		for _, q := range j.asked(s.Page) {
-			p := s.Panels[q.id]
-			if p == nil || p.Err != nil || !p.At.IsZero() {
-				j.marked.Add(1)
-				continue
-			}
-			want, err := answerTo(ctx, tx.Conn().PgConn(), q)
-			if err != nil {
+		answers := map[string][][]delta.Cell{} // by query
+		for _, s := range states {
+			if err := j.compareState(ctx, tx.Conn().PgConn(), text, s, answers); err != nil {
 				return err
-			}
-			if diff := differ(q, p, want); diff != "" {
-				j.accuse("cursor %s of %s is not the snapshot %s: panel %s: %s", s.Cursor, s.Page, text, q.id, diff)
 			}
 		}
 		_, err := tx.Exec(ctx, `TRUNCATE pg_temp.acct, pg_temp.total`)
@@ -179,6 +180,29 @@ func (j *judge) compare(conn *pgx.Conn, s *delta.State) error {
 	})
 	if err != nil {
 		return fmt.Errorf("judge: %w", err)
+	}
+	return nil
+}
+
+// compareState compares one state; answers are those that are known already.
+func (j *judge) compareState(ctx context.Context, conn *pgconn.PgConn, text string, s *delta.State, answers map[string][][]delta.Cell) error {
+	for _, q := range j.asked(s.Page) {
+		p := s.Panels[q.id]
+		if p == nil || p.Err != nil || !p.At.IsZero() {
+			j.marked.Add(1)
+			continue
+		}
+		want, known := answers[q.query]
+		if !known {
+			var err error
+			if want, err = answerTo(ctx, conn, q); err != nil {
+				return err
+			}
+			answers[q.query] = want
+		}
+		if diff := differ(q, p, want); diff != "" {
+			j.accuse("cursor %s of %s is not the snapshot %s: panel %s: %s", s.Cursor, s.Page, text, q.id, diff)
+		}
 	}
 	return nil
 }
