@@ -36,8 +36,8 @@ func scrape(server string) (map[string]float64, error) {
 	return figures, nil
 }
 
-// figures are what the server and the browser used, over time.
-type figures struct {
+// soakFigures are what the server and the browser used, over time.
+type soakFigures struct {
 	testing.TB
 	plan  soakPlan
 	began time.Time
@@ -73,16 +73,16 @@ func allowances() map[string]allowance {
 	}
 }
 
-func newFigures(tb testing.TB, plan soakPlan) *figures {
-	return &figures{TB: tb, plan: plan, began: time.Now(), read: map[string][]reading{}}
+func newFigures(tb testing.TB, plan soakPlan) *soakFigures {
+	return &soakFigures{TB: tb, plan: plan, began: time.Now(), read: map[string][]reading{}}
 }
 
-func (f *figures) note(name string, value float64) {
+func (f *soakFigures) note(name string, value float64) {
 	f.read[name] = append(f.read[name], reading{time.Since(f.began), value})
 }
 
 // watch reads until ctx ends.
-func (f *figures) watch(ctx context.Context, server string, tabs map[string]*tab) {
+func (f *soakFigures) watch(ctx context.Context, server string, tabs map[string]*tab) {
 	collected, told := f.began, f.began
 	for ctx.Err() == nil {
 		now, err := scrape(server)
@@ -113,7 +113,7 @@ func (f *figures) watch(ctx context.Context, server string, tabs map[string]*tab
 }
 
 // collect reads what a tab holds once its garbage is gone.
-func (f *figures) collect(name string, w *tab) {
+func (f *soakFigures) collect(name string, w *tab) {
 	_, _ = chromedp.Call(w.ctx, heapprofiler.CollectGarbage, cdp.Empty{})
 	heap, err := chromedp.Call(w.ctx, runtime.GetHeapUsage, cdp.Empty{})
 	if err != nil {
@@ -131,7 +131,7 @@ func (f *figures) collect(name string, w *tab) {
 // judge prints the medians of the first and the last third and the slope, and
 // fails where a figure is not level. What comes before is left out: until then
 // the last frames of each page fill their rings.
-func (f *figures) judge() {
+func (f *soakFigures) judge() {
 	f.Helper()
 	for _, name := range slices.Sorted(maps.Keys(f.read)) {
 		all := f.read[name]
@@ -173,7 +173,7 @@ func slope(all []reading) float64 {
 }
 
 // back waits until the server holds nothing more of those who left.
-func (f *figures) back(server string, before map[string]float64) {
+func (f *soakFigures) back(server string, before map[string]float64) {
 	f.Helper()
 	over := ""
 	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
