@@ -22,8 +22,8 @@ import (
 	"github.com/rowcast/rowcast/delta"
 )
 
-// party is what a soak's viewers have in common.
-type party struct {
+// audience is what a soak's viewers have in common.
+type audience struct {
 	url   string
 	pages []string
 	dwell time.Duration // on a page, on average
@@ -35,7 +35,7 @@ type party struct {
 }
 
 // accuse notes a broken promise, the first few of them.
-func (c *party) accuse(format string, args ...any) {
+func (c *audience) accuse(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.wrong) < 10 {
@@ -43,7 +43,7 @@ func (c *party) accuse(format string, args ...any) {
 	}
 }
 
-func (c *party) verdict() []string {
+func (c *audience) verdict() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]string(nil), c.wrong...)
@@ -52,22 +52,22 @@ func (c *party) verdict() []string {
 // guest is one viewer: it goes from page to page on one socket, leaves in
 // several ways, and comes back, often with the cursor that it had.
 type guest struct {
-	*party
+	*audience
 	random *rand.Rand
 
-	mu       sync.Mutex
-	asked    string // the page that the last watch named
-	answered bool   // watching has come for it
-	page     string // its canonical address
-	screen   *delta.State
-	status   *delta.Status
-	past     []*delta.State // the newest states of this page, the newest last
-	closed   error          // why the socket is not read any more
-	news     chan struct{}  // closed and replaced at each message
+	mu     sync.Mutex
+	asked  string // the page that the last watch named
+	unsaid int    // watches that were not answered yet; until then what comes is of a page before
+	page   string // its canonical address
+	screen *delta.State
+	status *delta.Status
+	past   []*delta.State // the newest states of this page, the newest last
+	closed error          // why the socket is not read any more
+	news   chan struct{}  // closed and replaced at each message
 }
 
-func (c *party) guest(r *rand.Rand) *guest {
-	return &guest{party: c, random: r, news: make(chan struct{})}
+func (c *audience) guest(r *rand.Rand) *guest {
+	return &guest{audience: c, random: r, news: make(chan struct{})}
 }
 
 // come visits over and over until ctx ends.
@@ -111,7 +111,8 @@ func (g *guest) turn(ctx context.Context, ws *websocket.Conn, page, cursor strin
 	if page != g.asked {
 		g.past = nil
 	}
-	g.asked, g.answered, g.closed = page, false, nil
+	g.asked, g.closed = page, nil
+	g.unsaid++
 	if cursor == "" {
 		g.screen = nil
 	}
@@ -131,6 +132,7 @@ func (g *guest) session(ctx context.Context) error {
 		return err
 	}
 	defer ws.CloseNow()
+	g.unsaid = 0
 	reading, stop := context.WithCancel(ctx)
 	var reader sync.WaitGroup
 	defer reader.Wait()
@@ -205,18 +207,21 @@ func (g *guest) take(data []byte) error {
 	case m.Type == delta.TypeReload:
 		return errors.New("told to reload")
 	case m.Type == delta.TypeWatching:
-		if m.Watch == g.asked {
-			g.answered, g.page = true, m.Page
-		}
+		g.unsaid--
+		g.page = m.Page
 		return nil
-	case !g.answered:
+	case g.unsaid > 0:
 		return nil // of the page before
 	case m.Page != g.page:
 		return fmt.Errorf("a %s of %s while %s is watched", m.Type, m.Page, g.page)
 	case m.Type == delta.TypeSnapshot, m.Type == delta.TypeDelta:
 		next, err := delta.ApplyState(g.screen, &m)
 		if err != nil {
-			return fmt.Errorf("a %s from %q to %q does not fit: %w", m.Type, m.From, m.Cursor, err)
+			held := "nothing"
+			if g.screen != nil {
+				held = g.screen.Cursor
+			}
+			return fmt.Errorf("a %s from %q to %q does not fit %s: %w", m.Type, m.From, m.Cursor, held, err)
 		}
 		g.frames.Add(1)
 		const kept = 48
@@ -234,7 +239,7 @@ func (g *guest) take(data []byte) error {
 // the screen is as far. A page that many frames lead past is not met.
 func (g *guest) compare(ctx context.Context) error {
 	g.mu.Lock()
-	asked, answered := g.asked, g.answered && g.screen != nil
+	asked, answered := g.asked, g.unsaid == 0 && g.screen != nil
 	g.mu.Unlock()
 	if !answered {
 		return nil
@@ -312,7 +317,7 @@ func (g *guest) stream(ctx context.Context) error {
 	defer cancel()
 	page := g.pages[g.random.IntN(len(g.pages))]
 	g.mu.Lock()
-	g.asked, g.answered, g.screen, g.past, g.closed = page, false, nil, nil, nil
+	g.asked, g.unsaid, g.screen, g.past, g.closed = page, 1, nil, nil, nil
 	g.mu.Unlock()
 	g.visits.Add(1)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+"api/v1/events?page="+url.QueryEscape(page), nil)
@@ -331,7 +336,7 @@ func (g *guest) stream(ctx context.Context) error {
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
 		if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			if err := g.take([]byte(text)); err != nil {
+			if err := g.take([]byte(text)); err != nil && ctx.Err() == nil { // else the line was cut by who left
 				return err
 			}
 		}

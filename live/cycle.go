@@ -60,9 +60,6 @@ func (e *Engine) settle(w *worker, res *result) {
 			e.rebuilding(p, torn, known, res.apart)
 			continue
 		}
-		if flaw.On("late-clearing") {
-			p.dirty = false
-		}
 		if p.tries == 0 && res.apart {
 			p.apart = time.Time{}
 		}
