@@ -66,7 +66,10 @@ type crew[S any] struct {
 	loop   *loop
 	subs   []*Subscription[S]
 	stable []*Subscription[S] // a copy for the loop; nil when subs have changed
-	called bool               // it waits in the loop's queue
+	queued bool               // it waits in the loop's queue, or is served
+	round  []*Subscription[S] // those who are still to be served
+	going  bool               // a round has begun
+	again  bool               // there is news since it began
 }
 
 // crew returns the crew that a new subscription joins.
@@ -86,29 +89,59 @@ func (c *crew[S]) add(s *Subscription[S]) {
 	c.subs, c.stable = append(c.subs, s), nil
 }
 
+// call has the crew served.
 func (c *crew[S]) call() {
-	if len(c.subs) > 0 && !c.called {
-		c.called = true
+	switch {
+	case len(c.subs) == 0:
+	case !c.queued:
+		c.queued = true
+		c.loop.put(c)
+	case c.going:
+		c.again = true
+	}
+}
+
+// stretch is how many of a crew are served before the loop's other jobs are: a
+// page of thousands must not hold up those of a few.
+const stretch = 256
+
+// serve goes on with a round.
+func (c *crew[S]) serve() {
+	t := c.topic
+	t.mu.Lock()
+	if !c.going {
+		if c.stable == nil {
+			c.stable = slices.Clone(c.subs)
+		}
+		c.round, c.going, c.again = c.stable, true, false
+	}
+	n := min(len(c.round), stretch)
+	some := c.round[:n]
+	c.round = c.round[n:]
+	t.mu.Unlock()
+
+	c.hand(some)
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(c.round) == 0 {
+		c.round, c.going = nil, false
+		c.queued = c.again
+	}
+	if c.queued {
 		c.loop.put(c)
 	}
 }
 
-// serve goes round once. The lock is taken for a few at a time, so that the
-// publisher need not wait for a round.
-func (c *crew[S]) serve() {
+// hand hands each what it is due. The lock is taken for a few at a time, so that
+// the publisher need not wait long.
+func (c *crew[S]) hand(all []*Subscription[S]) {
 	type handover struct {
 		to    *Subscription[S]
 		batch *Batch
 	}
 	var due [64]handover
 	t := c.topic
-	t.mu.Lock()
-	c.called = false
-	if c.stable == nil {
-		c.stable = slices.Clone(c.subs)
-	}
-	all := c.stable
-	t.mu.Unlock()
 	for some := range slices.Chunk(all, len(due)) {
 		n, now := 0, time.Now()
 		t.mu.Lock()

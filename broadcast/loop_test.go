@@ -290,6 +290,45 @@ func TestLastSnapshotIsBetterThanNone(t *testing.T) {
 	})
 }
 
+// A page of thousands does not hold up one of a few.
+func TestLoopsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := broadcast.New[int](broadcast.Config{Loops: 1})
+		h.Publish("a", epoch(1))
+		h.Publish("b", epoch(1))
+		const many = 2000
+		begun := make(chan struct{})
+		var taken, before atomic.Int32
+		for range many {
+			defer h.Attach("a", cursor(1), sinkFunc(func() {
+				<-begun
+				taken.Add(1)
+			})).Close()
+		}
+		defer h.Attach("b", cursor(1), sinkFunc(func() { before.Store(taken.Load()) })).Close()
+		synctest.Wait()
+		h.Publish("a", step(2))
+		synctest.Wait()
+		h.Publish("b", step(2))
+		close(begun)
+		synctest.Wait()
+		if got := before.Load(); taken.Load() != many || got == 0 || got > many/2 {
+			t.Errorf("the small page was served after %d of %d", got, taken.Load())
+		}
+	})
+}
+
+type sinkFunc func()
+
+func (f sinkFunc) Take(*broadcast.Batch) bool {
+	f()
+	return true
+}
+
+func (sinkFunc) Prepare(broadcast.Message) {}
+
+func (sinkFunc) Break(error) {}
+
 func TestSnapshotThatPanics(t *testing.T) {
 	bubble(t, func(t *testing.T, h *hub) {
 		u := with(epoch(1), "live")

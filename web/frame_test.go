@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -286,6 +287,38 @@ func (f *fitful) Read(p []byte) (int, error) {
 		time.Sleep(time.Duration(f.r.IntN(2000)) * time.Microsecond)
 	}
 	return f.Conn.Read(p[:min(len(p), 1+f.r.IntN(16<<10))])
+}
+
+// Where there is room a message is written at once, behind TLS too; where there
+// is none, nothing waits for it.
+func TestSendDoesNotWait(t *testing.T) {
+	for _, secret := range []bool{false, true} {
+		if secret && runtime.GOOS != "linux" {
+			continue // there every write behind TLS may have to wait
+		}
+		server, client := pair(t, secret)
+		w := newWire(server, 10*time.Second)
+		w.drained = func() {}
+		r := bufio.NewReader(client)
+		for i := range 20 {
+			if busy, err := w.send(framed([]byte("short"))); busy || err != nil {
+				t.Fatalf("TLS %v: message %d: busy %v, %v", secret, i, busy, err)
+			}
+			if text, _, err := readMessage(r); err != nil || string(text) != "short" {
+				t.Fatalf("TLS %v: got %q, %v", secret, text, err)
+			}
+		}
+		full := false
+		for range 5000 { // nobody reads
+			if full, _ = w.send(framed(make([]byte, 1000))); full {
+				break
+			}
+		}
+		if !full {
+			t.Errorf("TLS %v: the wire never became busy", secret)
+		}
+		_ = w.Close()
+	}
 }
 
 // A close frame drops what waits, but for the frame that has begun.

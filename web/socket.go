@@ -229,23 +229,10 @@ func (b *bucket) take(now time.Time) bool {
 func (c *socket) work() {
 	defer c.survive()
 	for {
-		ctx, cancel := context.WithCancel(context.Background())
-		c.mu.Lock()
-		if c.over || len(c.commands) == 0 {
-			c.working, c.commands, c.give = false, nil, nil
-			c.mu.Unlock()
-			cancel()
+		ctx, cancel, next := c.take()
+		if cancel == nil {
 			return
 		}
-		next := c.commands[0]
-		c.commands[0] = command{}
-		c.commands = c.commands[1:]
-		c.give = cancel
-		if c.room != nil {
-			close(c.room)
-			c.room = nil
-		}
-		c.mu.Unlock()
 		c.unfollow(nil) // what is watched now ends here
 		c.wire.settle()
 		if m := next.mistake; m != nil {
@@ -258,6 +245,27 @@ func (c *socket) work() {
 		c.answer(ctx, next.watch)
 		cancel()
 	}
+}
+
+// take returns the next command, and a context that ends with the socket; no
+// cancel where there is none.
+func (c *socket) take() (ctx context.Context, cancel context.CancelFunc, next command) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over || len(c.commands) == 0 {
+		c.working, c.commands, c.give = false, nil, nil
+		return nil, nil, next
+	}
+	next = c.commands[0]
+	c.commands[0] = command{}
+	c.commands = c.commands[1:]
+	ctx, cancel = context.WithCancel(context.Background())
+	c.give = cancel
+	if c.room != nil {
+		close(c.room)
+		c.room = nil
+	}
+	return ctx, cancel, next
 }
 
 // answer answers one watch. Where the connection fails, the reader finds out.

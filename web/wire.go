@@ -18,6 +18,9 @@ const sendBuffer = 64 << 10
 // maxControl bounds the control frames that wait for a client which reads nothing.
 const maxControl = 1 << 10
 
+// maxRecord is what TLS writes at once.
+const maxRecord = 16 << 10
+
 var errControl = errors.New("too many control frames wait")
 
 // wire is a socket's connection. The WebSocket library reads from it and writes
@@ -29,8 +32,9 @@ var errControl = errors.New("too many control frames wait")
 // wire is busy. Control frames go between frames, never into one.
 type wire struct {
 	net.Conn
-	raw     syscall.RawConn // nil: a write may have to wait, so the goroutine does all
+	raw     syscall.RawConn // nil: only the connection itself may write to it
 	attempt func(fd uintptr) bool
+	room    func() bool   // whether a record may be written so; nil: a write may have to wait, so the goroutine does all
 	timeout time.Duration // for each 64 KiB at most
 	form    int           // of its messages
 	drained func()        // is told when the wire is no longer busy
@@ -54,6 +58,8 @@ func newWire(conn net.Conn, timeout time.Duration) *wire {
 	w := &wire{Conn: conn, timeout: timeout}
 	if raw := unwaiting(conn); raw != nil {
 		w.raw, w.attempt = raw, w.write
+	} else {
+		w.room = roomy(conn)
 	}
 	return w
 }
@@ -149,7 +155,7 @@ func (w *wire) Close() error {
 // now writes what the kernel takes at once. The mutex is held.
 func (w *wire) now(p []byte) (int, error) {
 	if w.raw == nil {
-		return 0, nil
+		return w.record(p)
 	}
 	w.try, w.tried, w.fault = p, 0, nil
 	err := w.raw.Write(w.attempt)
@@ -161,6 +167,19 @@ func (w *wire) now(p []byte) (int, error) {
 		w.fail(err)
 	}
 	return w.tried, err
+}
+
+// record writes p behind TLS, or nothing of it where that might have to wait. The
+// mutex is held.
+func (w *wire) record(p []byte) (int, error) {
+	if w.room == nil || len(p) > maxRecord || !w.room() {
+		return 0, nil
+	}
+	n, err := w.Conn.Write(p)
+	if err != nil {
+		w.fail(err)
+	}
+	return n, err
 }
 
 // fail gives up. The mutex is held.
@@ -210,7 +229,7 @@ func (w *wire) drain() {
 				close(w.settled)
 				w.settled = nil
 			}
-			if whole && w.raw != nil {
+			if whole {
 				_ = w.SetWriteDeadline(time.Time{}) // it would end writes that do not wait
 			}
 			w.mu.Unlock()
