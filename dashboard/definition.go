@@ -16,6 +16,8 @@ type definition struct {
 	order                              []int // of variables: each after those that its options depend on
 	panels                             []Panel
 	choices                            []Panel // the queries for options
+	access                             Access
+	restricted                         bool // the file says who may see it
 }
 
 // limits are the server's bounds on what a file may ask for.
@@ -45,6 +47,7 @@ func read(file, slug, source string, lim limits) (*definition, []Problem) {
 		{"title", func(n ast.Node) { def.title, _ = d.line(n, "title") }},
 		{"description", func(n ast.Node) { def.description, _ = d.text(n, "description") }},
 		{"timezone", func(n ast.Node) { def.timeZone = d.timeZone(n) }},
+		{"access", func(n ast.Node) { def.access, def.restricted = d.access(n), true }},
 		{"variables", func(n ast.Node) { variables = n }},
 		{"panels", func(n ast.Node) { panels = n }},
 	})

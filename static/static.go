@@ -128,7 +128,7 @@ func ChartStyles() []string { return []string{Path("vendor/uplot/uPlot.css")} }
 // Styles is the URL path of every style sheet, in the order in which a page links them.
 func Styles() []string {
 	return []string{
-		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/cells.css"), Path("css/stat.css"), Path("css/charts.css"), Path("css/table.css"), Path("css/variables.css"), Path("css/trust.css"),
+		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/cells.css"), Path("css/stat.css"), Path("css/charts.css"), Path("css/table.css"), Path("css/variables.css"), Path("css/trust.css"), Path("css/access.css"),
 	}
 }
 

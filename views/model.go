@@ -16,6 +16,8 @@ type Chrome struct {
 	Database string      // name of the database, the first crumb; "" while it is not known
 	Place    []Crumb     // where the reader is, after the database; the last one is this page
 	Jump     []JumpGroup // what the palette (Ctrl-K) offers; empty: no palette
+	User     string      // who is signed in; "" where nobody is
+	SignOut  string      // URL that ends the session on POST; "" where there is none
 	Kiosk    bool        // a wall: no chrome, larger type
 	Embed    bool        // in a frame of another page: no chrome but a small live mark
 	Assets   Assets
@@ -72,6 +74,7 @@ type Index struct {
 	Counts     string // "9 live, 2 by the clock"
 	Schemas    []Schema
 	Problems   []Problem // dashboards that could not be loaded
+	Guest      bool      // the reader sees a part of it, and makes nothing
 	Demo       *Demo
 }
 
@@ -198,6 +201,16 @@ type Problem struct {
 	What    string
 	Hint    string
 	Excerpt string // the lines around it, as they are to be shown
+}
+
+// SignIn is the form at the door.
+type SignIn struct {
+	Chrome
+	Action  string // URL of the form
+	Next    string // where to go afterwards
+	Name    string // as it was typed
+	Text    string // why this page is shown; "" where nothing needs saying
+	Trouble string // what was wrong with the last try
 }
 
 // Notice is a whole page that says why there is nothing to see: not found, not allowed, starting, unavailable.

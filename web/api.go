@@ -67,12 +67,7 @@ func asked(page *dashboard.Page) (ids []string) {
 }
 
 // serveSnapshot answers GET /api/v1/snapshot?page=….
-func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request) {
-	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
+func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	state, err := s.whole(r.Context(), page, firstRows, asked(page)...)
 	if err != nil {
 		s.fail(w, r, err)
@@ -92,7 +87,7 @@ type apiPage struct {
 
 // servePages answers GET /api/v1/pages.
 func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
-	index, err := s.index(r.Context())
+	index, err := s.index(r.Context(), visitorOf(r.Context()))
 	if err != nil && len(index.Dashboards) == 0 {
 		s.fail(w, r, err)
 		return
@@ -112,12 +107,6 @@ func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
 		pages = append(pages, p)
 	}
 	s.writeJSON(w, r, http.StatusOK, map[string]any{"pages": pages})
-}
-
-func (s *Server) index(ctx context.Context) (dashboard.Index, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookup)
-	defer cancel()
-	return s.config.Pages.Index(ctx)
 }
 
 // serveHealth answers GET /healthz.
@@ -160,5 +149,5 @@ func (s *Server) serveDemo(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	http.Redirect(w, r, s.config.BasePath+"/", http.StatusSeeOther)
+	http.Redirect(w, r, visitorOf(r.Context()).base+"/", http.StatusSeeOther)
 }

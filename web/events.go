@@ -12,32 +12,18 @@ import (
 	"github.com/rowcast/rowcast/delta"
 )
 
-// find looks a page up by its address.
-func (s *Server) find(ctx context.Context, address string) (*dashboard.Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookup)
-	defer cancel()
-	return s.config.Pages.Page(ctx, address)
-}
-
-// untilDrain returns a context that ends with ctx and when the server stops.
-func (s *Server) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.drain, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-	}
-}
-
 // events is one stream of server-sent events.
 type events struct {
 	w      http.ResponseWriter
 	server *Server
 	buf    bytes.Buffer
 	cancel context.CancelFunc
+	taken  *seat
 }
 
 func (e *events) cut() { e.cancel() }
+
+func (e *events) seat() *seat { return e.taken }
 
 // serveEvents answers GET /api/v1/events: the socket's messages, one way.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +32,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cursor := r.Header.Get("Last-Event-ID")
-	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
+	page, err := s.find(r.Context(), visitorOf(r.Context()), named(r))
 	if err != nil {
 		if p := s.explain(r.Context(), err); cursor != "" && p.code == codeNotFound {
 			w.WriteHeader(http.StatusNoContent) // it was there once; do not come back
@@ -57,7 +43,9 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	e := &events{w: w, server: s, cancel: cancel}
+	e := &events{w: w, server: s, cancel: cancel, taken: s.take(visitorOf(r.Context()))}
+	defer e.taken.leave(nil)
+	e.taken.watches(page.Address)
 	let := s.admit(e)
 	if let == full {
 		s.fail(w, r, &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: "too many connections"})
@@ -76,13 +64,19 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.dismiss(e)
-	if e.run(ctx, page, cursor) {
+	switch out := e.run(ctx, page, cursor); {
+	case !out:
+	case e.taken.out() != nil && e.taken.out().status != http.StatusServiceUnavailable:
+		// The client that comes back by itself is told by a status.
+		_ = e.send([]broadcast.Message{{Data: delta.EncodeError(page.Address, e.taken.out().code, e.taken.out().message)}})
+	default:
 		e.goodbye()
 	}
 }
 
-// run carries the page and reports whether it ended because the server stops.
-func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (drained bool) {
+// run carries the page and reports whether it ended because the server stops or
+// the viewer may stay no longer.
+func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (out bool) {
 	s := e.server
 	if http.NewResponseController(e.w).Flush() != nil {
 		return false
@@ -91,7 +85,7 @@ func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (
 	defer release()
 	st := s.listen(page.Address, cursor)
 	defer st.close()
-	both, cancel := s.untilDrain(ctx)
+	both, cancel := e.taken.until(ctx)
 	defer cancel()
 	for {
 		messages, err := st.next(both)

@@ -16,7 +16,7 @@ import (
 
 // serveIndex answers GET /.
 func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
-	index, err := s.index(r.Context())
+	index, err := s.index(r.Context(), visitorOf(r.Context()))
 	if err != nil && len(index.Dashboards) == 0 {
 		s.fail(w, r, err)
 		return
@@ -25,21 +25,12 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // the dashboards are known, the tables are not
 		trouble = s.explain(r.Context(), err).message
 	}
-	s.writePage(w, r, http.StatusOK, views.IndexPage(s.indexModel(index, trouble)))
+	s.writePage(w, r, http.StatusOK, views.IndexPage(s.indexModel(r, index, trouble)))
 }
 
 // servePage answers GET /d/… and /t/…: the page with its data. The socket goes
 // on from the cursor that the page carries.
-func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
-	address := r.URL.EscapedPath()
-	if r.URL.RawQuery != "" {
-		address += "?" + r.URL.RawQuery
-	}
-	page, err := s.find(r.Context(), address)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	state, err := s.first(r.Context(), page)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return // the reader left
@@ -64,7 +55,7 @@ func (s *Server) first(ctx context.Context, page *dashboard.Page) (*delta.State,
 // paint gathers what a page's models are made from. state is nil where the first
 // rows have not come yet.
 func (s *Server) paint(r *http.Request, page *dashboard.Page, state *delta.State) *paint {
-	p := &paint{server: s, page: page, state: state, now: time.Now(), zone: time.UTC, chrome: s.chrome(r.Context(), page.Title)}
+	p := &paint{server: s, visitor: visitorOf(r.Context()), page: page, state: state, now: time.Now(), zone: time.UTC, chrome: s.chrome(r.Context(), page.Title)}
 	if z, err := time.LoadLocation(page.TimeZone); err == nil {
 		p.zone = z
 	}

@@ -32,6 +32,7 @@ const lookup = 10 * time.Second
 // pongs; its writer alone sends messages, so their order is the protocol's.
 type socket struct {
 	server *Server
+	taken  *seat
 	ws     *websocket.Conn
 	wire   *wire
 	inbox  chan command
@@ -71,11 +72,16 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &problem{status: http.StatusBadRequest, code: codeBadRequest, message: "the subprotocol is " + Subprotocol})
 		return
 	}
+	v := visitorOf(r.Context())
+	if err := v.somebody(); err != nil && r.Header.Get("Origin") == "" {
+		s.fail(w, r, err) // a page would not be told, and try for ever: it gets a close code
+		return
+	}
 	if s.drain.Err() != nil {
 		s.fail(w, r, &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the server stops"})
 		return
 	}
-	c := &socket{server: s, inbox: make(chan command, 4)}
+	c := &socket{server: s, taken: s.take(v), inbox: make(chan command, 4)}
 	if v := r.URL.Query().Get("v"); v != "" && v != static.Version() {
 		c.behind = true
 	}
@@ -86,12 +92,13 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		OnPongReceived:     func(context.Context, []byte) { c.asked.Store(false) },
 	})
 	if err != nil {
+		c.taken.leave(nil)
 		return // it has been answered
 	}
 	ws.SetReadLimit(-1) // counted by read, so that the client is told why
 	c.ws, c.wire = ws, up.wire
 	c.ctx, c.left = context.WithCancel(context.Background())
-	if s.admit(c) != admitted {
+	if v.somebody() != nil || s.admit(c) != admitted {
 		go c.refuse()
 		return
 	}
@@ -107,6 +114,8 @@ func offers(headers []string, protocol string) bool {
 	})
 }
 
+func (c *socket) seat() *seat { return c.taken }
+
 // cut ends the connection at once.
 func (c *socket) cut() {
 	c.left()
@@ -115,6 +124,11 @@ func (c *socket) cut() {
 
 func (c *socket) refuse() {
 	defer c.left()
+	defer c.taken.leave(nil)
+	if err := c.taken.visitor.Load().somebody(); err != nil {
+		c.dismiss(c.server.explain(c.ctx, err))
+		return
+	}
 	if c.server.drain.Err() != nil {
 		c.goodbye()
 		return
@@ -205,8 +219,12 @@ func (c *socket) write() {
 		select {
 		case <-c.ctx.Done():
 			return
-		case <-c.server.drain.Done():
-			c.goodbye()
+		case <-c.taken.ctx.Done():
+			if p := c.taken.out(); p != nil {
+				c.dismiss(p)
+			} else {
+				c.goodbye()
+			}
 			return
 		case next := <-c.inbox:
 			if m := next.mistake; m != nil {
@@ -225,9 +243,14 @@ func (c *socket) write() {
 // error is that of the connection.
 func (c *socket) follow(cmd command) error {
 	s := c.server
-	page, err := s.find(c.ctx, cmd.watch.Page)
+	c.taken.watches("")
+	page, err := s.find(c.ctx, c.taken.now(), cmd.watch.Page)
 	if err != nil {
 		p := s.explain(c.ctx, err)
+		if p.code == codeUnauthorized {
+			c.taken.leave(p)
+			return nil
+		}
 		code := p.code
 		if code == codeInternal {
 			code = codeUnavailable
@@ -243,11 +266,12 @@ func (c *socket) follow(cmd command) error {
 			return err
 		}
 	}
+	c.taken.watches(page.Address)
 	release := s.config.Feed.Open(page)
 	defer release()
 	st := s.listen(page.Address, cmd.watch.Cursor)
 	defer st.close()
-	ctx, cancel := s.untilDrain(cmd.ctx)
+	ctx, cancel := c.taken.until(cmd.ctx)
 	defer cancel()
 	for {
 		messages, err := st.next(ctx)
@@ -269,12 +293,23 @@ func (c *socket) goodbye() {
 	_ = c.ws.Close(websocket.StatusServiceRestart, "restart")
 }
 
+// dismiss closes the socket of a viewer who may stay no longer.
+func (c *socket) dismiss(p *problem) {
+	if p.status == http.StatusServiceUnavailable || p.status == http.StatusInternalServerError {
+		c.goodbye() // to be asked anew
+		return
+	}
+	_ = c.say(delta.EncodeError("", p.code, p.message))
+	_ = c.ws.Close(websocket.StatusPolicyViolation, p.code)
+}
+
 // comeBack spreads clients over a few seconds, beginning when a new process may
 // be there.
 func comeBack() time.Duration { return 500*time.Millisecond + rand.N(4500*time.Millisecond) }
 
 func (c *socket) end() {
 	c.left()
+	c.taken.leave(nil)
 	c.pinger.Stop()
 	_ = c.wire.Close() // the reader may hold the library's locks until then
 	_ = c.ws.CloseNow()

@@ -76,7 +76,7 @@ type filterJSON struct {
 }
 
 // describeTable tells what the page's table is; nil for a dashboard.
-func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
+func describeTable(v *visitor, page *dashboard.Page) *tableJSON {
 	t := page.Table
 	if t == nil {
 		return nil
@@ -94,21 +94,23 @@ func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
 		Columns: []tableColumnJSON{}, Key: filled(t.Key), ForeignKeys: []foreignKeyJSON{},
 		Shown: filled(t.Shown), AllColumns: t.AllColumns, Sort: []sortTermJSON{}, DefaultSort: t.DefaultSort, Where: []filterJSON{},
 		Search: t.Search, Rows: t.Rows, PageSizes: filled(t.PageSizes), Page: t.Page, Count: t.Estimate(),
-		CSV: s.file(page.Address, "all.csv"), JSON: s.file(page.Address, "all.json"), PageCSV: s.file(page.Address, "rows.csv"),
-		Dashboard: s.file(own, "dashboard.yaml"),
+		CSV: v.file(page.Address, "all.csv"), JSON: v.file(page.Address, "all.json"), PageCSV: v.file(page.Address, "rows.csv"),
+		Dashboard: v.file(own, "dashboard.yaml"),
 	}
 	for _, c := range t.Columns {
 		column := tableColumnJSON{
 			Name: c.Name, Type: c.Type, Kind: string(c.Kind), NotNull: c.NotNull, PrimaryKey: c.PrimaryKey,
 			Enum: c.Enum, Sortable: c.Sortable, Operators: filled(c.Operators),
 		}
-		if r := c.References; r != nil {
+		if r := c.References; r != nil && v.mayReference(r.Address) {
 			column.References = &referenceJSON{r.Table, r.Address, r.Column, r.Where()}
 		}
 		m.Columns = append(m.Columns, column)
 	}
 	for _, k := range t.ForeignKeys {
-		m.ForeignKeys = append(m.ForeignKeys, foreignKeyJSON(k))
+		if v.mayReference(k.Address) {
+			m.ForeignKeys = append(m.ForeignKeys, foreignKeyJSON(k))
+		}
 	}
 	for _, term := range t.Sort {
 		m.Sort = append(m.Sort, sortTermJSON(term))
@@ -120,8 +122,8 @@ func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
 }
 
 // tableData is the same for the page's own code, which so need not ask for it.
-func (s *Server) tableData(page *dashboard.Page) string {
-	b, err := json.Marshal(s.describeTable(page))
+func tableData(v *visitor, page *dashboard.Page) string {
+	b, err := json.Marshal(describeTable(v, page))
 	if err != nil {
 		panic(err) // it is plain data
 	}

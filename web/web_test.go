@@ -36,6 +36,7 @@ type site struct {
 
 	mu       sync.Mutex // guards all below
 	pages    map[string]*dashboard.Page
+	rules    map[string]dashboard.Access // by slug
 	open     map[string]int
 	opened   int
 	released int
@@ -63,7 +64,7 @@ func (l *lockedBuffer) String() string {
 func newSite(t *testing.T, change ...func(*web.Config)) *site {
 	t.Helper()
 	s := &site{T: t, hub: broadcast.New[*delta.State](broadcast.Config{}), logs: &lockedBuffer{},
-		pages: map[string]*dashboard.Page{}, open: map[string]int{}}
+		pages: map[string]*dashboard.Page{}, rules: map[string]dashboard.Access{}, open: map[string]int{}}
 	s.add("/d/shop", "latest")
 	s.add("/d/other", "latest")
 	table := s.add("/t/public.orders", "rows")
@@ -138,6 +139,21 @@ func (s *site) Page(ctx context.Context, address string) (*dashboard.Page, error
 		return p, nil
 	}
 	return nil, &dashboard.AddressError{Code: "not_found", Message: fmt.Sprintf("no page %q", path)}
+}
+
+// Subject is as a book's.
+func (s *site) Subject(address string) (dashboard.Subject, error) {
+	path, _, _ := strings.Cut(address, "?")
+	if slug, ok := strings.CutPrefix(path, "/d/"); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return dashboard.Subject{Kind: dashboard.KindDashboard, Slug: slug, Access: s.rules[slug]}, nil
+	}
+	if name, ok := strings.CutPrefix(path, "/t/"); ok {
+		schema, table, _ := strings.Cut(name, ".")
+		return dashboard.Subject{Kind: dashboard.KindTable, Schema: schema, Name: table}, nil
+	}
+	return dashboard.Subject{}, &dashboard.AddressError{Code: "not_found", Message: "there is no page at " + path}
 }
 
 func (s *site) Index(context.Context) (dashboard.Index, error) {

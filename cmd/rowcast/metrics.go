@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -41,14 +45,18 @@ func (a *app) metrics() http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
-// withMetrics answers GET /metrics and leaves the rest to the pages. It is no
-// ServeMux, because that redirects paths which the pages read as they are.
-func withMetrics(pages, metrics http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/metrics" && r.Method == http.MethodGet {
-			metrics.ServeHTTP(w, r)
-			return
+// serveMetrics answers GET /metrics on an address of its own, for those who
+// gather them and do not sign in.
+func (f *serveFlags) serveMetrics(a *app) func(context.Context) error {
+	return func(ctx context.Context) error {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", a.metrics())
+		server := &http.Server{Addr: f.MetricsListen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+		defer stop()
+		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve metrics: %w", err)
 		}
-		pages.ServeHTTP(w, r)
-	})
+		return nil
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
@@ -32,6 +33,7 @@ type serveCommand struct {
 
 // serveFlags shape the server; demo has them too.
 type serveFlags struct {
+	accessFlags
 	Listen        string        `default:"127.0.0.1:8080" help:"Address to listen on."`
 	Dashboards    string        `placeholder:"DIR" help:"Folder of dashboard files; watched."`
 	Watch         []string      `default:"auto" help:"What gets the doorbell at start: auto (the tables that dashboards read), none, or patterns such as public.*."`
@@ -45,6 +47,7 @@ type serveFlags struct {
 	Safety        time.Duration `default:"30s" help:"How often a watched page is read unasked."`
 	PanelTimeout  time.Duration `default:"5s" help:"Longest a panel's query may take."`
 	MaxSockets    int           `default:"20000" help:"Open sockets at most."`
+	MetricsListen string        `name:"metrics-listen" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not with the pages."`
 	AllowPrepared bool          `help:"Ring although max_prepared_transactions is set: PREPARE TRANSACTION fails for writers of a watched table."`
 
 	ServeEveryone bool `name:"let-anyone-on-the-network-read" help:"Listen beyond loopback although nobody has to sign in."`
@@ -79,7 +82,12 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 		}
 		defer ln.Close()
 	}
-	err := db.reach(ctx, f.Wait, func(err error) {
+	gate, sessions, done, err := f.gate(s.log)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = db.reach(ctx, f.Wait, func(err error) {
 		s.log.Warn("waiting for the database", "database", db.where(), "error", err, "wait", f.Wait)
 	})
 	if err != nil {
@@ -110,7 +118,16 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	bells := newBells(db, f.Watch, book, s.log)
 	bells.prepare(ctx)
 
-	app := f.wire(s.log, db, book, with)
+	if gate == nil && book.Restricted() {
+		s.log.Warn("dashboards say who may see them, and nobody has to sign in: everybody who gets here may; --auth names a way in")
+	}
+	app := f.wire(s.log, db, book, gate, with)
+	if sessions != nil {
+		with.extra = append(with.extra, sessions.Run)
+	}
+	if f.MetricsListen != "" {
+		with.extra = append(with.extra, f.serveMetrics(app))
+	}
 	app.listening.Store(true)
 	url := f.url(ln)
 	s.log.Info("serving", "url", url, "database", db.where())
@@ -143,15 +160,19 @@ type app struct {
 	listening atomic.Bool
 }
 
-func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, with serving) *app {
+func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, gate *access.Gate, with serving) *app {
 	a := &app{log: log, book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
 		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log,
 		Safety: f.Safety, StatementTimeout: f.PanelTimeout, Candid: f.mayAuthor(),
 	})
+	metrics := a.metrics()
+	if f.MetricsListen != "" {
+		metrics = nil
+	}
 	a.web = web.New(web.Config{
-		Pages: book, Tables: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
+		Access: gate, Metrics: metrics, Pages: book, Tables: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
 		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Authors: f.mayAuthor(),
@@ -196,8 +217,8 @@ func (a *app) run(ctx context.Context, ln net.Listener, bells *bells, extra []fu
 	for _, part := range extra {
 		group.Go(func() error { return part(running) })
 	}
+	group.Go(func() error { return a.web.Run(running) })
 	server := a.web.HTTPServer()
-	server.Handler = withMetrics(server.Handler, a.metrics())
 	group.Go(func() error {
 		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve pages: %w", err)

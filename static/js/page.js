@@ -65,7 +65,7 @@ export class LivePage {
       url: at.href, page: this.store.page, cursor: () => this.store.cursor,
       message: (m) => this.#receive(m),
       link: (l) => { this.store = linked(this.store, l); this.#say(); },
-      signin: () => { if (data.signin) location.assign(data.signin); },
+      signin: () => { if (data.signin) location.assign(`${data.signin}?again&next=${encodeURIComponent(this.#here())}`); },
     });
     this.socket.connect();
     this.#tick();

@@ -1,0 +1,244 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/dashboard"
+)
+
+// visitor is whoever sent a request, and what they may. All that is served is
+// served to a visitor, and every page is found for one, by [Server.find].
+type visitor struct {
+	gate *access.Gate // nil: nobody has to sign in, and everybody may see everything
+	pass access.Pass
+	none error  // why the pass is nobody's; nil: it is somebody's
+	from string // the address of the network, for the audit log
+	base string // path before every URL of the pages that are served
+
+	pages Pages
+}
+
+type visitorKey struct{}
+
+// visit finds out whose a request is.
+func (s *Server) visit(r *http.Request) *visitor {
+	v := &visitor{gate: s.config.Access, base: s.config.BasePath, pages: s.config.Pages}
+	if v.gate != nil {
+		v.from = v.gate.Client(r)
+		v.pass, v.none = v.gate.Who(r)
+	}
+	return v
+}
+
+func (v *visitor) with(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+}
+
+// visitorOf is the visitor of a request, or of what is done for it. Without one
+// it is nobody, who may see nothing.
+func visitorOf(ctx context.Context) *visitor {
+	if v, ok := ctx.Value(visitorKey{}).(*visitor); ok {
+		return v
+	}
+	return &visitor{gate: new(access.Gate), none: access.ErrNobody}
+}
+
+// again is the visitor as it is now: sessions end, and groups change.
+func (v *visitor) again() *visitor {
+	if v.gate == nil || v.none != nil {
+		return v
+	}
+	now := *v
+	now.pass, now.none = v.gate.Still(v.pass)
+	return &now
+}
+
+// somebody is nil for a visitor who is let in at all.
+func (v *visitor) somebody() error {
+	if v.gate == nil || v.none == nil {
+		return nil
+	}
+	if errors.Is(v.none, access.ErrNobody) || errors.Is(v.none, access.ErrEnded) || errors.Is(v.none, access.ErrAgain) {
+		return &problem{status: http.StatusUnauthorized, code: codeUnauthorized, message: v.none.Error()}
+	}
+	return v.none // a fault, which is logged where it is told
+}
+
+func (v *visitor) mayDashboard(rule dashboard.Access) bool {
+	return v.gate == nil || v.none == nil && v.gate.May(v.pass.Viewer, access.Rule(rule))
+}
+
+func (v *visitor) mayTable(schema, name string) bool {
+	return v.gate == nil || v.none == nil && v.gate.MayTable(v.pass.Viewer, schema, name)
+}
+
+func (v *visitor) admin() bool {
+	return v.gate == nil || v.none == nil && v.gate.Admin(v.pass.Viewer)
+}
+
+// entitle says whether a visitor may see the page of an address. It decides for
+// pages, exports, sockets and event streams alike, before anything else is
+// looked up. A page that is not theirs does not exist for them.
+func (s *Server) entitle(v *visitor, address string) error {
+	if v.gate == nil {
+		return nil
+	}
+	if err := v.somebody(); err != nil {
+		return err
+	}
+	about, err := v.pages.Subject(address)
+	if err != nil {
+		return err
+	}
+	if about.Kind == dashboard.KindDashboard && v.mayDashboard(about.Access) || about.Kind == dashboard.KindTable && v.mayTable(about.Schema, about.Name) {
+		return nil
+	}
+	v.gate.Tell(access.EventDenied, v.pass, v.from, address)
+	return &problem{status: http.StatusNotFound, code: codeNotFound, message: "there is no such page, or it is not for you"}
+}
+
+// find looks a page up for a visitor. There is no other way to a page.
+func (s *Server) find(ctx context.Context, v *visitor, address string) (*dashboard.Page, error) {
+	if err := s.entitle(v, address); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	page, err := s.config.Pages.Page(ctx, address)
+	if err == nil && v.gate != nil {
+		v.gate.Tell(access.EventOpened, v.pass, v.from, page.Address)
+	}
+	return page, err
+}
+
+// index lists what a visitor may see.
+func (s *Server) index(ctx context.Context, v *visitor) (dashboard.Index, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	all, err := s.config.Pages.Index(ctx)
+	return v.part(all), err
+}
+
+// part is what of an index a visitor may see.
+func (v *visitor) part(all dashboard.Index) (mine dashboard.Index) {
+	if v.gate == nil {
+		return all
+	}
+	for _, d := range all.Dashboards {
+		if v.mayDashboard(d.Access) {
+			mine.Dashboards = append(mine.Dashboards, d)
+		}
+	}
+	for _, t := range all.Tables {
+		if v.mayTable(t.Schema, t.Name) {
+			mine.Tables = append(mine.Tables, t)
+		}
+	}
+	return mine
+}
+
+// need is what a route asks of whoever calls it.
+type need int
+
+const (
+	nobody   need = iota // may call it: the route of whoever forgot to say
+	anybody              // health, files, the way in
+	somebody             // who is let in at all; pages are found for them
+	admins
+)
+
+// handle adds a route. It is the only way to one, so that none is forgotten.
+func (s *Server) handle(n need, pattern string, h http.Handler) {
+	s.patterns = append(s.patterns, pattern)
+	s.mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.meets(visitorOf(r.Context()), n, r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+}
+
+func (s *Server) meets(v *visitor, n need, r *http.Request) error {
+	switch n {
+	case anybody:
+		return nil
+	case somebody:
+		return v.somebody()
+	case admins:
+		if err := v.somebody(); err != nil || v.admin() {
+			return err
+		}
+		v.gate.Tell(access.EventDenied, v.pass, v.from, r.URL.Path)
+	}
+	return notFound(r)
+}
+
+// pageHandler answers a request for a page that was found for its visitor.
+type pageHandler func(w http.ResponseWriter, r *http.Request, page *dashboard.Page)
+
+// at finds the page that a request is for.
+func (s *Server) at(address func(*http.Request) string, h pageHandler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		page, err := s.find(r.Context(), visitorOf(r.Context()), address(r))
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		h(w, r, page)
+	}
+}
+
+// here is the address of the request itself, named that of its parameter page.
+func here(r *http.Request) string {
+	if r.URL.RawQuery != "" {
+		return r.URL.EscapedPath() + "?" + r.URL.RawQuery
+	}
+	return r.URL.EscapedPath()
+}
+
+func named(r *http.Request) string { return r.URL.Query().Get("page") }
+
+// signInURL is where a visitor whose session ended goes; "" where there is no
+// such page.
+func (v *visitor) signInURL() string {
+	if v.gate == nil || !v.gate.Asks() {
+		return ""
+	}
+	return v.base + signInPath
+}
+
+const (
+	signInPath  = "/sign-in"
+	signOutPath = "/sign-out"
+)
+
+// safeNext is where to go after a sign-in: a page of this server, or "/".
+func safeNext(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(text) < 1 || text[0] != '/' || len(text) > 1 && (text[1] == '/' || text[1] == '\\') || !clean(u) {
+		return "/"
+	}
+	for _, c := range []byte(text) {
+		if c < ' ' || c == '\\' || c == 0x7f {
+			return "/"
+		}
+	}
+	if u.Path == signInPath || u.Path == signOutPath {
+		return "/"
+	}
+	return text
+}
+
+// mayReference tells whether a visitor may know of the table that a key leads to.
+func (v *visitor) mayReference(address string) bool {
+	if v.gate == nil {
+		return true
+	}
+	about, err := v.pages.Subject(address)
+	return err == nil && v.mayTable(about.Schema, about.Name)
+}
