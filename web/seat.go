@@ -65,7 +65,7 @@ func (t *seat) until(ctx context.Context) (context.Context, context.CancelFunc) 
 }
 
 // recheck is how often seats are looked at. What ends is over within a minute.
-const recheck = 15 * time.Second
+const recheck = 10 * time.Second
 
 // Run looks again, until ctx ends, at everybody who is connected: whose session
 // ended, or whose page is not theirs any more, has to leave.

@@ -180,6 +180,13 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 		{"nobody there", []string{"--database-url", "postgres://me:canary-password@" + nobody + "/x", "--wait", "0s"}, []string{"connection refused"}},
 		{"beyond loopback", []string{"--database-url", db.URL, "--listen", "0.0.0.0:0"}, []string{"--let-anyone-on-the-network-read"}},
 		{"too powerful a role", []string{"--database-url", db.URL, "--listen", "0.0.0.0:0", "--let-anyone-on-the-network-read"}, []string{"superuser", "CREATE ROLE", "--allow-powerful-role"}},
+		{"too powerful a role for those who sign in", []string{"--database-url", db.URL, "--listen", "0.0.0.0:0", "--auth", "proxy", "--trusted-proxy", "10.0.0.1"}, []string{"superuser", "--allow-powerful-role"}},
+		{"passwords without a folder", []string{"--database-url", db.URL, "--auth", "password"}, []string{"--state"}},
+		{"passwords without users", []string{"--database-url", db.URL, "--auth", "password", "--state", "/nowhere/at/all"}, []string{"/nowhere/at/all/users", "rowcast user add"}},
+		{"a proxy that is not named", []string{"--database-url", db.URL, "--auth", "proxy"}, []string{"--trusted-proxy"}},
+		{"a proxy that is no address", []string{"--database-url", db.URL, "--auth", "proxy", "--trusted-proxy", "proxy"}, []string{`"proxy"`, "10.0.0.0/8"}},
+		{"rules that are not there", []string{"--database-url", db.URL, "--auth", "proxy", "--trusted-proxy", "10.0.0.1", "--access", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
+		{"an unknown way in", []string{"--database-url", db.URL, "--auth", "nobody"}, []string{"nobody"}},
 		{"no such folder", []string{"--database-url", db.URL, "--dashboards", "/nowhere/at/all"}, []string{`"/nowhere/at/all": no such file`}},
 		{"an unknown flag", []string{"--databse"}, []string{"--databse", "--help"}},
 	} {
