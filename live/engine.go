@@ -55,10 +55,6 @@ type Config struct {
 	LockTimeout      time.Duration // of one lock, 500 ms
 	MaxBytes         int           // of one panel's cells, 4 MiB
 	MaxCycleBytes    int           // of all panels read at once, 64 MiB; no page is begun beyond it
-
-	// Candid adds to a query's error what only those who may see queries should
-	// read: the place, PostgreSQL's hint, the statement that grants a right.
-	Candid bool
 }
 
 // patience is how long the first frame of a page waits for one panel: what takes

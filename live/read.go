@@ -22,6 +22,9 @@ type query struct {
 	args  [][]byte
 	zone  string
 	limit int
+	as    string // role and settings, as one text; "" is the role that reads
+	role  string
+	set   []dashboard.Setting
 }
 
 func newQuery(page *dashboard.Page, p *dashboard.Panel) query {
@@ -30,6 +33,10 @@ func newQuery(page *dashboard.Page, p *dashboard.Panel) query {
 		q.zone = "UTC"
 	}
 	var id strings.Builder
+	if q.role, q.set = page.Role, page.Settings; q.role != "" || len(q.set) > 0 {
+		q.as = fmt.Sprintf("as %q %q ", q.role, q.set)
+		id.WriteString(q.as) // the same query is another one for whoever may see other rows
+	}
 	// The zone belongs to it: literals get their meaning when it is parsed.
 	q.text = fmt.Sprintf("%q %d %q", q.sql, q.limit, q.zone)
 	id.WriteString(q.text)

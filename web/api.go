@@ -20,7 +20,7 @@ func (s *Server) state(ctx context.Context, page *dashboard.Page, wait time.Dura
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return s.config.Hub.Latest(ctx, page.Address)
+	return s.config.Hub.Latest(ctx, page.ID())
 }
 
 // whole is the page's state once all of these panels are in it; when that takes
@@ -30,17 +30,17 @@ func (s *Server) whole(ctx context.Context, page *dashboard.Page, wait time.Dura
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	state, err := s.config.Hub.Latest(ctx, page.Address)
+	state, err := s.config.Hub.Latest(ctx, page.ID())
 	if err != nil {
 		return nil, err
 	}
-	sub := s.config.Hub.Subscribe(page.Address, state.Cursor)
+	sub := s.config.Hub.Subscribe(page.ID(), state.Cursor)
 	defer sub.Close()
 	for !holds(state, panels) {
 		if _, err := sub.Next(ctx); err != nil {
 			break
 		}
-		if newer, err := s.config.Hub.Latest(ctx, page.Address); err == nil {
+		if newer, err := s.config.Hub.Latest(ctx, page.ID()); err == nil {
 			state = newer
 		}
 	}

@@ -83,7 +83,7 @@ func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (
 	}
 	release := s.config.Feed.Open(page)
 	defer release()
-	st := s.listen(page.Address, cursor)
+	st := s.listen(page, cursor)
 	defer st.close()
 	both, cancel := e.taken.until(ctx)
 	defer cancel()

@@ -66,7 +66,7 @@ func (s *Server) paint(r *http.Request, page *dashboard.Page, state *delta.State
 	if state != nil {
 		cursor = state.Cursor
 	}
-	if m, ok := s.newest(r.Context(), page.Address, cursor); ok {
+	if m, ok := s.newest(r.Context(), page.ID(), cursor); ok {
 		p.status = &m
 	}
 	return p

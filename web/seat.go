@@ -15,13 +15,14 @@ import (
 type seat struct {
 	visitor atomic.Pointer[visitor]
 	page    atomic.Pointer[string] // the address that is watched; nil: none
+	rank    string                 // what else of the visitor decides what is on the page
 	ctx     context.Context        // ends when the server stops, or the visitor may stay no longer
 	leave   context.CancelCauseFunc
 }
 
 // take gives a visitor a seat. It must be left.
 func (s *Server) take(v *visitor) *seat {
-	t := &seat{}
+	t := &seat{rank: v.rank()}
 	t.visitor.Store(v)
 	t.ctx, t.leave = context.WithCancelCause(s.drain)
 	return t
@@ -126,6 +127,8 @@ func (s *Server) judge(t *seat, v, now *visitor) {
 	}
 	var p *problem
 	switch {
+	case err == nil && seen.rank() != t.rank:
+		t.leave(&problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "connect again"})
 	case err == nil:
 		t.visitor.CompareAndSwap(v, &seen)
 	case errors.As(err, &p) && !errors.Is(seen.none, access.ErrAgain):

@@ -269,7 +269,7 @@ func (c *socket) follow(cmd command) error {
 	c.taken.watches(page.Address)
 	release := s.config.Feed.Open(page)
 	defer release()
-	st := s.listen(page.Address, cmd.watch.Cursor)
+	st := s.listen(page, cmd.watch.Cursor)
 	defer st.close()
 	ctx, cancel := c.taken.until(cmd.ctx)
 	defer cancel()

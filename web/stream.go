@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 )
 
@@ -14,7 +15,7 @@ import (
 // where none came for too long. One goroutine calls next.
 type stream struct {
 	hub   *broadcast.Hub[*delta.State]
-	page  string
+	page  *dashboard.Page
 	limit time.Duration // silence longer than this is broken
 	began time.Time
 
@@ -31,11 +32,11 @@ type stream struct {
 // longer than that.
 const slack = time.Second
 
-func (s *Server) listen(page, cursor string) *stream {
+func (s *Server) listen(page *dashboard.Page, cursor string) *stream {
 	now := time.Now()
 	st := &stream{
 		hub: s.config.Hub, page: page, limit: s.config.Next + slack, began: now, heard: now,
-		cursor: cursor, sub: s.config.Hub.Subscribe(page, cursor),
+		cursor: cursor, sub: s.config.Hub.Subscribe(page.ID(), cursor),
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -106,7 +107,7 @@ func (st *stream) wasSilent() bool {
 // repeat breaks the silence with the newest status, made true by its age.
 func (st *stream) repeat(ctx context.Context) ([]broadcast.Message, error) {
 	st.mu.Lock()
-	st.sub = st.hub.Subscribe(st.page, st.cursor)
+	st.sub = st.hub.Subscribe(st.page.ID(), st.cursor)
 	st.silent, st.heard = false, time.Now()
 	st.timer.Reset(st.limit)
 	sub := st.sub
@@ -134,7 +135,7 @@ func (st *stream) repeat(ctx context.Context) ([]broadcast.Message, error) {
 // unknown is the status of a page that nobody says anything about.
 func (st *stream) unknown() []byte {
 	return delta.EncodeStatus(delta.Status{
-		Page: st.page, State: "stale", Since: st.began, Reason: "behind",
+		Page: st.page.Address, State: "stale", Since: st.began, Reason: "behind",
 		Message: "nothing has been heard of this page", Next: st.limit - slack,
 	}, time.Now())
 }
@@ -154,9 +155,9 @@ func grown(data []byte) []byte {
 	return delta.EncodeStatus(s, s.At.Add(m.Age))
 }
 
-// newest returns the page's newest status, and false where nobody said any.
-func (s *Server) newest(ctx context.Context, page, cursor string) (delta.Message, bool) {
-	sub := s.config.Hub.Subscribe(page, cursor)
+// newest returns the newest status of the page of an id, and false where nobody said any.
+func (s *Server) newest(ctx context.Context, id, cursor string) (delta.Message, bool) {
+	sub := s.config.Hub.Subscribe(id, cursor)
 	defer sub.Close()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()

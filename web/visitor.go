@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -109,10 +110,37 @@ func (s *Server) find(ctx context.Context, v *visitor, address string) (*dashboa
 	ctx, cancel := context.WithTimeout(ctx, lookup)
 	defer cancel()
 	page, err := s.config.Pages.Page(ctx, address)
-	if err == nil && v.gate != nil {
+	if err != nil {
+		return nil, err
+	}
+	if err := s.own(v, page); err != nil {
+		return nil, err
+	}
+	if v.gate != nil {
 		v.gate.Tell(access.EventOpened, v.pass, v.from, page.Address)
 	}
-	return page, err
+	return page, nil
+}
+
+// rank is what of a visitor decides what is on the pages that they may see.
+func (v *visitor) rank() string {
+	if v.gate == nil || v.none != nil {
+		return ""
+	}
+	return fmt.Sprintf("%v %q", v.gate.Author(v.pass.Viewer), v.pass.Viewer.Groups)
+}
+
+// own makes a page that of its visitor: those who may see queries, and those for
+// whom the database has other rows, do not share it with others.
+func (s *Server) own(v *visitor, page *dashboard.Page) error {
+	if v.gate == nil {
+		page.Candid = s.config.Authors
+		return page.For("", nil)
+	}
+	if page.Candid = v.gate.Author(v.pass.Viewer); page.Candid {
+		page.Context += "candid "
+	}
+	return page.For(v.pass.Viewer.Name, v.pass.Viewer.Groups)
 }
 
 // index lists what a visitor may see.

@@ -40,8 +40,10 @@ type site struct {
 	open     map[string]int
 	opened   int
 	released int
-	fault    error         // of Page
-	hold     chan struct{} // Page waits for it, if not nil
+	begun    map[string]broadcast.Update[*delta.State] // by address: what every page of it begins with
+	ids      map[string]bool                           // of pages that have begun
+	fault    error                                     // of Page
+	hold     chan struct{}                             // Page waits for it, if not nil
 }
 
 type lockedBuffer struct {
@@ -64,7 +66,7 @@ func (l *lockedBuffer) String() string {
 func newSite(t *testing.T, change ...func(*web.Config)) *site {
 	t.Helper()
 	s := &site{T: t, hub: broadcast.New[*delta.State](broadcast.Config{}), logs: &lockedBuffer{},
-		pages: map[string]*dashboard.Page{}, rules: map[string]dashboard.Access{}, open: map[string]int{}}
+		pages: map[string]*dashboard.Page{}, rules: map[string]dashboard.Access{}, begun: map[string]broadcast.Update[*delta.State]{}, ids: map[string]bool{}, open: map[string]int{}}
 	s.add("/d/shop", "latest")
 	s.add("/d/other", "latest")
 	table := s.add("/t/public.orders", "rows")
@@ -169,6 +171,10 @@ func (s *site) Open(p *dashboard.Page) func() {
 	defer s.mu.Unlock()
 	s.opened++
 	s.open[p.Address]++
+	if u, ok := s.begun[p.Address]; ok && p.ID() != p.Address && !s.ids[p.ID()] {
+		s.ids[p.ID()] = true
+		s.hub.Publish(p.ID(), u)
+	}
 	done := false
 	return func() {
 		s.mu.Lock()
@@ -206,6 +212,9 @@ func (s *site) publish(old, new *delta.State) *delta.State {
 	if old != nil {
 		u.Delta = delta.EncodeDelta(old.Cursor, new, delta.DiffState(old, new))
 	}
+	s.mu.Lock()
+	s.begun[new.Page] = u
+	s.mu.Unlock()
 	s.hub.Publish(new.Page, u)
 	return new
 }

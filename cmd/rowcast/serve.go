@@ -165,7 +165,7 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
 		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log,
-		Safety: f.Safety, StatementTimeout: f.PanelTimeout, Candid: f.mayAuthor(),
+		Safety: f.Safety, StatementTimeout: f.PanelTimeout,
 	})
 	metrics := a.metrics()
 	if f.MetricsListen != "" {
