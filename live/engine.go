@@ -118,6 +118,7 @@ type Engine struct {
 	opener worker
 	lane   worker
 
+	claims  claims
 	slow    slowness             // kinds of panels that were slow of late
 	blocked map[uint32]time.Time // tables that could not be locked, and when
 	pause   time.Time            // no cycle begins before it
@@ -192,6 +193,7 @@ func New(cfg Config) *Engine {
 			statement = min(statement, verySlow*cfg.Slow)
 		}
 		w.at.session = newSession(cfg, w.role, statement)
+		w.at.session.claims = &e.claims
 	}
 	return e
 }

@@ -57,7 +57,7 @@ func (s *session) explainQuery(ctx context.Context, q query, err error, before i
 	}
 	e.Hint = pg.Hint
 	e.Position = max(0, int(pg.Position)-before)
-	if e.Code == "forbidden" {
+	if e.Code == "forbidden" && q.as == "" { // else it is another role that lacks it
 		e.Fix = s.grant(ctx, q, pg.Message)
 	}
 	return e

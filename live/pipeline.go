@@ -304,12 +304,15 @@ func (t *transaction) become(i int, q query) {
 	set := func(name, value string) {
 		t.run(setLocal, [][]byte{[]byte(name), []byte(value)}, st)
 	}
-	set("role", "none")
-	for _, s := range t.as.set {
-		set(s.Name, "")
-	}
-	for _, s := range q.set {
-		set(s.Name, s.Value)
+	set("role", t.base)
+	for _, name := range t.claims.all(q.set) { // those too that this page does not know of
+		value := ""
+		for _, s := range q.set {
+			if s.Name == name {
+				value = s.Value
+			}
+		}
+		set(name, value)
 	}
 	if q.role != "" {
 		set("role", q.role)
