@@ -18,6 +18,8 @@ const (
 	EventSignOut     Event = "sign_out"
 	EventDenied      Event = "denied"
 	EventOpened      Event = "page_opened"
+	EventLinkMade    Event = "link_made"
+	EventLinkRevoked Event = "link_revoked"
 	EventEnded       Event = "viewer_ended" // an open socket lost what let it in
 )
 

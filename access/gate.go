@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	Proxies  Proxies // whose X-Forwarded-For counts in every mode
 	Headers  Headers
 	Policy   *Policy
+	Links    *Links // nil: there are none
 	Log      *slog.Logger
 	Audit    *slog.Logger // nil: Log
 }
@@ -73,7 +75,20 @@ func New(c Config) (*Gate, error) {
 type Pass struct {
 	Viewer  Viewer
 	session string // the digest of its token; "" where there is none
+	token   string // of a link; "" where it is none's
+	link    Link
 	until   time.Time
+}
+
+// Link is the link that let somebody in, who may see its page and nothing else.
+func (p Pass) Link() (Link, bool) { return p.link, p.token != "" }
+
+// who names whoever has the pass, for the audit log.
+func (p Pass) who() string {
+	if p.token != "" {
+		return "link " + p.link.ID
+	}
+	return p.Viewer.Name
 }
 
 // Session names the session behind a pass; "" where there is none. It is no
@@ -106,10 +121,29 @@ func tokenOf(r *http.Request) (string, error) {
 	return kept[0].Value, nil
 }
 
+// WhoBy says what the token of a link allows. The error is [ErrNoLink] where that
+// is nothing.
+func (g *Gate) WhoBy(token string) (Pass, error) {
+	if g.config.Links == nil {
+		return Pass{}, ErrNoLink
+	}
+	found, err := g.config.Links.look(token)
+	if err != nil {
+		return Pass{}, err
+	}
+	if err := g.config.Links.use(found); err != nil {
+		g.config.Log.Warn("when a link was used is not noted", "error", err)
+	}
+	return Pass{token: token, link: found}, nil
+}
+
 // Still looks at a pass again and returns it as it is now, with the viewer's
 // groups of now. The error is [ErrEnded] where it is over, and [ErrAgain] where
 // only another request could tell.
 func (g *Gate) Still(p Pass) (Pass, error) {
+	if p.token != "" {
+		return g.WhoBy(p.token)
+	}
 	if p.session == "" {
 		switch {
 		case p.Viewer.Name == "":
@@ -224,11 +258,52 @@ func (g *Gate) Admin(v Viewer) bool { return g.config.Policy.get().Admins.Names(
 // Author reports whether v may see the queries of what v may see.
 func (g *Gate) Author(v Viewer) bool { return g.May(v, g.config.Policy.get().Authors) }
 
+// Sharer reports whether v may make links to what v may see.
+func (g *Gate) Sharer(v Viewer) bool {
+	return g.config.Links != nil && g.May(v, g.config.Policy.get().Sharers)
+}
+
+// MakeLink makes a link for p, who is a sharer and may see the page. It returns
+// the link's token.
+func (g *Gate) MakeLink(p Pass, from, page, note string, life time.Duration) (Link, string, error) {
+	made, token, err := g.config.Links.Make(page, note, p.Viewer.Name, life)
+	if err == nil {
+		g.audit.write(EventLinkMade, p.Viewer.Name, from, page, "link", made.ID, "until", made.Until)
+	}
+	return made, token, err
+}
+
+// ListLinks is the links that a sharer made; all of them for an admin.
+func (g *Gate) ListLinks(p Pass) ([]Link, error) {
+	all, err := g.config.Links.List()
+	if !g.Admin(p.Viewer) {
+		all = slices.DeleteFunc(all, func(l Link) bool { return l.By != p.Viewer.Name })
+	}
+	return all, err
+}
+
+// RevokeLink ends a link that p may end.
+func (g *Gate) RevokeLink(p Pass, from, id string) error {
+	mine, err := g.ListLinks(p)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(mine, func(l Link) bool { return l.ID == id })
+	if i < 0 {
+		return ErrNoLink
+	}
+	if err := g.config.Links.Revoke(id); err != nil {
+		return err
+	}
+	g.audit.write(EventLinkRevoked, p.Viewer.Name, from, mine[i].Page, "link", id)
+	return nil
+}
+
 // Client is the address that a request came from.
 func (g *Gate) Client(r *http.Request) string { return g.config.Proxies.Client(r) }
 
 // Tell writes a line into the audit log. page is an address of a page, whose
 // query is left out.
 func (g *Gate) Tell(e Event, p Pass, from, page string) {
-	g.audit.write(e, p.Viewer.Name, from, page)
+	g.audit.write(e, p.who(), from, page)
 }

@@ -90,6 +90,7 @@ func TestBrowser(t *testing.T) {
 		"deploy":                          testDeploy,
 		"a week":                          testWeek,
 		"wall":                            testWall,
+		"share links":                     testShareLinks,
 		"sign-in":                         testSignIn,
 		"frames":                          testFrames,
 		"palette and keys":                testPalette,

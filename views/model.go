@@ -17,6 +17,7 @@ type Chrome struct {
 	Place    []Crumb     // where the reader is, after the database; the last one is this page
 	Jump     []JumpGroup // what the palette (Ctrl-K) offers; empty: no palette
 	User     string      // who is signed in; "" where nobody is
+	Share    string      // URL where a link to this page is made; "" where the reader may not
 	SignOut  string      // URL that ends the session on POST; "" where there is none
 	Kiosk    bool        // a wall: no chrome, larger type
 	Embed    bool        // in a frame of another page: no chrome but a small live mark
@@ -106,6 +107,7 @@ type Dashboard struct {
 	Live
 	Title, Description string
 	Variables          []Variable
+	Locked             bool // the values cannot be changed here: they are said, and not offered
 	Panels             []Panel
 	Problem            *Problem // the file has a mistake now; what is shown is its last good version
 	Demo               *Demo
@@ -211,6 +213,24 @@ type SignIn struct {
 	Name    string // as it was typed
 	Text    string // why this page is shown; "" where nothing needs saying
 	Trouble string // what was wrong with the last try
+}
+
+// Links is the page of share links.
+type Links struct {
+	Chrome
+	Make, Revoke string // URLs of the forms
+	Page, Note   string // as they were typed
+	Lives        []Option
+	Made         string // the URL that was made just now; "" for none
+	Trouble      string // what was wrong with the last try
+	List         []LinkLine
+}
+
+// LinkLine is one share link. Over is true for one that has ended by itself.
+type LinkLine struct {
+	ID, Page, Href, Note, By string
+	Until, Used              string // times of day with their date, or "never"
+	Over                     bool
 }
 
 // Notice is a whole page that says why there is nothing to see: not found, not allowed, starting, unavailable.

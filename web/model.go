@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/static"
@@ -30,7 +32,10 @@ func (p *paint) dashboard() views.Dashboard {
 	m := views.Dashboard{
 		Chrome: p.chrome, Live: p.live(), Title: p.page.Title, Description: p.page.Description, Demo: p.server.demo(p.visitor),
 	}
-	m.Place = []views.Crumb{{Text: p.page.Title, Href: p.href(p.page.Address)}}
+	m.Place, m.Locked = []views.Crumb{{Text: p.page.Title, Href: p.href(p.page.Address)}}, p.shared
+	if m.Share != "" && !p.page.RunsAsViewer() {
+		m.Share += "?page=" + url.QueryEscape(p.page.Address)
+	}
 	for i := range p.page.Variables {
 		m.Variables = append(m.Variables, p.variable(&p.page.Variables[i]))
 	}
@@ -331,7 +336,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	n := views.Notice{Status: p.status, Code: strconv.Itoa(p.status), Head: http.StatusText(p.status), Text: capital(p.message)}
 	switch p.code {
 	case codeNotFound:
-		n.Head = "There is no page at " + r.URL.Path
+		if n.Head = "There is no page at " + r.URL.Path; visitorOf(r.Context()).none == access.ErrNoLink {
+			n.Head, n.Text = "This link has ended", "Whoever gave it to you can make another one"
+		}
 	case codeForbidden:
 		n.Code, n.Icon, n.Head, n.Retry = "", "lock", "Not for this role", 5
 		if p.status == http.StatusForbidden && r.Method != http.MethodGet {
@@ -387,7 +394,10 @@ func (s *Server) frame(ctx context.Context, title string) views.Chrome {
 		Script:  base + static.Path(static.Entry), Font: base + static.Path("fonts/inter.woff2"),
 		Icons: base + static.Path("icons/sprite.svg"), Mark: base + static.Path("icons/mark.svg"),
 	}}
-	if v.somebody() != nil {
+	if v.somebody() == nil && !v.shared && v.gate != nil && v.gate.Sharer(v.pass.Viewer) {
+		c.Share = v.base + linksPath
+	}
+	if v.somebody() != nil || v.shared {
 		c.Database = "" // who has not signed in is told nothing
 	} else if c.User != "" && v.gate.Asks() {
 		c.SignOut = v.base + signOutPath

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -16,6 +17,10 @@ import (
 
 // serveIndex answers GET /.
 func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
+	if v := visitorOf(r.Context()); v.shared {
+		s.toShared(w, r, v)
+		return
+	}
 	index, err := s.index(r.Context(), visitorOf(r.Context()))
 	if err != nil && len(index.Dashboards) == 0 {
 		s.fail(w, r, err)
@@ -26,6 +31,21 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 		trouble = s.explain(r.Context(), err).message
 	}
 	s.writePage(w, r, http.StatusOK, views.IndexPage(s.indexModel(r, index, trouble)))
+}
+
+// toShared sends whoever came by a link to what it leads to, with what was asked
+// of the browser's own code, such as kiosk.
+func (s *Server) toShared(w http.ResponseWriter, r *http.Request, v *visitor) {
+	link, _ := v.pass.Link()
+	target := link.Page
+	if asked := r.URL.RawQuery; asked != "" {
+		if strings.Contains(target, "?") {
+			target += "&" + asked
+		} else {
+			target += "?" + asked
+		}
+	}
+	http.Redirect(w, r, v.base+target, http.StatusSeeOther)
 }
 
 // servePage answers GET /d/… and /t/…: the page with its data. The socket goes

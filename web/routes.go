@@ -61,19 +61,25 @@ func (s *Server) routes() {
 		s.handle(admins, "GET /metrics", s.config.Metrics)
 	}
 	if s.config.Demo != nil {
-		s.handle(somebody, "POST /demo/order", http.HandlerFunc(s.serveDemo))
+		s.handle(members, "POST /demo/order", http.HandlerFunc(s.serveDemo))
+	}
+	if s.config.Access != nil {
+		s.handle(members, "GET "+linksPath, pack(s.serveLinks))
+		s.handle(members, "POST "+linksPath, pack(s.makeLink))
+		s.handle(members, "POST "+linksPath+"/revoke", http.HandlerFunc(s.revokeLink))
 	}
 	if s.config.Access != nil && s.config.Access.Asks() {
 		s.handle(anybody, "GET "+signInPath, pack(s.serveSignIn))
 		s.handle(anybody, "POST "+signInPath, http.HandlerFunc(s.signIn))
-		s.handle(somebody, "POST "+signOutPath, http.HandlerFunc(s.signOut))
+		s.handle(members, "POST "+signOutPath, http.HandlerFunc(s.signOut))
 	}
 }
 
 // guard stands before every route: headers, limits, and a net under panics.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = s.visit(r).with(r)
+		v, r := s.visit(r)
+		r = v.with(r)
 		defer func() {
 			switch err := recover(); err {
 			case nil:
@@ -95,6 +101,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", s.resourcePolicy(r))
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
+		if v.shared {
+			h.Set("X-Robots-Tag", "noindex, nofollow")
+		}
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		}
@@ -122,9 +131,8 @@ func (s *Server) mayAuthor(r *http.Request) bool {
 	return v.none == nil && v.gate.Author(v.pass.Viewer)
 }
 
-// route takes the base path off, refuses what is no route, and serves the rest.
+// route refuses what is no route, and serves the rest.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	r = s.withoutBase(r)
 	if health := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"; !health && !s.knowsHost(r.Host) {
 		s.fail(w, r, &problem{status: http.StatusMisdirectedRequest, code: codeForbidden,
 			message: "this server does not answer to that name"})

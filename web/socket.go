@@ -244,13 +244,14 @@ func (c *socket) write() {
 func (c *socket) follow(cmd command) error {
 	s := c.server
 	c.taken.watches("")
-	page, err := s.find(c.ctx, c.taken.now(), cmd.watch.Page)
+	v := c.taken.now()
+	if err := v.somebody(); err != nil {
+		c.taken.leave(s.explain(c.ctx, err))
+		return nil
+	}
+	page, err := s.find(c.ctx, v, cmd.watch.Page)
 	if err != nil {
 		p := s.explain(c.ctx, err)
-		if p.code == codeUnauthorized {
-			c.taken.leave(p)
-			return nil
-		}
 		code := p.code
 		if code == codeInternal {
 			code = codeUnavailable

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/dashboard"
@@ -16,23 +17,65 @@ import (
 type visitor struct {
 	gate *access.Gate // nil: nobody has to sign in, and everybody may see everything
 	pass access.Pass
-	none error  // why the pass is nobody's; nil: it is somebody's
-	from string // the address of the network, for the audit log
-	base string // path before every URL of the pages that are served
+	none error // why the pass is nobody's; nil: it is somebody's
+	// shared is set for whoever came by a link. They may see its page alone, and
+	// are never asked to sign in.
+	shared bool
+	from   string // the address of the network, for the audit log
+	base   string // path before every URL of the pages that are served
 
 	pages Pages
 }
 
 type visitorKey struct{}
 
-// visit finds out whose a request is.
-func (s *Server) visit(r *http.Request) *visitor {
+// linkPrefix stands before the URLs of whoever came by a link: its token, then
+// the paths of all routes. So a page that was opened by a link stays within it,
+// in a frame of another site too, and no cookie is needed.
+const linkPrefix = "/s/"
+
+// visit finds out whose a request is, and takes what says so off its path.
+func (s *Server) visit(r *http.Request) (*visitor, *http.Request) {
+	r = s.withoutBase(r)
 	v := &visitor{gate: s.config.Access, base: s.config.BasePath, pages: s.config.Pages}
-	if v.gate != nil {
-		v.from = v.gate.Client(r)
-		v.pass, v.none = v.gate.Who(r)
+	if v.gate == nil {
+		return v, r
 	}
-	return v
+	v.from = v.gate.Client(r)
+	if token, rest, shared := linked(r); shared {
+		v.shared, v.base = true, v.base+linkPrefix+token
+		v.pass, v.none = v.gate.WhoBy(token)
+		return v, rest
+	}
+	v.pass, v.none = v.gate.Who(r)
+	return v, r
+}
+
+// linked takes the token of a link off a request's path.
+func linked(r *http.Request) (token string, rest *http.Request, shared bool) {
+	after, shared := strings.CutPrefix(r.URL.EscapedPath(), linkPrefix)
+	if !shared {
+		return "", r, false
+	}
+	token, raw, _ := strings.Cut(after, "/")
+	u := *r.URL
+	path, err := url.PathUnescape("/" + raw)
+	if err != nil || !isToken(token) {
+		token, path, raw = "", "/", ""
+	}
+	u.Path, u.RawPath = path, "/"+raw
+	stripped := *r
+	stripped.URL = &u
+	return token, &stripped, true
+}
+
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		if c != '-' && c != '_' && c != '.' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func (v *visitor) with(r *http.Request) *http.Request {
@@ -62,6 +105,9 @@ func (v *visitor) again() *visitor {
 func (v *visitor) somebody() error {
 	if v.gate == nil || v.none == nil {
 		return nil
+	}
+	if errors.Is(v.none, access.ErrNoLink) {
+		return &problem{status: http.StatusNotFound, code: codeNotFound, message: v.none.Error()}
 	}
 	if errors.Is(v.none, access.ErrNobody) || errors.Is(v.none, access.ErrEnded) || errors.Is(v.none, access.ErrAgain) {
 		return &problem{status: http.StatusUnauthorized, code: codeUnauthorized, message: v.none.Error()}
@@ -95,11 +141,38 @@ func (s *Server) entitle(v *visitor, address string) error {
 	if err != nil {
 		return err
 	}
+	if v.shared && s.leads(v, about) {
+		return nil
+	}
 	if about.Kind == dashboard.KindDashboard && v.mayDashboard(about.Access) || about.Kind == dashboard.KindTable && v.mayTable(about.Schema, about.Name) {
 		return nil
 	}
 	v.gate.Tell(access.EventDenied, v.pass, v.from, address)
 	return &problem{status: http.StatusNotFound, code: codeNotFound, message: "there is no such page, or it is not for you"}
+}
+
+// leads tells whether a link is one to that dashboard. With which values is seen
+// when the page is found.
+func (s *Server) leads(v *visitor, about dashboard.Subject) bool {
+	link, _ := v.pass.Link()
+	to, err := s.config.Pages.Subject(link.Page)
+	return err == nil && to.Kind == dashboard.KindDashboard && about.Kind == to.Kind && about.Slug == to.Slug
+}
+
+// lock lets a visitor who came by a link have the page with the link's values
+// only, and without what could be chosen instead.
+func (s *Server) lock(ctx context.Context, v *visitor, page *dashboard.Page) error {
+	link, _ := v.pass.Link()
+	locked, err := s.config.Pages.Page(ctx, link.Page)
+	if err != nil {
+		return err
+	}
+	if page.Address != locked.Address || page.RunsAsViewer() {
+		v.gate.Tell(access.EventDenied, v.pass, v.from, page.Address)
+		return &problem{status: http.StatusNotFound, code: codeNotFound, message: "this link leads to another page"}
+	}
+	page.Locked()
+	return nil
 }
 
 // find looks a page up for a visitor. There is no other way to a page.
@@ -113,7 +186,12 @@ func (s *Server) find(ctx context.Context, v *visitor, address string) (*dashboa
 	if err != nil {
 		return nil, err
 	}
-	if err := s.own(v, page); err != nil {
+	if v.shared {
+		err = s.lock(ctx, v, page)
+	} else {
+		err = s.own(v, page)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if v.gate != nil {
@@ -176,6 +254,7 @@ const (
 	nobody   need = iota // may call it: the route of whoever forgot to say
 	anybody              // health, files, the way in
 	somebody             // who is let in at all; pages are found for them
+	members              // who signed in, and did not come by a link
 	admins
 )
 
@@ -197,6 +276,10 @@ func (s *Server) meets(v *visitor, n need, r *http.Request) error {
 		return nil
 	case somebody:
 		return v.somebody()
+	case members:
+		if err := v.somebody(); err != nil || !v.shared {
+			return err
+		}
 	case admins:
 		if err := v.somebody(); err != nil || v.admin() {
 			return err
@@ -234,7 +317,7 @@ func named(r *http.Request) string { return r.URL.Query().Get("page") }
 // signInURL is where a visitor whose session ended goes; "" where there is no
 // such page.
 func (v *visitor) signInURL() string {
-	if v.gate == nil || !v.gate.Asks() {
+	if v.gate == nil || v.shared || !v.gate.Asks() {
 		return ""
 	}
 	return v.base + signInPath

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -132,13 +133,20 @@ func (s *site) Page(ctx context.Context, address string) (*dashboard.Page, error
 		panic("a mistake in the program")
 	}
 	path, _, _ := strings.Cut(address, "?")
+	if before, _, more := strings.Cut(address, "&"); more {
+		address = before // what is not known is ignored
+	}
 	if path == "/t/hr.salaries" {
 		return nil, &dashboard.AddressError{Code: "forbidden", Message: "the role may not read hr.salaries", Fix: "GRANT SELECT ON hr.salaries TO reader;"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.pages[path]; p != nil {
-		return p, nil
+	for _, at := range []string{address, path} {
+		if p := s.pages[at]; p != nil {
+			own := *p // a page is made anew for everybody
+			own.Panels = slices.Clone(p.Panels)
+			return &own, nil
+		}
 	}
 	return nil, &dashboard.AddressError{Code: "not_found", Message: fmt.Sprintf("no page %q", path)}
 }
@@ -233,13 +241,18 @@ func (s *site) url(path string) string { return s.http.URL + path }
 
 func (s *site) dial(header ...string) *client {
 	s.Helper()
+	return s.dialAt("/live", header...)
+}
+
+func (s *site) dialAt(path string, header ...string) *client {
+	s.Helper()
 	h := http.Header{}
 	for i := 0; i < len(header); i += 2 {
 		h.Add(header[i], header[i+1])
 	}
 	ctx, cancel := context.WithTimeout(s.Context(), 5*time.Second)
 	defer cancel()
-	conn, resp, err := websocket.Dial(ctx, s.url("/live"), &websocket.DialOptions{Subprotocols: []string{web.Subprotocol}, HTTPHeader: h})
+	conn, resp, err := websocket.Dial(ctx, s.url(path), &websocket.DialOptions{Subprotocols: []string{web.Subprotocol}, HTTPHeader: h})
 	if err != nil {
 		s.Fatalf("dial: %v", err)
 	}
@@ -348,6 +361,16 @@ func (s *site) watchers(address string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open[address]
+}
+
+func read(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func query(page string) string { return "?page=" + url.QueryEscape(page) }

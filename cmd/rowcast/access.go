@@ -15,12 +15,13 @@ import (
 type accessFlags struct {
 	Auth           access.Mode   `name:"auth" enum:"none,password,proxy" default:"none" help:"How people sign in: none, password (of a users file), or proxy (a proxy in front says who it is)."`
 	Access         string        `name:"access" placeholder:"FILE" help:"YAML file of who may see which tables, and who is admin, author or sharer."`
-	State          string        `name:"state" placeholder:"DIR" help:"Folder that keeps users and sessions; several servers may share it."`
+	State          string        `name:"state" placeholder:"DIR" help:"Folder that keeps users, sessions and share links; several servers may share it."`
 	Users          string        `name:"users" placeholder:"FILE" help:"Users file; by default users in the state folder."`
 	Session        time.Duration `name:"session" default:"24h" help:"How long a sign-in lasts."`
 	TrustedProxies []string      `name:"trusted-proxy" placeholder:"ADDRESS" help:"Addresses or networks of proxies whose X-Forwarded-For, and with --auth=proxy whose user header, is believed."`
 	UserHeader     string        `name:"user-header" default:"X-Forwarded-User" help:"Header in which the proxy names the user."`
 	GroupsHeader   string        `name:"groups-header" placeholder:"NAME" help:"Header in which the proxy lists the user's groups, with commas; by default none is read."`
+	LinkKey        string        `name:"link-key" placeholder:"FILE" help:"File of the secrets that share links are signed with, one a line, the first signs; by default link.key in the state folder, made once."`
 	AuditLog       string        `name:"audit-log" placeholder:"FILE" help:"File to which the audit log is added, as JSON; by default it goes where the other log goes."`
 }
 
@@ -49,6 +50,11 @@ func (f *accessFlags) gate(log *slog.Logger) (g *access.Gate, sessions *access.S
 	case access.ModeProxy:
 		if len(c.Proxies) == 0 {
 			return nil, nil, done, errors.New("--auth=proxy needs --trusted-proxy: a user header counts only from a proxy that is named")
+		}
+	}
+	if f.State != "" {
+		if c.Links, err = access.OpenLinks(f.State, f.LinkKey, log); err != nil {
+			return nil, nil, done, err
 		}
 	}
 	if f.AuditLog != "" {

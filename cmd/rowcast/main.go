@@ -31,6 +31,7 @@ type commands struct {
 	Status    statusCommand    `cmd:"" help:"List the tables with a doorbell, and what is missing."`
 	Check     checkCommand     `cmd:"" help:"Validate dashboards, and their SQL where a database is given."`
 	User      userCommand      `cmd:"" help:"Add, remove and list those who sign in with a password."`
+	Share     shareCommand     `cmd:"" help:"Make, list and revoke links that show one dashboard to whoever has them."`
 	Doctor    doctorCommand    `cmd:"" help:"What this database and role allow, what is missing, and the SQL that mends it."`
 	Uninstall uninstallCommand `cmd:"" help:"Remove every trigger and the schema rowcast."`
 	Health    healthCommand    `cmd:"" hidden:"" help:"Ask a running server whether it is alive; for container health checks."`
