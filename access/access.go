@@ -20,6 +20,7 @@ import (
 // Viewer is who asks. The zero value is nobody.
 type Viewer struct {
 	Name   string   // as the way in spells it; unique there, and what rules name
+	Label  string   // what people call them, for showing alone; "" is Name
 	Groups []string // that the way in says they are in
 }
 

@@ -17,6 +17,7 @@ type Mode string
 const (
 	ModePassword Mode = "password" // a name and a password of the users file
 	ModeProxy    Mode = "proxy"    // a proxy in front says who it is
+	ModeOIDC     Mode = "oidc"     // a provider of OpenID Connect says who it is
 )
 
 // CookieName is the cookie that holds a session. The prefix has the browser keep
@@ -24,11 +25,13 @@ const (
 const CookieName = "__Host-rowcast"
 
 // Config says how people get in. Mode and Policy are required, Users and
-// Sessions for ModePassword, Proxies and Headers for ModeProxy.
+// Sessions for ModePassword, Proxies and Headers for ModeProxy, OIDC and Sessions
+// for ModeOIDC.
 type Config struct {
 	Mode     Mode
 	Users    *Users
 	Sessions *Sessions
+	OIDC     *OIDC
 	Proxies  Proxies // whose X-Forwarded-For counts in every mode
 	Headers  Headers
 	Policy   *Policy
@@ -57,6 +60,10 @@ func New(c Config) (*Gate, error) {
 	case ModeProxy:
 		if len(c.Proxies) == 0 || c.Headers.User == "" {
 			return nil, errors.New("make gate: a proxy needs its addresses and the name of its header")
+		}
+	case ModeOIDC:
+		if c.OIDC == nil || c.Sessions == nil {
+			return nil, errors.New("make gate: a provider needs its configuration and sessions")
 		}
 	default:
 		return nil, fmt.Errorf("make gate: there is no mode %q", c.Mode)
@@ -160,7 +167,7 @@ func (g *Gate) Still(p Pass) (Pass, error) {
 	case found.Way != g.config.Mode:
 		return Pass{}, ErrEnded // of another way in, which was closed since
 	}
-	p.Viewer, p.until = Viewer{Name: found.Name, Groups: found.Groups}, found.Until
+	p.Viewer, p.until = Viewer{Name: found.Name, Label: found.Label, Groups: found.Groups}, found.Until
 	if g.config.Mode == ModePassword {
 		u, ok := g.config.Users.get(found.Name)
 		if !ok || u.mark() != found.Mark {

@@ -29,6 +29,7 @@ type Sessions struct {
 // session is one file.
 type session struct {
 	Name   string    `json:"name"`
+	Label  string    `json:"label,omitempty"`  // what people call them
 	Groups []string  `json:"groups,omitempty"` // that the way in told; none where a users file tells them
 	Mark   string    `json:"mark,omitempty"`   // of the user's password
 	Way    Mode      `json:"way"`

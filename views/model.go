@@ -208,11 +208,12 @@ type Problem struct {
 // SignIn is the form at the door.
 type SignIn struct {
 	Chrome
-	Action  string // URL of the form
-	Next    string // where to go afterwards
-	Name    string // as it was typed
-	Text    string // why this page is shown; "" where nothing needs saying
-	Trouble string // what was wrong with the last try
+	Action   string // URL of the form
+	Next     string // where to go afterwards
+	Provider string // URL that leads to the provider of sign-ins; "" where names and passwords are asked for
+	Name     string // as it was typed
+	Text     string // why this page is shown; "" where nothing needs saying
+	Trouble  string // what was wrong with the last try
 }
 
 // Links is the page of share links.

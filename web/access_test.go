@@ -46,6 +46,12 @@ tables:
 
 func newDoor(t *testing.T, change ...func(*web.Config)) *door {
 	t.Helper()
+	return newWay(t, nil, change...)
+}
+
+// newWay is the same with another way in.
+func newWay(t *testing.T, way func(*access.Config), change ...func(*web.Config)) *door {
+	t.Helper()
 	d := &door{dir: t.TempDir(), audit: &lockedBuffer{}}
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {
@@ -70,10 +76,14 @@ func newDoor(t *testing.T, change ...func(*web.Config)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate, err := access.New(access.Config{
+	config := access.Config{
 		Links: links, Mode: access.ModePassword, Users: users, Policy: policy, Sessions: sessions,
 		Audit: slog.New(slog.NewJSONHandler(d.audit, nil)),
-	})
+	}
+	if way != nil {
+		way(&config)
+	}
+	gate, err := access.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -389,7 +390,7 @@ func without(r *http.Request, parameter string) string {
 // frame is the chrome without the list of pages.
 func (s *Server) frame(ctx context.Context, title string) views.Chrome {
 	base, v := s.config.BasePath, visitorOf(ctx)
-	c := views.Chrome{Title: title, Base: v.base, User: v.pass.Viewer.Name, Database: s.config.Database, Assets: views.Assets{
+	c := views.Chrome{Title: title, Base: v.base, User: cmp.Or(v.pass.Viewer.Label, v.pass.Viewer.Name), Database: s.config.Database, Assets: views.Assets{
 		Version: static.Version(),
 		Script:  base + static.Path(static.Entry), Font: base + static.Path("fonts/inter.woff2"),
 		Icons: base + static.Path("icons/sprite.svg"), Mark: base + static.Path("icons/mark.svg"),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/static"
 )
 
@@ -71,6 +72,10 @@ func (s *Server) routes() {
 	if s.config.Access != nil && s.config.Access.Asks() {
 		s.handle(anybody, "GET "+signInPath, pack(s.serveSignIn))
 		s.handle(anybody, "POST "+signInPath, http.HandlerFunc(s.signIn))
+		if s.config.Access.Mode() == access.ModeOIDC {
+			s.handle(anybody, "GET "+signInPath+"/provider", http.HandlerFunc(s.toProvider))
+			s.handle(anybody, "GET "+signInPath+"/callback", http.HandlerFunc(s.fromProvider))
+		}
 		s.handle(members, "POST "+signOutPath, http.HandlerFunc(s.signOut))
 	}
 }

@@ -46,6 +46,9 @@ func (s *Server) entitled(v *visitor, next string) bool {
 func (s *Server) signInModel(r *http.Request, next string) views.SignIn {
 	v := visitorOf(r.Context())
 	m := views.SignIn{Chrome: s.frame(r.Context(), "Sign in"), Action: v.base + signInPath, Next: next}
+	if v.gate.Mode() == access.ModeOIDC {
+		m.Provider = v.base + signInPath + "/provider?next=" + url.QueryEscape(next)
+	}
 	return m
 }
 
@@ -119,4 +122,44 @@ func (s *Server) toSignIn(w http.ResponseWriter, r *http.Request) {
 		target += "?" + asked.Encode()
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther)
+}
+
+// toProvider answers GET /sign-in/provider?next=…: the way to the provider.
+func (s *Server) toProvider(w http.ResponseWriter, r *http.Request) {
+	v := visitorOf(r.Context())
+	to, kept, err := v.gate.BeginOIDC(r.Context(), safeNext(r.URL.Query().Get("next")))
+	if err != nil {
+		s.log.Error("the provider of sign-ins cannot be asked", "error", err)
+		m := s.signInModel(r, "/")
+		m.Trouble = "The provider of sign-ins does not answer. Try again."
+		s.writePage(w, r, http.StatusServiceUnavailable, views.SignInPage(m))
+		return
+	}
+	http.SetCookie(w, kept)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// fromProvider answers GET /sign-in/callback: the way back.
+func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request) {
+	v := visitorOf(r.Context())
+	kept, gone, next, err := v.gate.EndOIDC(r, v.from)
+	http.SetCookie(w, gone)
+	next = safeNext(next)
+	if err == nil {
+		http.SetCookie(w, kept)
+		http.Redirect(w, r, v.base+next, http.StatusSeeOther)
+		return
+	}
+	m, status := s.signInModel(r, next), http.StatusUnauthorized
+	var wait *access.Wait
+	switch {
+	case errors.As(err, &wait):
+		m.Trouble, status = "Too many sign-ins failed. Try again in a minute.", http.StatusTooManyRequests
+	case errors.Is(err, access.ErrWrong):
+		m.Trouble = "That sign-in did not work, or took too long. Begin it again from here."
+	default:
+		s.log.Error("a sign-in could not be ended", "error", err)
+		m.Trouble, status = "The provider of sign-ins does not answer. Try again.", http.StatusServiceUnavailable
+	}
+	s.writePage(w, r, status, views.SignInPage(m))
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/rowcast/rowcast/access"
@@ -13,7 +14,7 @@ import (
 
 // accessFlags say who is let in. One way in is open at a time.
 type accessFlags struct {
-	Auth           access.Mode   `name:"auth" enum:"none,password,proxy" default:"none" help:"How people sign in: none, password (of a users file), or proxy (a proxy in front says who it is)."`
+	Auth           access.Mode   `name:"auth" enum:"none,password,proxy,oidc" default:"none" help:"How people sign in: none, password (of a users file), proxy (a proxy in front says who it is), or oidc (a provider of OpenID Connect does)."`
 	Access         string        `name:"access" placeholder:"FILE" help:"YAML file of who may see which tables, and who is admin, author or sharer."`
 	State          string        `name:"state" placeholder:"DIR" help:"Folder that keeps users, sessions and share links; several servers may share it."`
 	Users          string        `name:"users" placeholder:"FILE" help:"Users file; by default users in the state folder."`
@@ -21,6 +22,11 @@ type accessFlags struct {
 	TrustedProxies []string      `name:"trusted-proxy" placeholder:"ADDRESS" help:"Addresses or networks of proxies whose X-Forwarded-For, and with --auth=proxy whose user header, is believed."`
 	UserHeader     string        `name:"user-header" default:"X-Forwarded-User" help:"Header in which the proxy names the user."`
 	GroupsHeader   string        `name:"groups-header" placeholder:"NAME" help:"Header in which the proxy lists the user's groups, with commas; by default none is read."`
+	Issuer         string        `name:"oidc-issuer" placeholder:"URL" help:"Provider of OpenID Connect; rules name users by its subject."`
+	ClientID       string        `name:"oidc-client" placeholder:"NAME" help:"Name that the provider knows this server by; its callback is sign-in/callback below --public-url."`
+	ClientSecret   string        `name:"oidc-secret" placeholder:"FILE" help:"File with the client's secret."`
+	GroupsClaim    string        `name:"oidc-groups" default:"groups" help:"Claim that lists a user's groups."`
+	Scopes         []string      `name:"oidc-scope" help:"Further scopes to ask for, such as groups."`
 	LinkKey        string        `name:"link-key" placeholder:"FILE" help:"File of the secrets that share links are signed with, one a line, the first signs; by default link.key in the state folder, made once."`
 	AuditLog       string        `name:"audit-log" placeholder:"FILE" help:"File to which the audit log is added, as JSON; by default it goes where the other log goes."`
 }
@@ -30,7 +36,7 @@ const authNone access.Mode = "none"
 func (f *accessFlags) signIn() bool { return f.Auth != authNone && f.Auth != "" }
 
 // gate builds what is configured; nil where nobody signs in. close ends its log.
-func (f *accessFlags) gate(log *slog.Logger) (g *access.Gate, sessions *access.Sessions, done func(), err error) {
+func (f *accessFlags) gate(log *slog.Logger, public string) (g *access.Gate, sessions *access.Sessions, done func(), err error) {
 	done = func() {}
 	if !f.signIn() {
 		return nil, nil, done, nil
@@ -45,6 +51,10 @@ func (f *accessFlags) gate(log *slog.Logger) (g *access.Gate, sessions *access.S
 	switch f.Auth {
 	case access.ModePassword:
 		if err := f.passwords(&c, log); err != nil {
+			return nil, nil, done, err
+		}
+	case access.ModeOIDC:
+		if err := f.provider(&c, log, public); err != nil {
 			return nil, nil, done, err
 		}
 	case access.ModeProxy:
@@ -75,6 +85,26 @@ func (f *accessFlags) passwords(c *access.Config, log *slog.Logger) (err error) 
 	}
 	if c.Users, err = access.OpenUsers(usersFile(f.State, f.Users), log); err != nil {
 		return fmt.Errorf("%w\nadd the first user with: rowcast user add NAME --state %s", err, f.State)
+	}
+	c.Sessions, err = access.OpenSessions(f.State, f.Session, log)
+	return err
+}
+
+// provider reads what a provider needs; public is the address that people use.
+func (f *accessFlags) provider(c *access.Config, log *slog.Logger, public string) (err error) {
+	if f.State == "" || f.Issuer == "" || f.ClientID == "" || f.ClientSecret == "" || public == "" {
+		return errors.New("--auth=oidc needs --oidc-issuer, --oidc-client, --oidc-secret, --public-url and --state")
+	}
+	secret, err := os.ReadFile(f.ClientSecret)
+	if err != nil {
+		return fmt.Errorf("read the client's secret: %w", err)
+	}
+	c.OIDC, err = access.NewOIDC(access.OIDCConfig{
+		Issuer: f.Issuer, ClientID: f.ClientID, Secret: strings.TrimSpace(string(secret)), Groups: f.GroupsClaim, Scopes: f.Scopes,
+		Redirect: strings.TrimRight(public, "/") + "/sign-in/callback",
+	})
+	if err != nil {
+		return err
 	}
 	c.Sessions, err = access.OpenSessions(f.State, f.Session, log)
 	return err

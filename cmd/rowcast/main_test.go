@@ -185,6 +185,7 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 		{"passwords without users", []string{"--database-url", db.URL, "--auth", "password", "--state", "/nowhere/at/all"}, []string{"/nowhere/at/all/users", "rowcast user add"}},
 		{"a proxy that is not named", []string{"--database-url", db.URL, "--auth", "proxy"}, []string{"--trusted-proxy"}},
 		{"a proxy that is no address", []string{"--database-url", db.URL, "--auth", "proxy", "--trusted-proxy", "proxy"}, []string{`"proxy"`, "10.0.0.0/8"}},
+		{"a provider without a client", []string{"--database-url", db.URL, "--auth", "oidc", "--oidc-issuer", "https://x.example"}, []string{"--oidc-client", "--public-url"}},
 		{"rules that are not there", []string{"--database-url", db.URL, "--auth", "proxy", "--trusted-proxy", "10.0.0.1", "--access", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
 		{"an unknown way in", []string{"--database-url", db.URL, "--auth", "nobody"}, []string{"nobody"}},
 		{"no such folder", []string{"--database-url", db.URL, "--dashboards", "/nowhere/at/all"}, []string{`"/nowhere/at/all": no such file`}},

@@ -82,7 +82,7 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 		}
 		defer ln.Close()
 	}
-	gate, sessions, done, err := f.gate(s.log)
+	gate, sessions, done, err := f.gate(s.log, f.PublicURL)
 	if err != nil {
 		return err
 	}

@@ -39,13 +39,17 @@ var arrows = map[string][]string{
 
 // only says who alone may import a library: each has one place.
 var only = map[string][]string{
-	"github.com/jackc/pgx/v5":      {"listener", "live", "dashboard", "migrations", "cmd/", "internal/", "e2e", "bench"},
-	"github.com/coder/websocket":   {"web", "e2e", "bench"},
-	"github.com/a-h/templ":         {"views", "web"},
-	"github.com/pressly/goose/v3":  {"migrations"},
-	"github.com/alecthomas/kong":   {"cmd/", "bench"},
-	"github.com/goccy/go-yaml":     {"access", "dashboard"},
-	"github.com/fsnotify/fsnotify": {"dashboard"},
+	"github.com/jackc/pgx/v5":         {"listener", "live", "dashboard", "migrations", "cmd/", "internal/", "e2e", "bench"},
+	"github.com/coder/websocket":      {"web", "e2e", "bench"},
+	"github.com/a-h/templ":            {"views", "web"},
+	"github.com/pressly/goose/v3":     {"migrations"},
+	"github.com/alecthomas/kong":      {"cmd/", "bench"},
+	"github.com/goccy/go-yaml":        {"access", "dashboard"},
+	"github.com/coreos/go-oidc/v3":    {"access"},
+	"golang.org/x/oauth2":             {"access"},
+	"github.com/alexedwards/argon2id": {"access"},
+	"golang.org/x/crypto":             {"access"},
+	"github.com/fsnotify/fsnotify":    {"dashboard"},
 }
 
 type pkg struct {
