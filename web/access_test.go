@@ -390,6 +390,8 @@ func TestWhatEndsClosesWhatIsOpen(t *testing.T) {
 			c := d.dial(anna...)
 			c.watch("/d/shop", "")
 			c.expect("watching", "snapshot", "status")
+			idle := d.dial(anna...) // it watches nothing
+			d.until("both", func() bool { return d.Viewers() == 2 })
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			req, _ := http.NewRequestWithContext(ctx, "GET", d.url("/api/v1/events"+query("/d/shop")), nil)
@@ -409,6 +411,11 @@ func TestWhatEndsClosesWhatIsOpen(t *testing.T) {
 			d.until("the files are read again", func() bool { d.Inspect(); return d.watchers("/d/shop") <= len(root)/2 })
 			if code := c.closed(); code != websocket.StatusPolicyViolation {
 				t.Errorf("the socket closed with %d", code)
+			}
+			if root == nil {
+				if code := idle.closed(); code != websocket.StatusPolicyViolation {
+					t.Errorf("the idle socket closed with %d", code)
+				}
 			}
 			told, err := io.ReadAll(stream.Body)
 			if err != nil || !strings.Contains(string(told), `"type":"error"`) || strings.Contains(string(told), `"type":"bye"`) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -150,5 +151,48 @@ func TestSomebodyListensBeyondLoopback(t *testing.T) {
 		if f.mayAuthor() == f.signIn() {
 			t.Errorf("--auth %q on loopback: everybody may see queries: %v", auth, f.mayAuthor())
 		}
+	}
+}
+
+// The database decides which rows of one dashboard a viewer sees.
+func TestRowsAreTheViewers(t *testing.T) {
+	db := pgtest.New(t)
+	role := "reader_" + db.Name[:min(len(db.Name), 40)]
+	db.Script(t, fmt.Sprintf(`CREATE TABLE notes (id int PRIMARY KEY, owner text); INSERT INTO notes VALUES (4711, 'anna'), (4712, 'ben');
+		ALTER TABLE notes ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON notes USING (owner = current_setting('app.user', true));
+		CREATE ROLE %[1]q LOGIN; GRANT USAGE ON SCHEMA public TO %[1]q; GRANT SELECT ON notes TO %[1]q`, role))
+	t.Cleanup(func() { db.Script(t, fmt.Sprintf("DROP OWNED BY %[1]q; DROP ROLE %[1]q", role)) })
+	u, err := url.Parse(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("user", role)
+	u.User, u.RawQuery = nil, q.Encode()
+	dir := t.TempDir()
+	file := "title: Own\naccess: {everyone: true}\nrun_as: {settings: {app.user: '{user}'}}\npanels: [{id: rows, type: table, query: 'SELECT id FROM notes'}]\n"
+	if err := os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state := t.TempDir()
+	s := serve(t, u.String(), "--watch", "none", "--dashboards", dir, "--state", state, "--auth", "proxy", "--trusted-proxy", "127.0.0.1", "--user-header", "X-User")
+	for name, rows := range map[string]string{"anna": "id\r\n4711\r\n", "ben": "id\r\n4712\r\n", "nobody": "id\r\n"} {
+		for _, path := range []string{"d/own/rows.csv", "d/own/rows.csv?other=x"} {
+			if status, body := as(t, s.url+path, "X-User", name); status != 200 || body != rows {
+				t.Errorf("%s gets %d %q", name, status, body)
+			}
+		}
+	}
+	// A link has no viewer whose rows it could show.
+	link, err := command(t, "share", "add", "/d/own", "--state", state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, body := as(t, strings.TrimRight(s.url, "/")+strings.TrimSpace(link)+"/d/own/rows.csv"); status != 404 || strings.Contains(body, "471") {
+		t.Errorf("by a link: %d %s", status, body)
+	}
+	open := serve(t, u.String(), "--watch", "none", "--dashboards", dir)
+	if status, body := as(t, open.url+"d/own/rows.csv"); status != 403 || strings.Contains(body, "471") {
+		t.Errorf("where nobody signs in: %d %s", status, body)
 	}
 }
