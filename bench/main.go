@@ -5,6 +5,7 @@
 //	go run ./bench bell       what the doorbell costs the writers of a table
 //	go run ./bench latency    from a commit to the changed text in a browser
 //	go run ./bench values     what many values of one variable cost, open at once
+//	go run ./bench fanout     what a viewer costs the server, beside the floor
 //
 // The figures are printed as they come out; docs/performance.md says how to
 // read them.
@@ -26,6 +27,8 @@ type commands struct {
 	Bell    bellCommand    `cmd:"" help:"What the doorbell costs the writers of a table, beside no trigger and NOTIFY on every write."`
 	Latency latencyCommand `cmd:"" help:"From a commit to the changed text in a browser."`
 	Values  valuesCommand  `cmd:"" help:"What 1, 100 and 1,000 values of one variable cost that are open at once."`
+	Fanout  fanoutCommand  `cmd:"" help:"What viewers cost the server: CPU, memory and time, beside a server that does nothing but write."`
+	Raw     rawCommand     `cmd:"" hidden:"" help:"The server that fanout compares with."`
 }
 
 // site says where things run; all commands have it.

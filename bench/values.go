@@ -335,7 +335,7 @@ func scrape(ctx context.Context, url string) (c counted, err error) {
 	if err != nil {
 		return c, fmt.Errorf("read metrics: %w", err)
 	}
-	for name, to := range map[string]*float64{"rowcast_cycles_total": &c.cycles, "rowcast_cycle_seconds_total": &c.seconds} {
+	for name, to := range map[string]*float64{"rowcast_cycles_total": &c.cycles, "rowcast_cycle_seconds_sum": &c.seconds} {
 		_, rest, found := strings.Cut(string(text), "\n"+name+" ")
 		line, _, _ := strings.Cut(rest, "\n")
 		if *to, err = strconv.ParseFloat(line, 64); !found || err != nil {

@@ -4,15 +4,21 @@
 // A topic is a state that moves forward in frames (deltas), each named by a
 // cursor, with a status beside it that says how fresh it is. A [Hub] keeps the
 // newest state, the newest status and a ring of the last frames per topic; a
-// [Subscription] is only a position in that ring. It pulls: whoever writes to a
-// socket calls [Subscription.Next] when the last write is done, so a slow
-// socket delays nobody and costs no memory beyond the shared ring.
+// [Subscription] is only a position in that ring, so a slow subscriber costs no
+// memory beyond the ring that all share.
+//
+// A subscription is read in one of two ways. Who has a goroutine for it calls
+// [Subscription.Next]. Who has thousands gives a [Sink] to [Hub.Attach]: a few
+// loops, one per core, go through all sinks and hand each what is ready. What was
+// published while a loop went round is handed over together in the next round,
+// and a sink that is busy is left out until it says that it is ready.
 //
 // # What is guaranteed
 //
 //   - [Hub.Publish] never blocks on a subscriber and never encodes anything.
-//   - A frame's bytes and a state's snapshot are encoded once and shared by all;
-//     a snapshot is encoded only if somebody needs it, and under no lock.
+//   - A frame's bytes and a state's snapshot are encoded once and shared by all,
+//     and so are the [Batch] and its forms for all subscribers at one position. A
+//     snapshot is encoded only if somebody needs it, under no lock and in no loop.
 //   - A subscriber's frames are gapless: each message with a cursor is either
 //     the delta that follows the cursor delivered before it, or a snapshot.
 //     Within an epoch it never goes back.
@@ -38,7 +44,9 @@ package broadcast
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -47,10 +55,12 @@ import (
 var ErrClosed = errors.New("subscription closed")
 
 // Config bounds the ring of each topic. A frame beyond either bound pushes out
-// the oldest ones, and one that is larger than RingBytes itself is not kept.
+// the oldest ones, and one that is larger than RingBytes itself is not kept. The
+// forms of what is kept come on top.
 type Config struct {
 	RingBytes  int // 0: 1 MiB
 	RingFrames int // 0: 256
+	Loops      int // that hand batches to sinks; 0: one per core
 }
 
 // Update is one publication to a topic. The functions are called at any time
@@ -75,23 +85,12 @@ type Update[S any] struct {
 	Last []byte
 }
 
-// Message is one message to write. Cursor names the state after it, and is ""
-// for a status or the last message. Data is shared: it must not be changed.
-type Message struct {
-	Data   []byte
-	Cursor string
-}
-
-// Batch is what a subscriber has to write next, in order; never empty. The
-// slice may be shared between subscribers and must not be changed.
-type Batch struct {
-	Messages []Message
-}
-
 // Hub keeps the topics. Create it with [New]; its methods may be called from
 // any goroutine.
 type Hub[S any] struct {
 	config Config
+	loops  []*loop
+	turn   atomic.Uint32 // which loop the next topic begins with
 
 	mu     sync.RWMutex // guards topics only; never held while a topic's is taken
 	topics map[string]*topic[S]
@@ -105,7 +104,14 @@ func New[S any](c Config) *Hub[S] {
 	if c.RingFrames <= 0 {
 		c.RingFrames = 256
 	}
-	return &Hub[S]{config: c, topics: make(map[string]*topic[S])}
+	if c.Loops <= 0 {
+		c.Loops = runtime.GOMAXPROCS(0)
+	}
+	h := &Hub[S]{config: c, topics: make(map[string]*topic[S])}
+	for range c.Loops {
+		h.loops = append(h.loops, &loop{})
+	}
+	return h
 }
 
 // Publish makes u the topic's newest and wakes its subscribers. It never
@@ -144,18 +150,34 @@ func (h *Hub[S]) Drop(name string) {
 	}
 }
 
-// Subscribe returns a subscription to the topic, which need not exist yet.
-// cursor is what the client shows already, or "". The position is taken now,
-// with the state and status that belong to it.
+// Subscribe returns a subscription to the topic, which need not exist yet, for
+// [Subscription.Next]. cursor is what the client shows already, or "". The
+// position is taken now, with the state and status that belong to it.
 func (h *Hub[S]) Subscribe(name, cursor string) *Subscription[S] {
+	s := &Subscription[S]{hub: h, name: name, wake: make(chan struct{}, 1), cursor: cursor}
 	t := h.lock(name)
 	defer t.mu.Unlock()
-	s := &Subscription[S]{hub: h, topic: t, name: name, wake: make(chan struct{}, 1), cursor: cursor}
-	s.index = len(t.subs)
+	s.topic, s.index = t, len(t.subs)
 	t.subs = append(t.subs, s)
 	if t.live {
 		s.place()
 	}
+	return s
+}
+
+// Attach is as Subscribe, but what is ready is handed to the sink, beginning at
+// once. After [Subscription.Close] it may be handed one batch more, which was on
+// its way.
+func (h *Hub[S]) Attach(name, cursor string, sink Sink) *Subscription[S] {
+	s := &Subscription[S]{hub: h, name: name, sink: sink, cursor: cursor}
+	t := h.lock(name)
+	defer t.mu.Unlock()
+	s.topic = t
+	t.crew(h).add(s)
+	if t.live {
+		s.place()
+	}
+	s.crew.loop.put(s)
 	return s
 }
 
@@ -213,7 +235,7 @@ func (h *Hub[S]) Stats() Stats {
 	stats := Stats{Topics: len(topics)}
 	for _, t := range topics {
 		t.mu.Lock()
-		stats.Subscribers += len(t.subs)
+		stats.Subscribers += t.size()
 		stats.RingBytes += t.bytes
 		t.mu.Unlock()
 	}

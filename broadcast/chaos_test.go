@@ -262,3 +262,34 @@ func BenchmarkFanOut(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLoops hands one frame to a thousand sinks that do nothing.
+func BenchmarkLoops(b *testing.B) {
+	const n = 1000
+	h := broadcast.New[int](broadcast.Config{})
+	h.Publish("a", epoch(0))
+	var frame sync.WaitGroup
+	for range n {
+		defer h.Attach("a", cursor(0), counter{&frame}).Close()
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		i++
+		frame.Add(n)
+		h.Publish("a", step(i))
+		frame.Wait()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/delivery")
+}
+
+type counter struct{ *sync.WaitGroup }
+
+func (c counter) Take(b *broadcast.Batch) bool {
+	c.Add(-len(b.Messages))
+	return true
+}
+
+func (counter) Prepare(broadcast.Message) {}
+
+func (counter) Break(error) {}

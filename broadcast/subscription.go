@@ -3,20 +3,25 @@ package broadcast
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 // Subscription is one subscriber's position in a topic. One goroutine at a time
-// calls Next; Close may be called from any.
+// calls Next; the other methods may be called from any.
 type Subscription[S any] struct {
 	hub   *Hub[S]
 	topic *topic[S]
 	name  string
-	wake  chan struct{} // size 1: something may be ready
+	wake  chan struct{} // size 1: something may be ready for Next
+	sink  Sink          // in place of Next
+	crew  *crew[S]      // of one with a sink
+
+	parked atomic.Int32 // 1: the sink is busy; -1: it is ready again before that was known
 
 	// All below is guarded by the topic's mutex.
-	index  int    // in topic.subs
+	index  int    // in topic.subs, or in crew.subs
 	cursor string // what the client came with, until it has a place
 	placed bool   // seq counts
 	seq    uint64 // of the state that the client has after what was handed out
@@ -24,27 +29,45 @@ type Subscription[S any] struct {
 	owed   bool   // an answer was begun: its status is due
 	told   bool   // some status was handed out
 	loud   uint64 // the topic's loud statuses that were handed out
-	ended  bool   // the last message was handed out
+	insist func(newest []byte) []byte
+	ended  bool // the last message was handed out
 	closed bool
 }
 
 // Next blocks until something is ready and returns it. Its error is [ErrClosed]
 // after the topic's last message or after Close, else the context's.
-func (s *Subscription[S]) Next(ctx context.Context) (Batch, error) {
+func (s *Subscription[S]) Next(ctx context.Context) (*Batch, error) {
 	for {
-		p, err := s.plan()
-		if err != nil {
-			return Batch{}, err
-		}
-		if messages := p.encode(); len(messages) > 0 {
-			return Batch{Messages: messages}, nil
+		s.topic.mu.Lock()
+		over := s.closed || s.ended
+		b := s.cut(time.Now())
+		s.topic.mu.Unlock()
+		switch {
+		case over:
+			return nil, ErrClosed
+		case b != nil:
+			b.complete()
+			return b, nil
 		}
 		select {
 		case <-s.wake:
 		case <-ctx.Done():
-			return Batch{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
+}
+
+// Insist has the newest status delivered although it was before, as say puts it.
+// say gets nil where the topic has none, and its answer is shared with nobody.
+func (s *Subscription[S]) Insist(say func(newest []byte) []byte) {
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	s.insist, s.owed = say, true
+	if s.sink != nil {
+		s.crew.loop.put(s)
+		return
+	}
+	s.signal()
 }
 
 // Close ends the subscription; a Next that blocks returns [ErrClosed].
@@ -56,17 +79,26 @@ func (s *Subscription[S]) Close() {
 		return
 	}
 	s.closed = true
-	end := len(t.subs) - 1
-	t.subs[s.index] = t.subs[end]
-	t.subs[s.index].index = s.index
-	t.subs[end] = nil
-	t.subs = t.subs[:end]
-	s.signal()
+	if s.sink != nil {
+		s.crew.subs, s.crew.stable = s.without(s.crew.subs), nil
+	} else {
+		t.subs = s.without(t.subs)
+		s.signal()
+	}
 	over := t.idle()
 	t.mu.Unlock()
 	if over {
 		s.hub.sweep(s.name, t)
 	}
+}
+
+// without fills the place of s with the last one.
+func (s *Subscription[S]) without(subs []*Subscription[S]) []*Subscription[S] {
+	end := len(subs) - 1
+	subs[s.index] = subs[end]
+	subs[s.index].index = s.index
+	subs[end] = nil
+	return subs[:end]
 }
 
 func (s *Subscription[S]) signal() {
@@ -82,64 +114,75 @@ func (s *Subscription[S]) place() {
 	s.cursor, s.placed, s.seq, s.lost, s.owed = "", true, seq, !ok, true
 }
 
-// plan is one consistent cut of what is ready. What must be encoded has its
-// place in it and is filled in after the lock is let go.
-type plan struct {
-	messages []Message
-	shot     *snapshot // becomes messages[0]
-	size     *atomic.Int64
-	status   *status // becomes messages[place], or all there is
-	place    int
-}
-
-// plan takes what is ready and moves the position behind it.
-func (s *Subscription[S]) plan() (plan, error) {
+// cut takes one consistent cut of what is ready, moves the position behind it,
+// and returns it, to be completed outside of the lock; nil where nothing is
+// ready. It is called with the topic's mutex held, and for a subscription with a
+// sink only in its loop.
+func (s *Subscription[S]) cut(now time.Time) *Batch {
 	t := s.topic
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s.closed || s.ended {
-		return plan{}, ErrClosed
-	}
-	if t.last != nil {
+	switch {
+	case s.closed || s.ended || s.parked.Load() > 0:
+		return nil
+	case t.final != nil:
 		s.ended = true
-		return plan{messages: []Message{{Data: t.last}}}, nil
+		return t.final
 	}
-	var p plan
-	var missed []*frame
+	n := need{}
+	to := t.seq
 	if t.live {
-		missed = s.takeState(&p)
-	}
-	s.takeStatus(&p, len(missed))
-	p.lay(missed)
-	return p, nil
-}
-
-func (s *Subscription[S]) takeState(p *plan) (missed []*frame) {
-	t := s.topic
-	if !s.placed {
-		s.place()
-	}
-	if s.lost || s.seq < t.base() || s.outweighed() {
-		p.shot, p.size = t.shot, &t.size
-		s.owed = true
-	} else {
-		missed = t.since(s.seq)
-		if len(missed) > 1 && dropsFrame() {
-			missed = missed[1:]
+		if !s.placed {
+			s.place()
 		}
+		n.from = s.seq
+		if s.lost || s.seq < t.base() || t.outweighed(s.seq) {
+			if n.shot = s.snapshot(); n.shot == nil {
+				return nil
+			}
+			n.from, s.owed = n.shot.seq, true
+			if n.from < t.base() {
+				to = n.from
+			}
+		}
+		s.seq, s.lost = to, false
 	}
-	s.seq, s.lost = t.seq, false
-	return missed
+	n.said = t.status != nil && t.status.seq <= to && (s.owed || !s.told || s.loud != t.loud)
+	n.owed = s.owed
+	say := s.insist
+	s.insist = nil
+	if n.said {
+		s.loud, s.told, s.owed = t.loud, true, false
+	}
+	if say == nil {
+		return t.batch(n, now)
+	}
+	b := t.lay(n)
+	switch {
+	case b == nil:
+		b = &Batch{Messages: make([]Message, 1), say: say}
+	case n.said:
+		b.say = say
+	}
+	return b // frames without a status break a silence as well
 }
 
-// dropsFrame stands by itself because the compiler leaves a trace of its false
-// condition where the code is generic.
-func dropsFrame() bool { return flaw.On("drop-frame") }
+// snapshot returns the one to begin with. A sink gets none that is still to be
+// encoded: it waits, or takes the last one that was and goes on from there.
+func (s *Subscription[S]) snapshot() *snapshot {
+	t := s.topic
+	if s.sink == nil || t.shot.encoded() {
+		return t.shot
+	}
+	t.prepare(s.sink)
+	if t.baked != nil && (s.lost || t.baked.seq > s.seq) {
+		return t.baked
+	}
+	return nil
+}
 
-// outweighed reports whether the missed deltas are longer than a snapshot.
-func (s *Subscription[S]) outweighed() bool {
-	size := s.topic.size.Load()
-	missed := s.topic.since(s.seq)
+// outweighed reports whether the deltas after seq are longer than a snapshot.
+func (t *topic[S]) outweighed(seq uint64) bool {
+	size := t.bulk.Load()
+	missed := t.since(seq)
 	if size == 0 || len(missed) < 2 {
 		return false
 	}
@@ -151,68 +194,6 @@ func (s *Subscription[S]) outweighed() bool {
 	return false
 }
 
-// takeStatus puts the status behind the frame that it was published with; in an
-// answer, which it ends, behind all of them.
-func (s *Subscription[S]) takeStatus(p *plan, frames int) {
-	t := s.topic
-	if t.status == nil || !s.owed && s.told && s.loud == t.loud {
-		return
-	}
-	p.status, p.place = t.status, frames
-	if !s.owed {
-		later := min(t.seq-t.status.seq, uint64(frames))
-		p.place -= int(later)
-	}
-	if p.shot != nil {
-		p.place++
-	}
-	s.loud, s.told, s.owed = t.loud, true, false
-}
-
-// lay copies the frames to their places, for the ring may move on.
-func (p *plan) lay(frames []*frame) {
-	n := len(frames)
-	switch {
-	case n == 0 && p.shot == nil:
-		return
-	case n == 1 && p.status == nil:
-		p.messages = frames[0].batch[:]
-		return
-	}
-	if p.shot != nil {
-		n++
-	}
-	if p.status != nil {
-		n++
-	}
-	p.messages = make([]Message, n)
-	at := 0
-	if p.shot != nil {
-		at++
-	}
-	for _, f := range frames {
-		if p.status != nil && at == p.place {
-			at++
-		}
-		p.messages[at] = f.message()
-		at++
-	}
-}
-
-// encode fills in the snapshot and the status, and returns all messages.
-func (p *plan) encode() []Message {
-	if p.shot != nil {
-		data := p.shot.bytes()
-		p.size.Store(int64(len(data)))
-		p.messages[0] = Message{Data: data, Cursor: p.shot.cursor}
-	}
-	if p.status == nil {
-		return p.messages
-	}
-	said := p.status.messages()
-	if p.messages == nil {
-		return said
-	}
-	p.messages[p.place] = said[0]
-	return p.messages
-}
+// dropsFrame stands by itself because the compiler leaves a trace of its false
+// condition where the code is generic.
+func dropsFrame() bool { return flaw.On("drop-frame") }

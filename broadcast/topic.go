@@ -1,6 +1,7 @@
 package broadcast
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -8,26 +9,32 @@ import (
 
 // topic is one shared ring and what is newest beside it.
 type topic[S any] struct {
-	mu   sync.Mutex // guards all below; held for short, bounded work only
-	subs []*Subscription[S]
-	gone bool // out of the hub's map, or on its way
+	mu    sync.Mutex         // guards all below; held for short, bounded work only
+	subs  []*Subscription[S] // those that are read by Next
+	crews []*crew[S]         // those that have a sink, one crew per loop; nil while there are none
+	turn  int                // which crew the next one joins
+	gone  bool               // out of the hub's map, or on its way
 
 	live  bool // there is a state
 	state S
 	first string // the cursor before ring[0], or of state when the ring is empty
 	shot  *snapshot
-	size  atomic.Int64 // bytes of the snapshot encoded last; 0: none was
+	baked *snapshot    // the newest of this epoch that was encoded for the sinks; nil: none
+	bulk  atomic.Int64 // bytes of the snapshot encoded last; 0: none was
 
 	// seq is the newest state's; ring[i] leads to seq-len(ring)+1+i. It never
 	// goes back, so a position from before a new epoch is below its base.
 	seq   uint64
+	epoch uint64 // the seq that the epoch began with
 	ring  []*frame
 	bytes int
 
 	status *status // the newest; nil: none since the last drop
 	loud   uint64  // counts the statuses that are sent to everybody
 
-	last    []byte
+	recent  [4]recent     // batches of this moment, for others at the same position
+	oldest  int           // of them: the next to be replaced
+	final   *Batch        // the last message, once it was published
 	ready   chan struct{} // closed at the first state; nil while nobody waits
 	waiting int
 }
@@ -35,10 +42,16 @@ type topic[S any] struct {
 // frame is one delta in the ring. It never changes, and outlives its place in
 // the ring for as long as a reader holds it.
 type frame struct {
-	batch [1]Message // ready to be handed out alone
+	batch Batch // ready to be handed out alone
 }
 
-func (f *frame) message() Message { return f.batch[0] }
+func newFrame(u Message) *frame {
+	f := &frame{}
+	f.batch.Messages = []Message{u}
+	return f
+}
+
+func (f *frame) message() Message { return f.batch.Messages[0] }
 
 // status is one status and the frame that it belongs behind.
 type status struct {
@@ -48,51 +61,73 @@ type status struct {
 }
 
 type encodedStatus struct {
-	at    time.Time
-	batch [1]Message
+	at      time.Time
+	message Message
 }
 
-// messages returns the status as of now. Ages travel in milliseconds, so all
+// message returns the status as of now. Ages travel in milliseconds, so all
 // who ask within one share the bytes.
-func (s *status) messages() []Message {
+func (s *status) message() Message {
 	now := time.Now()
-	if e := s.recent.Load(); e != nil {
-		if d := now.Sub(e.at); d >= 0 && d < time.Millisecond {
-			return e.batch[:]
-		}
+	if e := s.recent.Load(); e != nil && current(e.at, now) {
+		return e.message
 	}
-	e := &encodedStatus{at: now}
-	e.batch[0].Data = s.encode(now)
+	e := &encodedStatus{at: now, message: newMessage(s.encode(now), "")}
 	s.recent.Store(e)
-	return e.batch[:]
+	return e.message
+}
+
+// current reports whether what was said at a time may still be said.
+func current(at, now time.Time) bool {
+	d := now.Sub(at)
+	return d >= 0 && d < time.Millisecond
 }
 
 // snapshot is one state's encoding, made when first asked for.
 type snapshot struct {
 	cursor string
+	seq    uint64
 	encode func() []byte
+	bulk   *atomic.Int64
 	begun  atomic.Bool
-	done   chan struct{} // closed when data is there
-	data   []byte
+	done   chan struct{} // closed when message is there
+	said   Message
+	flaw   any  // what the encoder panicked with
+	asked  bool // a goroutine is on it for the sinks; guarded by the topic's mutex
 }
 
-func newSnapshot(cursor string, encode func() []byte) *snapshot {
-	return &snapshot{cursor: cursor, encode: encode, done: make(chan struct{})}
+func (t *topic[S]) newSnapshot(u Update[S]) *snapshot {
+	return &snapshot{cursor: u.Cursor, seq: t.seq, encode: u.Snapshot, bulk: &t.bulk, done: make(chan struct{})}
 }
 
-// bytes encodes once; callers that come meanwhile wait. A panic of the encoder
+// message encodes once; callers that come meanwhile wait. A panic of the encoder
 // is everybody's: nobody must take nothing for a snapshot.
-func (s *snapshot) bytes() []byte {
+func (s *snapshot) message() Message {
 	if s.begun.CompareAndSwap(false, true) {
 		defer close(s.done)
-		s.data = s.encode()
-		return s.data
+		defer func() {
+			if s.flaw = recover(); s.flaw != nil {
+				panic(s.flaw)
+			}
+		}()
+		s.said = newMessage(s.encode(), s.cursor)
+		s.bulk.Store(int64(len(s.said.Data)))
+		return s.said
 	}
 	<-s.done
-	if s.data == nil {
-		panic("broadcast: the snapshot could not be encoded")
+	if s.flaw != nil {
+		panic(fmt.Sprintf("broadcast: the snapshot could not be encoded: %v", s.flaw))
 	}
-	return s.data
+	return s.said
+}
+
+func (s *snapshot) encoded() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // publish takes u in and reports whether subscribers have something to read.
@@ -104,6 +139,9 @@ func (t *topic[S]) publish(u Update[S], c Config) (news bool) {
 	if u.Cursor != "" {
 		t.advance(u, c)
 		news = true
+	}
+	if news || u.Status != nil {
+		t.recent = [len(t.recent)]recent{}
 	}
 	if u.Status != nil {
 		news = news || !u.Quiet || t.status == nil // those who wait for their first
@@ -119,10 +157,11 @@ func (t *topic[S]) advance(u Update[S], c Config) {
 	if !t.live || u.Delta == nil {
 		t.live = true
 		t.seq++
+		t.epoch = t.seq
 		t.clearRing(u.Cursor)
 	} else {
 		t.seq++
-		t.ring = append(t.ring, &frame{batch: [1]Message{{Data: u.Delta, Cursor: u.Cursor}}})
+		t.ring = append(t.ring, newFrame(newMessage(u.Delta, u.Cursor)))
 		t.bytes += len(u.Delta)
 		for len(t.ring) > 0 && (t.bytes > c.RingBytes || len(t.ring) > c.RingFrames) {
 			t.first = t.ring[0].message().Cursor
@@ -132,7 +171,7 @@ func (t *topic[S]) advance(u Update[S], c Config) {
 		}
 	}
 	t.state = u.State
-	t.shot = newSnapshot(u.Cursor, u.Snapshot)
+	t.shot = t.newSnapshot(u)
 	if t.ready != nil {
 		close(t.ready)
 		t.ready = nil
@@ -140,7 +179,7 @@ func (t *topic[S]) advance(u Update[S], c Config) {
 }
 
 func (t *topic[S]) clearRing(first string) {
-	t.ring, t.bytes, t.first = nil, 0, first
+	t.ring, t.bytes, t.first, t.baked = nil, 0, first, nil
 }
 
 // drop keeps loud counting, so that no subscriber mistakes a later status for
@@ -148,13 +187,14 @@ func (t *topic[S]) clearRing(first string) {
 func (t *topic[S]) drop() {
 	var none S
 	t.live, t.state, t.shot, t.status = false, none, nil, nil
-	t.size.Store(0)
+	t.bulk.Store(0)
+	t.recent = [len(t.recent)]recent{}
 	t.clearRing("")
 }
 
 func (t *topic[S]) close(last []byte) {
 	t.drop()
-	t.last, t.gone = last, true
+	t.final, t.gone = &Batch{Messages: []Message{newMessage(last, "")}, Last: true}, true
 	if t.ready != nil { // those in Latest go on with the next topic of the name
 		close(t.ready)
 		t.ready = nil
@@ -163,12 +203,24 @@ func (t *topic[S]) close(last []byte) {
 
 // idle reports whether nobody would miss the topic.
 func (t *topic[S]) idle() bool {
-	return !t.live && t.status == nil && len(t.subs) == 0 && t.waiting == 0
+	return !t.live && t.status == nil && t.size() == 0 && t.waiting == 0
+}
+
+// size is how many subscribers there are.
+func (t *topic[S]) size() int {
+	n := len(t.subs)
+	for _, c := range t.crews {
+		n += len(c.subs)
+	}
+	return n
 }
 
 func (t *topic[S]) wake() {
 	for _, s := range t.subs {
 		s.signal()
+	}
+	for _, c := range t.crews {
+		c.call()
 	}
 }
 

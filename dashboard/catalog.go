@@ -65,8 +65,9 @@ type index struct {
 	primary, unique bool
 }
 
-// foreignKey leads from columns to those of another table.
+// foreignKey ties columns to those of another table.
 type foreignKey struct {
+	inward  bool // it leads here from the other table
 	columns []int16
 	quoted  string   // the other table, as the server's quote_ident writes it
 	names   []string // its columns
@@ -146,15 +147,16 @@ func viewOrdered(ctx context.Context, db DB, oid uint32) (bool, error) {
 	return definition != nil && ordered(lex(*definition)), nil // nil: it was dropped meanwhile
 }
 
-// foreignKeysOf lists the foreign keys that lead to columns that the role may
-// read, those of one column first.
+// foreignKeysOf lists the foreign keys between columns of the table and those
+// of others that the role may read: first those that lead away, of one column
+// before of several, then those that lead here, by the other table.
 func foreignKeysOf(ctx context.Context, db DB, oid uint32) ([]foreignKey, error) {
 	rows, err := db.Query(ctx, foreignKeysSQL, oid)
 	if err != nil {
 		return nil, fmt.Errorf("list foreign keys: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k foreignKey, err error) {
-		err = row.Scan(&k.columns, &k.quoted, &k.names)
+		err = row.Scan(&k.inward, &k.columns, &k.quoted, &k.names)
 		return k, err
 	})
 	if err != nil {

@@ -222,3 +222,52 @@ func TestAViewKeepsItsOrder(t *testing.T) {
 		}
 	}
 }
+
+// Foreign keys are found from both ends, each once, however many partitions
+// PostgreSQL keeps copies for.
+func TestForeignKeysBothWays(t *testing.T) {
+	t.Parallel()
+	db := database(t, `
+CREATE TABLE people (id int PRIMARY KEY, boss int REFERENCES people, UNIQUE (boss, id)) PARTITION BY RANGE (id);
+CREATE TABLE people_1 PARTITION OF people FOR VALUES FROM (0) TO (10);
+CREATE TABLE people_2 PARTITION OF people FOR VALUES FROM (10) TO (20);
+CREATE TABLE "Or.der" ("no,1" int PRIMARY KEY, buyer int REFERENCES people, a int, b int, FOREIGN KEY (a, b) REFERENCES people (boss, id)) PARTITION BY RANGE ("no,1");
+CREATE TABLE order_1 PARTITION OF "Or.der" FOR VALUES FROM (0) TO (10);
+CREATE TABLE own (buyer int REFERENCES people_1);
+CREATE TABLE lines (o int REFERENCES "Or.der");
+CREATE TABLE secret (buyer int REFERENCES people)`)
+	role := fmt.Sprintf("keys_%s", db.Config().ConnConfig.Database)
+	exec(t, db, fmt.Sprintf(`CREATE ROLE %[1]q LOGIN; GRANT SELECT ON people, people_1, "Or.der", order_1, own, lines TO %[1]q`, role))
+	t.Cleanup(func() { exec(t, db, fmt.Sprintf(`DROP OWNED BY %[1]q; DROP ROLE %[1]q`, role)) })
+	conn, err := pgx.ConnectConfig(t.Context(), db.Config().ConnConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(t.Context(), fmt.Sprintf("SET ROLE %q", role)); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, conn, nil)
+	for _, c := range []struct{ table, away, here string }{
+		{"people", "[boss] > public.people[id]", `/t/public.%22Or.der%22[buyer] > [id]; /t/public.%22Or.der%22[a b] > [boss id]; /t/public.people[boss] > [id]`},
+		{"people_1", "[boss] > public.people[id]", `/t/public.%22Or.der%22[buyer] > [id]; /t/public.%22Or.der%22[a b] > [boss id]; /t/public.own[buyer] > [id]; /t/public.people[boss] > [id]`},
+		{"%22Or.der%22", "[buyer] > public.people[id]; [a b] > public.people[boss id]", `/t/public.lines[o] > [no,1]`},
+		{"order_1", "[buyer] > public.people[id]; [a b] > public.people[boss id]", `/t/public.lines[o] > [no,1]`},
+		{"lines", `[o] > public."Or.der"[no,1]`, ""},
+	} {
+		var away, here []string
+		p := page(t, b, "/t/public."+c.table)
+		for _, k := range p.Table.ForeignKeys {
+			away = append(away, fmt.Sprint(k.Columns, " > ", k.Table, k.References))
+		}
+		for _, k := range p.Table.ReferencedBy {
+			here = append(here, fmt.Sprint(k.Address, k.Columns, " > ", k.References))
+		}
+		if got := strings.Join(away, "; "); got != c.away {
+			t.Errorf("%s leads to\n%s, want\n%s", c.table, got, c.away)
+		}
+		if got := strings.Join(here, "; "); got != c.here {
+			t.Errorf("to %s lead\n%s, want\n%s", c.table, got, c.here)
+		}
+	}
+}

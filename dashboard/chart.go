@@ -107,6 +107,7 @@ func (d *document) chart(def *definition, p *Panel, at panelFields) *Chart {
 	c.Thresholds = d.thresholds(at.figure["thresholds"])
 	if n := at.figure["window"]; n != nil {
 		c.Window, c.Range = d.window(def, n)
+		p.places["window"] = d.pos(n)
 	}
 	for i, name := range c.Y {
 		switch {

@@ -66,28 +66,20 @@ func (c *checker) definition(ctx context.Context, def *definition) error {
 		if c.db == nil {
 			break
 		}
-		columns, err := c.prepare(ctx, def.choices[i].SQL, def.choices[i].Locate)
-		if err != nil {
+		if err := c.query(ctx, def, &def.choices[i]); err != nil {
 			return err
-		}
-		if columns != nil {
-			c.columns(&def.choices[i], columns)
 		}
 	}
 	for i := range def.panels {
 		p := &def.panels[i]
 		if p.Clock {
-			c.add(p.Pos, true, "write every: to choose the pace", "the query names the clock, so it is read every %v", p.Every)
+			c.add(p.Pos, true, "write every: to choose the pace", "the query names the clock, so it is read every %s", lasting(p.Every))
 		}
 		if c.db == nil || p.SQL == "" {
 			continue
 		}
-		columns, err := c.prepare(ctx, p.SQL, p.Locate)
-		if err != nil {
+		if err := c.query(ctx, def, p); err != nil {
 			return err
-		}
-		if columns != nil {
-			c.columns(p, columns)
 		}
 		if err := c.tables(ctx, p); err != nil {
 			return err
@@ -96,15 +88,31 @@ func (c *checker) definition(ctx context.Context, def *definition) error {
 	return nil
 }
 
-// prepare has PostgreSQL read the query as it was written, then as it will be
-// run. It answers with the names of its columns, or nil after a mistake.
-func (c *checker) prepare(ctx context.Context, sql string, at func(position int) Pos) ([]string, error) {
+// query checks one query, and what the file says of its result.
+func (c *checker) query(ctx context.Context, def *definition, p *Panel) error {
 	tx, err := c.db.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return nil, fmt.Errorf("reach database: %w", err)
+		return fmt.Errorf("reach database: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	conn := tx.Conn().PgConn()
+	desc, err := c.prepare(ctx, tx, p)
+	if err != nil || desc == nil {
+		return err
+	}
+	if err := c.columns(ctx, tx, p, desc.Fields); err != nil {
+		return err
+	}
+	before := len(c.problems)
+	if err := c.values(ctx, tx, def, p, desc.ParamOIDs); err != nil || len(c.problems) > before {
+		return err // nothing more can be asked in this transaction
+	}
+	return c.rights(ctx, tx, def, p, desc.ParamOIDs)
+}
+
+// prepare has PostgreSQL read the query as it was written, then as it will be
+// run. It answers with what it takes and gives, or nil after a mistake.
+func (c *checker) prepare(ctx context.Context, tx pgx.Tx, p *Panel) (*pgconn.StatementDescription, error) {
+	sql, at, conn := p.SQL, p.Locate, tx.Conn().PgConn()
 	desc, err := conn.Prepare(ctx, "", sql, nil)
 	if err == nil {
 		const before = "SELECT * FROM (\n"
@@ -118,7 +126,7 @@ func (c *checker) prepare(ctx context.Context, sql string, at func(position int)
 		return nil, nil
 	}
 	if errors.As(err, &pg) {
-		_ = tx.Rollback(ctx) // or nothing more can be asked
+		_ = tx.Rollback(ctx) // or nothing more can be asked by its connection
 		hint := hintFor(pg)
 		if hint == "" {
 			hint = c.meant(ctx, pg, sql)
@@ -129,11 +137,7 @@ func (c *checker) prepare(ctx context.Context, sql string, at func(position int)
 	if err != nil {
 		return nil, fmt.Errorf("prepare query: %w", err)
 	}
-	names := make([]string, len(desc.Fields))
-	for i, f := range desc.Fields {
-		names[i] = f.Name
-	}
-	return names, nil
+	return desc, nil
 }
 
 // after shifts positions by what stands before the query.
@@ -147,8 +151,13 @@ const indeterminate = "42P18"
 // untyped is the character of the parameter that such a message names: the
 // server reports no position.
 func untyped(sql, message string) int {
+	return parameterAt(sql, func(name string) bool { return strings.HasSuffix(message, " "+name) })
+}
+
+// parameterAt is the character of the first parameter that fits; 1 for none.
+func parameterAt(sql string, fits func(name string) bool) int {
 	for _, t := range lex(sql) {
-		if t.kind == tokenParam && strings.HasSuffix(message, " "+t.text) {
+		if t.kind == tokenParam && fits(t.text) {
 			return utf8.RuneCountInString(sql[:t.start]) + 1
 		}
 	}
@@ -164,71 +173,10 @@ func hintFor(pg *pgconn.PgError) string {
 		return "say which type the variable has, as in @name::text"
 	case pg.Code == "42883" && strings.Contains(pg.Message, "operator"):
 		return "cast one side, as in @name::int"
-	case pg.Code == "42501":
+	case pg.Code == lacking:
 		return "grant SELECT to the role that rowcast connects as"
 	case pg.Code == "0A000" || pg.Code == "42601" && strings.Contains(pg.Message, "INTO"):
 		return "a panel takes one query that only reads"
 	}
 	return ""
-}
-
-// columns checks that what the panel says about columns fits its result.
-func (c *checker) columns(p *Panel, have []string) {
-	for _, name := range p.Key {
-		if !slices.Contains(have, name) {
-			c.add(p.placeOf("key", name), false, didYouMean(name, have), "key: the query has no column %q", name)
-		}
-	}
-	names := make([]string, 0, len(p.Columns))
-	for name := range p.Columns {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if !slices.Contains(have, name) {
-			c.add(p.places["columns."+name], false, didYouMean(name, have), "columns: the query has no column %q", name)
-		}
-		linked, _ := placeholders(p.Columns[name].Link)
-		for _, other := range linked {
-			if !slices.Contains(have, other) {
-				c.add(p.places["link."+name], false, didYouMean(other, have), "link: the query has no column %q", other)
-			}
-		}
-	}
-	if s := p.Stat; s != nil && s.Compare != nil && s.Compare.Column != "" && !slices.Contains(have, s.Compare.Column) {
-		c.add(p.places["compare"], false, didYouMean(s.Compare.Column, have), "compare: the query has no column %q", s.Compare.Column)
-	}
-	if p.Chart != nil {
-		for _, named := range []struct {
-			field string
-			names []string
-		}{{"x", []string{p.Chart.X}}, {"y", p.Chart.Y}, {"series", []string{p.Chart.Series}}, {"max", []string{p.Chart.MaxBy}}} {
-			for _, name := range named.names {
-				if name != "" && !slices.Contains(have, name) {
-					c.add(p.placeOf(named.field, name), false, didYouMean(name, have), "%s: the query has no column %q", named.field, name)
-				}
-			}
-		}
-	}
-	if len(have) == 0 {
-		c.add(p.Pos, false, "select at least one", "the query has no columns")
-	}
-}
-
-func (c *checker) tables(ctx context.Context, p *Panel) error {
-	for _, name := range p.Watch {
-		rows, err := c.db.Query(ctx, `SELECT pg_catalog.to_regclass($1) IS NOT NULL`, name)
-		if err != nil {
-			return fmt.Errorf("look up table: %w", err)
-		}
-		there, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
-		var pg *pgconn.PgError
-		if err != nil && !errors.As(err, &pg) {
-			return fmt.Errorf("look up table: %w", err)
-		}
-		if err != nil || !there {
-			c.add(p.placeOf("watch", name), false, "", "watch: there is no table %q", name)
-		}
-	}
-	return nil
 }

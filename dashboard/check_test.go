@@ -117,7 +117,7 @@ func TestCheckWithoutADatabase(t *testing.T) {
 	if len(problems) != 2 || problems[1].File != "c.yaml" || problems[1].Note {
 		t.Fatalf("problems are %v", problems)
 	}
-	want := "a.yaml:4:7: the query names the clock, so it is read every 1m0s; write every: to choose the pace"
+	want := "a.yaml:4:7: the query names the clock, so it is read every 1 min; write every: to choose the pace"
 	if note := problems[0]; !note.Note || note.String() != want {
 		t.Errorf("note is %v, want %s", note, want)
 	}

@@ -83,6 +83,7 @@ type Panel struct {
 	Watch   []string // further tables that it depends on
 	Every   time.Duration
 	Clock   bool   // Every was set because the query names the clock
+	Daily   bool   // from midnight on, by the page's clock, its result may be another
 	Width   int    // of 12 columns
 	Height  int    // grid rows; 0: as the content needs
 	Unit    string // of a stat's or a chart's numbers

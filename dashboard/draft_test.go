@@ -147,7 +147,7 @@ panels:
 	for address, parts := range map[string][]string{
 		"/t/public.customers":  {"By country", "SELECT country, count(*) AS rows", "ORDER BY id DESC"},
 		"/t/public.empty_log":  {"date_trunc('hour', at)", "interval '24 hours'", "ORDER BY at DESC"},
-		"/t/public.old":        {"date_trunc('month', day)", "FROM public.old\n      GROUP BY", "sum(amount)::numeric AS amount"},
+		"/t/public.old":        {"date_trunc('month', day)", "FROM public.old\n      GROUP BY", "sum(amount) AS amount"},
 		"/t/public.last_month": {"date_trunc('day', created)", "interval '30 days'", "By kind"},
 		"/t/public.last_year":  {"date_trunc('month', created)", "interval '5 years'"},
 		"/t/public.rows":       {`SELECT rows, count(*) AS row_count`, "y: row_count"},

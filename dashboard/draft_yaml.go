@@ -43,10 +43,7 @@ func (d *draft) yaml() string {
 	panel("count", "Rows"+since, "stat", "3", "SELECT count(*) AS rows\n"+from+counted)
 	if c := d.quantity; c != nil {
 		sum := "sum(" + c.spelled + ")"
-		switch c.base {
-		case "money":
-			sum += "::numeric"
-		case "numeric", "float4", "float8": // one NaN would make the sum NaN
+		if slices.Contains([]string{"numeric", "float4", "float8"}, c.base) { // one NaN would make the sum NaN
 			sum = "sum(NULLIF(" + c.spelled + ", 'NaN'))"
 		}
 		panel("sum", readable(c.Name)+since, "stat", "3", "SELECT "+sum+" AS "+c.spelled+"\n"+from+counted)

@@ -29,7 +29,7 @@ func (b *Book) settle(ctx context.Context, def *definition, variables []Variable
 		if !v.Strict || at < 0 || len(chosen) == 0 {
 			continue
 		}
-		args, _ := arguments(variables)
+		args, _, _ := arguments(variables)
 		there, err := b.among(ctx, &def.choices[at], def.timeZone, pick(args, def.choices[at].names), chosen)
 		if err != nil {
 			b.cfg.Log.Warn("the options of a variable cannot be read", "dashboard", def.slug, "variable", v.Name, "error", err)

@@ -144,6 +144,7 @@ func (d *document) panelQuery(def *definition, p *Panel, n ast.Node) {
 		d.failIn(p.locate, f)
 	}
 	p.SQL, p.binds, p.names, p.Ordered = q.sql, q.binds, q.args, q.ordered
+	p.Daily = q.clock
 	if q.clock && p.Every == 0 {
 		p.Every, p.Clock = clockEvery, true
 	}

@@ -87,7 +87,7 @@ func TestCheckLooksIntoStats(t *testing.T) {
 		"comparison":        {"compare: ▸totl", `compare: the query has no column "totl"`, `did you mean "total"?`},
 		"column's name":     {"compare: {good: up, column: ▸totl}", `compare: the query has no column "totl"`, `did you mean "total"?`},
 		"column of a link":  {"columns: {id: {link: ▸'/x/{totl}'}}", `link: the query has no column "totl"`, `did you mean "total"?`},
-		"clock, by its own": {"sparkline: ▸SELECT now(), 1", `the query names the clock, so it is read every 1m0s`, `write every: to choose the pace`},
+		"clock, by its own": {"sparkline: ▸SELECT now(), 1", `the query names the clock, so it is read every 1 min`, `write every: to choose the pace`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,10 +19,11 @@ type Table struct {
 	Schema, Name string
 	RelKind      string // pg_class.relkind: "r", "p", "v", "m" or "f"
 	Columns      []TableColumn
-	Key          []string // columns that tell rows apart; empty: not known
-	ForeignKeys  []ForeignKey
-	RowsEstimate int64 // of the whole table; -1: not known
-	Live         bool  // the table has its bell
+	Key          []string     // columns that tell rows apart; empty: not known
+	ForeignKeys  []ForeignKey // that lead to other tables
+	ReferencedBy []ForeignKey // the other way: those of other tables that lead here
+	RowsEstimate int64        // of the whole table; -1: not known
+	Live         bool         // the table has its bell
 
 	Sort        []SortTerm // how the rows are ordered; empty: as they are stored
 	DefaultSort bool       // Sort is what the page chose, not what the address says
@@ -65,11 +66,12 @@ func (r *Reference) Where() string {
 	return r.Address + "?where=" + escape(writeName(r.Column)) + ".is."
 }
 
-// ForeignKey leads from columns to those of another table, in the same order.
+// ForeignKey leads from columns to others, in the same order. One of the two
+// tables is the page's, the other is named.
 type ForeignKey struct {
 	Columns    []string
-	Table      string // quoted name
-	Address    string // of the other table's page
+	Table      string // quoted name of the other table
+	Address    string // of its page
 	References []string
 }
 
@@ -83,7 +85,7 @@ type SortTerm struct {
 // other page, so that what readers may ask of it has not changed.
 func (t *Table) Same(o *Table) bool {
 	return o != nil && t.quoted == o.quoted && t.RelKind == o.RelKind && slices.Equal(t.Key, o.Key) &&
-		reflect.DeepEqual(t.Columns, o.Columns) && reflect.DeepEqual(t.ForeignKeys, o.ForeignKeys)
+		reflect.DeepEqual(t.Columns, o.Columns) && reflect.DeepEqual(t.ForeignKeys, o.ForeignKeys) && reflect.DeepEqual(t.ReferencedBy, o.ReferencedBy)
 }
 
 // tablePage makes the page of one table from the catalog of this moment.
@@ -167,19 +169,7 @@ func newTable(rel *relation, cat *catalog) *Table {
 		t.Key = append(t.Key, k.Name)
 	}
 	for _, link := range cat.links {
-		k := ForeignKey{Table: link.quoted, Address: tableAddress(link.quoted), References: link.names}
-		for _, n := range link.columns {
-			if col := cat.byNumber(n); col != nil {
-				k.Columns = append(k.Columns, col.Name)
-			}
-		}
-		if len(k.Columns) < len(link.columns) {
-			continue // one of them may not be read
-		}
-		t.ForeignKeys = append(t.ForeignKeys, k)
-		if col := cat.byName(k.Columns[0]); len(k.Columns) == 1 && col.References == nil {
-			col.References = &Reference{k.Table, k.Address, k.References[0]}
-		}
+		t.link(link)
 	}
 	primary := cat.primary()
 	for i := range cat.columns {
@@ -188,6 +178,28 @@ func newTable(rel *relation, cat *catalog) *Table {
 		t.Columns = append(t.Columns, c)
 	}
 	return t
+}
+
+// link takes a foreign key whose columns here may all be read.
+func (t *Table) link(link foreignKey) {
+	var own []string
+	for _, n := range link.columns {
+		col := t.cat.byNumber(n)
+		if col == nil {
+			return
+		}
+		own = append(own, col.Name)
+	}
+	k := ForeignKey{Columns: own, Table: link.quoted, Address: tableAddress(link.quoted), References: link.names}
+	if link.inward {
+		k.Columns, k.References = k.References, k.Columns
+		t.ReferencedBy = append(t.ReferencedBy, k)
+		return
+	}
+	t.ForeignKeys = append(t.ForeignKeys, k)
+	if col := t.cat.byName(own[0]); len(own) == 1 && col.References == nil {
+		col.References = &Reference{k.Table, k.Address, k.References[0]}
+	}
 }
 
 // choose takes what the address asks for, checked against the catalog.

@@ -67,7 +67,7 @@ func (b *Book) Export(ctx context.Context, p *Page, begin func([]ExportColumn) e
 	case errors.As(err, &stopped):
 		return stopped.cause
 	case errors.As(err, &pg) && pg.Code == "57014", errors.Is(err, context.DeadlineExceeded):
-		return &AddressError{Code: "unavailable", Message: fmt.Sprintf("the export took longer than %v", exportLimit), err: err}
+		return &AddressError{Code: "unavailable", Message: "the export took longer than " + lasting(exportLimit), err: err}
 	case errors.As(err, &pg):
 		return &AddressError{Code: "unavailable", Message: "the rows cannot be read: " + pg.Message, err: err}
 	case err != nil && ctx.Err() == nil:

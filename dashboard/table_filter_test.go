@@ -22,12 +22,14 @@ CREATE SCHEMA "My.Types";
 CREATE TYPE "My.Types"."Mood,x" AS ENUM ('sad', 'so, so', 'ok "ish"');
 CREATE DOMAIN short AS varchar(5);
 CREATE DOMAIN tags AS text[];
+CREATE TYPE pair AS (a int, b text);
+CREATE TYPE spot AS (at point, of text[]);
 CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE things (
   id int PRIMARY KEY, big int8, small int2, num numeric(10,2), f float8, cash money,
   t text, v varchar(3), c char(4), ci citext, s short, n name, l text COLLATE loose,
   b bool, m "My.Types"."Mood,x", u uuid, d date, ts timestamp, tz timestamptz, tod time, iv interval, ip inet,
-  j json, jb jsonb, ta text[], ia int[], ma "My.Types"."Mood,x"[], dta tags, pa point[], p point, r int4range, x xml, by bytea);
+  j json, jb jsonb, ta text[], ia int[], ma "My.Types"."Mood,x"[], dta tags, pa point[], p point, r int4range, x xml, by bytea, co pair, sp spot);
 INSERT INTO things (id) VALUES (9);
 INSERT INTO things VALUES (1, 9007199254740993, 1, 19.90, 0.1, 12.50,
   '100% _\pure', 'abc', 'ab', 'MiXed', 'short', 'Name', 'Straße',
@@ -37,6 +39,7 @@ INSERT INTO things VALUES (2, -5, 2, 20, 'NaN', -3,
   'O''Reilly; DROP TABLE things; --', 'abd', 'AB', 'mixed', 'sh', 'other', 'strasse',
   false, 'ok "ish"', '6f1c2d3e-0000-4000-8000-000000000002', '2026-11-21', '2026-11-21 10:00', now() - interval '3 days', '11:00', '1 day', '10.0.0.2',
   '{"a":2}', '{"a":2}', '{b}', '{3}', '{sad}', '{y}', NULL, NULL, 'empty', NULL, '\x00');
+UPDATE things SET co = ROW(1, NULL), sp = ROW('(1,2)', NULL) WHERE id = 1;
 ANALYZE things`
 
 // idsOf runs a page's query as a panel does, and answers with the rows' ids.
@@ -88,7 +91,7 @@ func TestEveryOperatorOnEveryKind(t *testing.T) {
 		"t.has.100%25": "1", "t.has.%25": "1", "t.has._": "1", "t.has.%5C": "1", "t.has.x": "", "t.hasnt.100%25": "2 9", "t.is.100%25 _%5Cpure": "1", "t.isnt.x": "1 2 9",
 		"t.starts.o'REI": "2", "t.ends.PURE": "1", "t.ends.%25": "", "t.null": "9", "t.notnull": "1 2", "t.in.x,%22O'Reilly; DROP TABLE things; --%22": "2",
 		"t.is.": "", "t.has.": "1 2",
-		"v.is.abc": "1", "v.is.abcdef": "", "v.starts.AB": "1 2", "c.is.ab": "1", "c.is.ab  ": "1", "c.ends.b": "1 2", "ci.is.mixed": "1 2", "ci.has.IXE": "1 2",
+		"v.is.abc": "1", "v.is.abcdef": "", "v.starts.AB": "1 2", "c.is.ab": "1", "c.is.ab  ": "1", "c.ends.b": "1 2", "c.has.ab  ": "1 2", "c.ends.b ": "1 2", "c.hasnt.b ": "9", "ci.is.mixed": "1 2", "ci.has.IXE": "1 2",
 		"s.is.short": "1", "s.is.shorter": "", "n.is.Name": "1", "n.has.AM": "1", "l.has.STRASSE": "2", "l.is.STRASSE": "2", "l.starts.stra": "1 2",
 		"b.is.true": "1", "b.is.f": "2", "b.null": "9", "m.is.so, so": "1", "m.isnt.sad": "1 2 9", "m.in.%22so, so%22,%22ok %22%22ish%22%22%22": "1 2",
 		"u.is.6F1C2D3E-0000-4000-8000-000000000001": "1", "u.isnt.6f1c2d3e-0000-4000-8000-000000000001": "2 9",
@@ -97,6 +100,7 @@ func TestEveryOperatorOnEveryKind(t *testing.T) {
 		"tod.is.10:00": "1", "tod.gt.10:30": "2", "iv.ge.1 day": "2", "ip.is.10.0.0.1": "1", "ip.has.0.0.2": "2", "r.is.[1,5)": "1", "by.is.%5Cxff": "1",
 		"j.has.%22a%22:1": "1", "j.contains.{%22a%22:1}": "1", "jb.contains.{%22b%22:[1]}": "1", "jb.has.2": "2", "jb.null": "9",
 		"ta.contains.b,c": "1", "ta.contains.b": "2", "ia.contains.3": "2", "ma.contains.sad": "2", "dta.contains.x": "1", "p.null": "2 9", "p.has.(1": "1", "x.has.<a": "1", "pa.notnull": "1",
+		"co.notnull": "1", "co.null": "2 9", "co.is.(1,)": "1", "co.isnt.(1,)": "2 9", "co.has.(1": "1", "sp.notnull": "1", "sp.has.(1": "1",
 	} {
 		column, value, _ := strings.Cut(filter, ".")
 		p := page(t, b, "/t/public.things?where="+column+"."+value)
@@ -117,7 +121,7 @@ func TestOperatorsThatFit(t *testing.T) {
 	b := open(t, db, nil)
 	values := map[dashboard.ColumnKind]string{"number": "1", "text": "x", "bool": "true", "time": "2026-11-20 10:00", "date": "2026-11-20",
 		"uuid": "6f1c2d3e-0000-4000-8000-000000000001", "json": "{}", "enum": "sad", "array": "1"}
-	for name, value := range map[string]string{"tod": "10:00", "iv": "1 day", "ip": "10.0.0.1", "r": "empty", "by": "x", "ma": "sad"} {
+	for name, value := range map[string]string{"tod": "10:00", "iv": "1 day", "ip": "10.0.0.1", "r": "empty", "by": "x", "ma": "sad", "co": "(1,)", "sp": "x"} {
 		values[dashboard.ColumnKind(name)] = value
 	}
 	kinds := map[dashboard.ColumnKind]bool{}
@@ -185,7 +189,8 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		"rows=x":                             `rows is a number from 1, not "x"`,
 		"page=0":                             `page is a number from 1, not "0"`,
 		"page=99999":                         `page 99999 begins after row 1000000; sort or filter instead`,
-		"sort=pa":                            `the table "things" cannot be read like this: could not identify an ordering operator for type point[]`,
+		"sort=pa":                            `values of type point[] have no order to sort "pa" by`,
+		"sort=sp":                            `values of type spot have no order to sort "sp" by`,
 		"sort=p":                             `values of type point have no order to sort "p" by`,
 		strings.Repeat("&where=id.is.1", 33): `an address has at most 32 filters`,
 	} {

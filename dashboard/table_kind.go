@@ -93,7 +93,7 @@ func operatorsOf(c *column) []string {
 		}
 	default:
 		fit = []string{opHas}
-		if c.Sortable {
+		if c.Sortable && c.class != "p" { // no text can be read as an anonymous record
 			fit = []string{opHas, opIs, opIsnt, opLess, opAtMost, opMore, opAtLeast}
 		}
 	}

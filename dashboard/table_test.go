@@ -213,7 +213,7 @@ panels:
 		`x.yaml:17:10: key: the query has no column "idd"; did you mean "id"?`,
 		`x.yaml:20:7: columns: the query has no column "stauts"; did you mean "status"?`,
 		`x.yaml:18:12: watch: there is no table "nowhere"`,
-		`x.yaml:22:12: the query names the clock, so it is read every 1m0s; write every: to choose the pace`,
+		`x.yaml:22:12: the query names the clock, so it is read every 1 min; write every: to choose the pace`,
 		`x.yaml:24:20: syntax error at or near ")"`,
 	}
 	var got []string

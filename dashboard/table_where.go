@@ -44,6 +44,9 @@ var comparisons = map[string]string{
 
 func (w *condition) filter(f Filter, col *column, i int) string {
 	name := quote(col.Name)
+	if col.base == "bpchar" {
+		f.Value = strings.TrimRight(f.Value, " ") // they do not count, and are gone in the text that patterns see
+	}
 	if sign := comparisons[f.Op]; sign != "" {
 		return name + sign + w.bind(f.Value, col.cast, i)
 	}
@@ -51,10 +54,8 @@ func (w *condition) filter(f Filter, col *column, i int) string {
 		return col.text() + " ILIKE " + w.bind(before+escapePattern(f.Value)+after, textType, i)
 	}
 	switch f.Op {
-	case opNull:
-		return name + " IS NULL"
-	case opNotNull:
-		return name + " IS NOT NULL"
+	case opNull, opNotNull:
+		return name + isNull(f.Op == opNull, col.class == "c")
 	case opHas:
 		return pattern("%", "%")
 	case opHasnt:
@@ -78,6 +79,20 @@ func (w *condition) filter(f Filter, col *column, i int) string {
 		list[n] = w.bind(item, col.cast, i)
 	}
 	return name + " IN (" + strings.Join(list, ", ") + ")"
+}
+
+// isNull is the test for NULL, or for the contrary. IS NULL holds for a
+// composite of nothing but NULLs too, and IS NOT NULL only for one without any.
+func isNull(null, composite bool) string {
+	switch {
+	case composite && null:
+		return " IS NOT DISTINCT FROM NULL"
+	case composite:
+		return " IS DISTINCT FROM NULL"
+	case null:
+		return " IS NULL"
+	}
+	return " IS NOT NULL"
 }
 
 // search looks for a text in every column that can hold one.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // The types of variable, as files spell them.
@@ -13,7 +12,7 @@ const (
 	VariableText    = "text"    // any text, perhaps with options as suggestions
 	VariableNumber  = "number"  // a numeric
 	VariableInteger = "integer" // a bigint
-	VariableDate    = "date"    // a day
+	VariableDate    = "date"    // a day, perhaps one that goes with the calendar, such as yesterday
 	VariableSelect  = "select"  // one or several of a list
 	VariableRange   = "range"   // from one moment to another; relative ones slide
 )
@@ -124,9 +123,8 @@ func (v *Variable) one(s string) (value, why string) {
 		value, ok = strconv.FormatInt(n, 10), err == nil
 		why = "it is a whole number"
 	case VariableDate:
-		_, err := time.Parse(time.DateOnly, s)
-		value, ok = s, err == nil
-		why = "it is a date, such as 2026-11-20"
+		value, ok = canonicalDay(s)
+		why = "it is a date, such as 2026-11-20, today, yesterday or today-7"
 	case VariableRange:
 		r, err := parseRange(s)
 		value, ok = r.text, err == nil
@@ -203,7 +201,7 @@ func (v *Variable) symbols() []symbol {
 	case v.Type == VariableInteger:
 		form = "($%d::pg_catalog.int8)"
 	case v.Type == VariableDate:
-		form = "($%d::pg_catalog.date)"
+		return []symbol{{name: v.Name, form: dayForm, params: []string{v.Name, v.Name + " shift"}}}
 	case v.Type == VariableRange:
 		end := func(name string) symbol {
 			return symbol{name: name, form: rangeEnd, params: []string{name, name + " unit", name + " shift"}}
@@ -228,7 +226,13 @@ func (v *Variable) args(into map[string]*string) {
 		for name, end := range map[string]rangeBound{v.Name + "_from": r.from, v.Name + "_to": r.to} {
 			into[name], into[name+" unit"], into[name+" shift"] = orNull(end.at), orNull(end.unit), orNull(end.shift)
 		}
-	case value == "" && (v.nullable || v.Type == VariableNumber || v.Type == VariableInteger || v.Type == VariableDate):
+	case v.Type == VariableDate:
+		into[v.Name], into[v.Name+" shift"] = orNull(value), nil
+		if days, _, ok := relativeDay(value); ok {
+			shift := strconv.Itoa(days)
+			into[v.Name], into[v.Name+" shift"] = nil, &shift
+		}
+	case value == "" && (v.nullable || v.Type == VariableNumber || v.Type == VariableInteger):
 		into[v.Name] = nil
 	default:
 		into[v.Name] = &value

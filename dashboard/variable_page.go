@@ -30,7 +30,7 @@ func (def *definition) page(variables []Variable) (*Page, error) {
 	if len(p.Address) > longestAddress {
 		return nil, refuse("bad_request", "the address is longer than %d bytes", longestAddress)
 	}
-	args, paces := arguments(variables)
+	args, paces, days := arguments(variables)
 	for i := range p.Panels {
 		n := &p.Panels[i]
 		n.Args = pick(args, n.names)
@@ -39,24 +39,30 @@ func (def *definition) page(variables []Variable) (*Page, error) {
 			if pace := paces[name]; pace > 0 && (n.Every == 0 || n.Clock && pace < n.Every) {
 				n.Every, n.Clock = pace, true
 			}
+			n.Daily = n.Daily || days[name]
 		}
 	}
 	return p, nil
 }
 
-// arguments are the bind parameters of all variables, by name, and how often
-// what slides with the clock is read.
-func arguments(variables []Variable) (args map[string]*string, paces map[string]time.Duration) {
-	args, paces = map[string]*string{}, map[string]time.Duration{}
+// arguments are the bind parameters of all variables, by name, how often what
+// slides with the clock is read, and which of them go with the calendar.
+func arguments(variables []Variable) (args map[string]*string, paces map[string]time.Duration, days map[string]bool) {
+	args, paces, days = map[string]*string{}, map[string]time.Duration{}, map[string]bool{}
 	for i := range variables {
 		v := &variables[i]
 		v.args(args)
 		if v.Type == VariableRange {
 			r, _ := parseRange(v.Value()) // it is canonical
-			paces[v.Name+"_from"], paces[v.Name+"_to"] = r.pace, r.pace
+			for _, end := range []string{v.Name + "_from", v.Name + "_to"} {
+				paces[end], days[end] = r.pace, true
+			}
+		}
+		if _, _, relative := relativeDay(v.Value()); v.Type == VariableDate && relative {
+			paces[v.Name], days[v.Name] = rangeSlowest, true
 		}
 	}
-	return args, paces
+	return args, paces, days
 }
 
 // pick are the parameters of one query.

@@ -350,7 +350,7 @@ func (d *document) duration(n ast.Node, what string, low, high time.Duration) ti
 		return 0
 	}
 	if t < low || t > high {
-		d.fail(n, fmt.Sprintf("write a time from %v to %v", low, high), "%s cannot be %s", what, s)
+		d.fail(n, "write a time from "+asWritten(low)+" to "+asWritten(high), "%s cannot be %s", what, s)
 		return 0
 	}
 	return t

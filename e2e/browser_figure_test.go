@@ -1,11 +1,18 @@
 package e2e_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/rowcast/rowcast/internal/pgtest"
+)
 
 // What figures do not draw they say, and nothing is wider than its panel.
 func testFiguresAreHonest(t *testing.T, b *browser) {
 	server, db := serve(t, `CREATE TYPE stage AS ENUM ('pending', 'paid', 'delivered');
-		CREATE TABLE sales (day date, stage stage, n int); INSERT INTO sales VALUES ('2026-11-20', 'paid', 1), ('2026-11-20', 'pending', 2), ('2026-11-21', 'delivered', 3)`,
+		CREATE TABLE sales (day date, stage stage, n int);
+		CREATE TABLE traffic AS SELECT day, site, 100 + 10 * n AS visits, n * interval '20 min' AS took, (n * 100.5)::numeric::money AS owed FROM generate_series(1, 12) n, format('s%s', lpad(n::text, 2, '0')) site, unnest('{2026-11-20,2026-11-21}'::date[]) day;
+		INSERT INTO sales VALUES ('2026-11-20', 'paid', 1), ('2026-11-20', 'pending', 2), ('2026-11-21', 'delivered', 3)`,
 		"--dashboards", dashboards(t, map[string]string{"figures.yaml": `title: Figures
 panels:
   - {id: days, type: bar, width: 6, query: "SELECT day, n FROM sales ORDER BY day, n"}
@@ -13,6 +20,10 @@ panels:
   - {id: ring, type: donut, width: 6, query: "SELECT stage, sum(n) AS n FROM sales GROUP BY 1 ORDER BY 1"}
   - {id: long, type: stat, width: 3, query: "SELECT repeat('wide', 30) AS text"}
   - {id: many, type: stat, width: 3, query: "SELECT 123456789012345678901234567890 AS n"}
+  - {id: lines, type: line, width: 6, series: site, y: visits, query: "SELECT day, site, visits FROM traffic ORDER BY 1, 2", key: [day, site]}
+  - {id: sums, type: area, stacked: true, width: 6, series: site, y: visits, query: "SELECT day, site, visits FROM traffic ORDER BY 1, 2", key: [day, site]}
+  - {id: waits, type: bar, width: 6, query: "SELECT site, took FROM traffic WHERE day = '2026-11-21' ORDER BY 1"}
+  - {id: owed, type: progress, width: 6, query: "SELECT site, owed FROM traffic WHERE day = '2026-11-21' ORDER BY 1 LIMIT 3"}
   - {id: wait, type: stat, width: 3, query: "SELECT interval '3 days 04:00:00' AS wait"}
   - {id: moment, type: stat, width: 3, query: "SELECT timestamp '2024-01-01 10:00:00' AS last"}
 `}))
@@ -36,5 +47,29 @@ panels:
 	}
 	db.Exec(t, `INSERT INTO sales VALUES ('2026-11-21', 'delivered', 4)`)
 	w.until("another", `p("days").querySelector("[data-shared]").innerText.startsWith("2 rows share their point")`)
+	manySeries(t, w, db)
 	w.stayed()
+}
+
+// Of more series than can be told apart the greatest have colours and keep them; what has no numbers of its own is drawn as one.
+func manySeries(t *testing.T, w *tab, db *pgtest.DB) {
+	w.run(`window.keys = (id) => [...p(id).querySelectorAll("[data-legend] > li")].filter((li) => li.checkVisibility()).map((li) => li.innerText.replace(/\s+/g, " ").trim()).join("|");
+		window.colours = (id) => [...p(id).querySelectorAll("[data-series]")].map((b) => b.dataset.series + ":" + b.querySelector("i").dataset.hue).join(" ")`)
+	w.until("eight lines, and how many more", `keys("lines") === "s05 150|s06 160|s07 170|s08 180|s09 190|s10 200|s11 210|s12 220|4 more"`)
+	w.until("an area of eight and the others", `keys("sums") === "s05 150|s06 160|s07 170|s08 180|s09 190|s10 200|s11 210|s12 220|4 others 500"`)
+	w.run(`p("lines").querySelector("[data-more]").click()`)
+	w.until("all of them", `keys("lines").endsWith("220|Fewer|s01 110|s02 120|s03 130|s04 140")`)
+	w.until("time on the scale, and its readout", `p("waits").querySelector("[data-readout]").innerText === "1 d 2 h in all"`)
+	w.until("money", `p("owed").innerText.includes("$301.50")`)
+	was := ask[string](w, `colours("sums")`)
+	db.Exec(t, `UPDATE traffic SET visits = visits + 12 WHERE site = 's04'`)
+	w.until("a frame", `keys("sums").endsWith("4 others 512")`)
+	if is := ask[string](w, `colours("sums")`); is != was {
+		t.Errorf("one that is hardly greater took a colour: %s, was %s", is, was)
+	}
+	db.Exec(t, `UPDATE traffic SET visits = 400 WHERE site = 's04'`)
+	w.until("one that is greater", `keys("sums").startsWith("s04 400|s06 160")`)
+	if is := ask[string](w, `colours("sums")`); is != strings.Replace(was, "s05:", "s04:", 1) {
+		t.Errorf("others changed colours: %s, was %s", is, was)
+	}
 }

@@ -30,6 +30,7 @@ func testSlowPanel(t *testing.T, b *browser) {
 	if took := ask[float64](w, `performance.getEntriesByType("navigation")[0].responseEnd`); took > 2500 {
 		t.Errorf("the first opening took %.0f ms", took)
 	}
+	w.until("that the others wait", `panel("slow").querySelector("[data-panel-asof]").innerText === "waits for its turn"`)
 	w.until("a panel that is slow, with a time of its own", `panel("later").querySelector("tbody tr")?.cells[0].innerText === "1"
 		&& panel("later").querySelector("[data-panel-asof]").innerText.startsWith("as of")`)
 	w.run(`
@@ -56,7 +57,7 @@ func testSlowPanel(t *testing.T, b *browser) {
 	if then := ask[string](w, `window.then`); then != "loading,0,loading" {
 		t.Errorf("what was not read yet for this value is shown as %s", then)
 	}
-	w.until("the slow panels for this value", `["slow", "later"].every((id) => panel(id).querySelector("tbody tr:not(.leaving)")?.cells[0].innerText === "3" && panel(id).dataset.state === "")`)
+	w.until("the slow panels for this value", `["slow", "later"].every((id) => panel(id).querySelector("tbody tr:not(.leaving)")?.cells[0].innerText === "3" && panel(id).dataset.state === "" && panel(id).querySelector("[data-panel-asof]").innerText.startsWith("as of"))`)
 	if said := ask[[]string](w, `said.filter((s) => s !== "live true")`); len(said) > 0 {
 		t.Errorf("on its way the page says %q", said)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -200,8 +201,13 @@ func testTableFilters(t *testing.T, b *browser) {
 	w.asks("where=total.ge.445&where=total.le.448&where=note.null")
 	w.until("rows without a note", column("id")+`.join() === "448,446"`)
 
+	w.clickOn(filter("total"), 0)
+	w.run(filter("total") + `.select()`)
+	w.enter("many")
+	w.until("the fault", `!!document.querySelector(".wrong")`)
 	w.clickOn(`document.querySelector("[data-clear]")`, 0)
 	w.asks("")
+	w.until("neither the fault nor what it was about", `!document.querySelector(".wrong") && `+filter("total")+`.value === ""`)
 
 	// Enums are chosen, several at once.
 	w.clickOn(`document.querySelector('.choice[aria-label="Filter stage"]')`, 0)
@@ -316,6 +322,10 @@ func testTableColumns(t *testing.T, b *browser) {
 	w.run(head("stage") + `.focus()`)
 	w.do("move the column", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	heads("id,placed_at,total,stage,gift,buyer_id")
+	w.do("and again, as the focus went with it", chromedp.KeyEvent(kb.ArrowRight, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	heads("id,placed_at,total,gift,stage,buyer_id")
+	w.do("and back", chromedp.KeyEvent(kb.ArrowLeft, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	heads("id,placed_at,total,stage,gift,buyer_id")
 
 	// Width, by the pointer and by the keyboard; it is in the address and survives another order.
 	const width = `Math.round(document.querySelectorAll("thead tr:first-child th")[2].offsetWidth)`
@@ -358,6 +368,20 @@ func testWideTableSized(t *testing.T, b *browser) {
 	w.until("the widths of the link", width+` === "300,52"`)
 	w.pull(`document.querySelector("thead th .grip")`, -100, 0)
 	w.until("a narrower column", width+` === "200,52"`)
+
+	// Paper has room for some of its columns, and names others that it leaves out.
+	ask[bool](w, `dispatchEvent(new Event("beforeprint"))`)
+	if _, err := chromedp.Call(w.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	const columns = `(() => {
+		const note = [...document.querySelectorAll("[data-missing]")].find((n) => n.checkVisibility());
+		const shown = [...document.querySelectorAll("thead tr:first-child th")].filter((th) => th.checkVisibility()).length;
+		return [shown > 3 && shown < 41, note?.innerText.startsWith("And " + (41 - shown) + " more columns: column_" + (shown - 1) + ", ")].join();
+	})()`
+	if got := ask[string](w, columns); got != "true,true" {
+		t.Errorf("on paper: %s", got)
+	}
 }
 
 func testTableSaves(t *testing.T, b *browser) {

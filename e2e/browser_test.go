@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,8 @@ import (
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	b := launch(t)
+	all := newCrew(t, goruntime.GOMAXPROCS(0)+1) // a page and its server wait for each other
+	defer all.wait()
 	for name, test := range map[string]func(*testing.T, *browser){
 		"dashboard changes in place":      testDashboardInPlace,
 		"table changes in place":          testTableInPlace,
@@ -54,10 +57,13 @@ func TestBrowser(t *testing.T) {
 		"columns of a table":              testTableColumns,
 		"table is saved":                  testTableSaves,
 		"wide table is sized":             testWideTableSized,
+		"heads are carried":               testHeadsAreCarried,
+		"heads are carried far":           testHeadsAreCarriedFar,
 		"dashboard from a table":          testTableStarter,
 		"row opens":                       testRowOpens,
 		"row by keys":                     testRowKeys,
 		"row elsewhere":                   testRowElsewhere,
+		"row is exact":                    testRowIsExact,
 		"charts are left alone":           testChartsAreLeftAlone,
 		"zoom and legend of a chart":      testChartZoomAndLegend,
 		"charts under fingers":            testChartTouch,
@@ -67,6 +73,7 @@ func TestBrowser(t *testing.T) {
 		"server restarts":                 testServerRestarts,
 		"database stops":                  testDatabaseStops,
 		"hostile values":                  testHostileValues,
+		"values of all types":             testExactValues,
 		"without the browser's code":      testWithoutScript,
 		"dashboard is edited":             testDashboardIsEdited,
 		"pages that are not there":        testNoSuchPage,
@@ -93,6 +100,8 @@ func TestBrowser(t *testing.T) {
 		"share links":                     testShareLinks,
 		"sign-in":                         testSignIn,
 		"frames":                          testFrames,
+		"look":                            testLook,
+		"wall of several screens":         testWallOfSeveralScreens,
 		"palette and keys":                testPalette,
 		"paper":                           testPaper,
 		"front page":                      testIndex,
@@ -102,13 +111,13 @@ func TestBrowser(t *testing.T) {
 		"documents open as trees":         testDocumentTree,
 		"bars and thresholds":             testBars,
 		"stats are compared":              testStatCompared,
+		"away":                            testAway,
+		"messages that go astray":         testMessagesAstray,
+		"no WebSocket comes through":      testNoSocketComesThrough,
 		"figures are honest":              testFiguresAreHonest,
 		"screenshots of the demo's pages": testScreenshots,
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, b)
-		})
+		all.run(name, func(t *testing.T) { test(t, b) })
 	}
 }
 
@@ -119,11 +128,11 @@ const patience = 15 * time.Second
 type browser struct{ ctx context.Context }
 
 // launch starts the browser, which lives until the test and those below it end.
-func launch(t *testing.T) *browser {
+func launch(t *testing.T, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:len(chromedp.DefaultExecAllocatorOptions):len(chromedp.DefaultExecAllocatorOptions)],
 		chromedp.ExecPath(findBrowser(t)), chromedp.UserDataDir(t.TempDir()))
-	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, release := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, _ := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		bounded, cancel := context.WithTimeout(ctx, patience)
@@ -173,8 +182,14 @@ const tellViolations = `addEventListener("securitypolicyviolation", (e) => conso
 // the test ends is the test's failure.
 func (b *browser) tab(t *testing.T) *tab {
 	t.Helper()
+	return b.tabFor(t, 80*time.Second)
+}
+
+// tabFor opens one that lives that long at most.
+func (b *browser) tabFor(t *testing.T, longest time.Duration) *tab {
+	t.Helper()
 	ctx, done := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	ctx, cancel := context.WithTimeout(ctx, 80*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	w := &tab{T: t, ctx: ctx}
 	w.close = sync.OnceFunc(func() {
 		defer done()

@@ -346,8 +346,10 @@ func testPalette(t *testing.T, b *browser) {
 // Paper shows the rows and nothing to click on, in light colours, and says once
 // what it is.
 func testPaper(t *testing.T, b *browser) {
-	server, _ := work(t, "--watch", "public.*")
-	for _, at := range []string{"d/work", "t/public.tasks"} {
+	server, db := work(t, "--watch", "public.*")
+	db.Script(t, `CREATE TABLE wide AS SELECT n AS id, n::text AS a_rather_long_name, n AS b_rather_long_name, n AS c_rather_long_name, n AS d_rather_long_name,
+		n AS e_rather_long_name, n AS f_rather_long_name, n AS g_rather_long_name, n AS h_rather_long_name, n AS last_of_them FROM generate_series(1, 100) n`)
+	for _, at := range []string{"d/work", "t/public.tasks", "t/public.wide"} {
 		w := b.tab(t)
 		w.size(700, 900)
 		w.media("prefers-color-scheme", "dark")
@@ -361,6 +363,8 @@ func testPaper(t *testing.T, b *browser) {
 			"it says what it is":     `document.querySelector(".paper").checkVisibility() && document.querySelector(".paper").innerText.includes(location.href) && /\d{4}, \d\d:\d\d:\d\d/.test(document.querySelector(".paper").innerText)`,
 			"colours are light":      `getComputedStyle(document.querySelector("td")).color.match(/[\d.]+/)[0] < 0.5`,
 			"tables are whole":       `[...document.querySelectorAll("tbody tr")].length === 100 && [...document.querySelectorAll("tbody tr")].every((tr) => tr.checkVisibility()) && document.querySelector(".scroll").scrollHeight <= document.querySelector(".scroll").clientHeight + 1`,
+			"it says what is cut":    `location.pathname !== "/t/public.wide" || /^And \d more columns: .*last_of_them\.$/.test([...document.querySelectorAll("[data-missing]")].find((n) => n.checkVisibility()).innerText) && ![...document.querySelectorAll("th")].at(-1).checkVisibility()`,
+			"nothing is cut unsaid":  `[...document.querySelectorAll("th")].filter((n) => n.checkVisibility()).every((n) => n.getBoundingClientRect().right <= 700)`,
 			"heads go over the page": `getComputedStyle(document.querySelector("thead")).display === "table-header-group"`,
 		} {
 			if !ask[bool](w, js) {

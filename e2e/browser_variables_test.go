@@ -8,6 +8,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
 const orders = `
@@ -133,7 +135,7 @@ func testVariables(t *testing.T, b *browser) {
 		t.Error("a page with a bar says in its head too what was chosen")
 	}
 	other.watch(server.URL + "d/orders?kiosk&status=paid&city=Bonn&city=Delft")
-	other.until("what was chosen", `document.querySelector("[data-said]").checkVisibility() && document.querySelector("[data-said]").innerText === "Status Paid for · City Bonn, Delft"`)
+	other.until("what was chosen", `document.querySelector("[data-said]").checkVisibility() && document.querySelector("[data-said]").innerText === "Status: Paid for · City: Bonn, Delft"`)
 
 	w.run(`history.back()`)
 	w.at("/d/orders?status=paid")
@@ -253,6 +255,9 @@ variables:
 panels:
   - id: list
     query: SELECT id, placed_at FROM orders WHERE placed_at >= @range_from AND placed_at < @range_to ORDER BY id
+`, "days.yaml": `timezone: Europe/Berlin
+variables: [{name: day, label: Day, type: date, default: today-7}]
+panels: [{id: list, key: id, query: "SELECT id, @day AS day FROM orders WHERE id = 1"}]
 `}))
 	w := b.tab(t)
 	w.watch(server.URL + "d/orders")
@@ -288,6 +293,53 @@ panels:
 	}
 	w.run(`history.back()`)
 	w.shows("1,4")
+	w.click(`[popovertarget="pick-range"]`)
+	w.until("where the range is", `document.querySelector("[data-enter=last]").value + document.querySelector("[data-unit]").value === "6h"`)
+	w.run(`[document.querySelector("[data-enter=last]").value, document.querySelector("[data-unit]").value] = ["99999", "d"]`)
+	w.click("[data-pick=last]")
+	if !ask[bool](w, `document.querySelector("[data-enter=last]").validity.customError && !!document.querySelector(":popover-open")`) {
+		t.Error("a range of centuries is taken")
+	}
+	w.run(`document.querySelector("[data-enter=last]").value = "3"`)
+	w.click("[data-pick=last]")
+	w.at("/d/orders?range=last-3d")
+	w.until("the bar to follow", `document.querySelector('[popovertarget="pick-range"] b').innerText === "Last 3 d" && !document.querySelector(":popover-open")`)
+	w.run(`history.back()`)
 	w.until("the bar to follow", `document.querySelector('[popovertarget="pick-range"] b').innerText === "Last 6 h" && document.querySelector("#pick-range :checked").value === "last-6h"`)
 	w.stayed()
+	days(t, w, db, server.URL)
+}
+
+// days chooses days that go with the calendar, and one that stays.
+func days(t *testing.T, w *tab, db *pgtest.DB, url string) {
+	w.open(url + "d/days")
+	w.live()
+	conn := db.Conn(t)
+	day := func(by int) (day string) {
+		if err := conn.QueryRow(t.Context(), `SELECT ((now() AT TIME ZONE 'Europe/Berlin')::date + $1::int)::text`, by).Scan(&day); err != nil {
+			t.Fatal(err)
+		}
+		return day
+	}
+	shown := func(day string) {
+		w.until("the day "+day, fmt.Sprintf(`document.querySelector("tbody td:last-child").innerText.trim() === %q`, day))
+	}
+	said := func(text string) {
+		w.until("the bar to say "+text, fmt.Sprintf(`document.querySelector('[popovertarget="pick-day"] b').innerText === %q`, text))
+	}
+	said("7 days ago")
+	shown(day(-7))
+	w.pick("day", "Yesterday")
+	w.at("/d/days?day=yesterday")
+	shown(day(-1))
+	w.click(`[popovertarget="pick-day"]`)
+	w.until("the box", `document.querySelector("#pick-day").contains(document.activeElement)`)
+	w.run(`document.querySelector("[data-enter=day]").value = "2026-02-28"`)
+	w.click("[data-pick=day]")
+	w.at("/d/days?day=2026-02-28")
+	said("2026-02-28")
+	shown("2026-02-28")
+	w.pick("day", "7 days ago")
+	w.at("/d/days")
+	shown(day(-7))
 }

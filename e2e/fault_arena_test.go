@@ -24,7 +24,8 @@ import (
 // troubleSchema is beside the oracle's tables: till is written by the
 // application whose writes are timed, ledger by one that has nothing to do with
 // the program; stage is what schemas are changed of, heap what is written in
-// great numbers.
+// great numbers; gallery and parts are read through a view, a function and a
+// partitioned root.
 const troubleSchema = `
 CREATE TABLE till (id int PRIMARY KEY, n bigint NOT NULL);
 CREATE TABLE ledger (id int PRIMARY KEY, n bigint NOT NULL);
@@ -32,7 +33,15 @@ CREATE TABLE stage (id int PRIMARY KEY, word text, n int);
 CREATE TABLE heap (id bigserial, batch int);
 INSERT INTO till VALUES (1, 0);
 INSERT INTO ledger VALUES (1, 0);
-INSERT INTO stage SELECT i, 'word ' || i, i FROM generate_series(1, 20) i;`
+INSERT INTO stage SELECT i, 'word ' || i, i FROM generate_series(1, 20) i;
+CREATE TABLE gallery (id int PRIMARY KEY, word text);
+INSERT INTO gallery SELECT i, 'picture ' || i FROM generate_series(1, 20) i;
+CREATE VIEW glance AS SELECT id, word FROM gallery;
+CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper($1)';
+CREATE TABLE parts (k int, n int) PARTITION BY LIST (k);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2);
+INSERT INTO parts SELECT 1 + i % 2, i FROM generate_series(1, 20) i;`
 
 // servant is the role that the program uses: it owns the tables, so that it may
 // put bells on them, and is no superuser.
@@ -46,9 +55,12 @@ type arena struct {
 	toData   *proxy.Proxy // between program and database
 	toViewer *proxy.Proxy // between viewers and program
 	server   *process
+	flags    []string // it was started with
+	folder   string   // of its dashboards
 	judge    *judge
 	random   *rand.Rand
 	lateness *lateness
+	guests   *guests
 
 	sights  []*sight
 	patrons [2]*patron   // of till and of ledger
@@ -70,9 +82,11 @@ type sight struct {
 func wants() map[string][]question {
 	pages := map[string][]question{
 		"/d/oracle": stormy(),
-		"/d/till":   {{id: "till", query: `SELECT n FROM till`}},
-		"/d/stage":  {{id: "stage", query: `SELECT * FROM stage ORDER BY id`}, {id: "words", query: `SELECT id, word FROM stage ORDER BY id`}},
-		"/d/heap":   {{id: "heap", query: `SELECT batch, count(*) AS n FROM heap GROUP BY batch ORDER BY batch`}},
+		"/d/gallery": {{id: "glance", query: `SELECT * FROM glance ORDER BY id`}, {id: "loud", query: `SELECT id, shout(word) FROM gallery ORDER BY id`},
+			{id: "parts", query: `SELECT k, count(*) AS n FROM parts GROUP BY k ORDER BY k`}},
+		"/d/till":  {{id: "till", query: `SELECT n FROM till`}},
+		"/d/stage": {{id: "stage", query: `SELECT * FROM stage ORDER BY id`}, {id: "words", query: `SELECT id, word FROM stage ORDER BY id`}},
+		"/d/heap":  {{id: "heap", query: `SELECT batch, count(*) AS n FROM heap GROUP BY batch ORDER BY batch`}},
 		"/t/public.acct?sort=v&where=grp.lt.4&where=v.gt.900&rows=50": {
 			{id: "rows", query: `SELECT id, grp, v FROM acct WHERE grp < 4 AND v > 900 ORDER BY v, id LIMIT 50`}},
 		"/t/public.acct?sort=id&rows=50&page=2": {
@@ -112,18 +126,19 @@ panels:
 
 func newArena(t *testing.T, r *rand.Rand) *arena {
 	t.Helper()
-	a := &arena{TB: t, judge: newJudge(), random: r, lateness: newLateness()}
+	a := &arena{TB: t, judge: newJudge(), random: r, lateness: newLateness(), guests: &guests{}}
 	a.spoiled.Store(new([]string))
 	a.database = pgtest.Server(t, map[string]string{"synchronous_commit": "on", "max_connections": "60"}, pgtest.TCP())
 	a.prepare()
 	pages := wants()
 	a.judge.asked = func(page string) []question { return pages[page] }
-	dir := dashboards(t, map[string]string{
-		"oracle.yaml": yaml("Oracle", stormy()...),
-		"till.yaml":   yaml("Till", pages["/d/till"]...),
-		"stage.yaml":  yaml("Stage", pages["/d/stage"]...),
-		"heap.yaml":   yaml("Heap", pages["/d/heap"]...),
-		"by.yaml":     fmt.Sprintf(byYAML, cut.query),
+	a.folder = dashboards(t, map[string]string{
+		"oracle.yaml":  yaml("Oracle", stormy()...),
+		"till.yaml":    yaml("Till", pages["/d/till"]...),
+		"stage.yaml":   yaml("Stage", pages["/d/stage"]...),
+		"heap.yaml":    yaml("Heap", pages["/d/heap"]...),
+		"gallery.yaml": yaml("Gallery", pages["/d/gallery"]...),
+		"by.yaml":      fmt.Sprintf(byYAML, cut.query),
 	})
 	target, err := url.Parse(a.database.URL())
 	if err != nil {
@@ -132,8 +147,11 @@ func newArena(t *testing.T, r *rand.Rand) *arena {
 	a.toData = a.proxy(target.Host)
 	target.Host = a.toData.Addr()
 	target.User = url.UserPassword(servant, "secret")
-	a.server = start(t, binary(t), nil, "serve", "--database-url", target.String(), "--listen", "127.0.0.1:0",
-		"--dashboards", dir, "--watch", "auto", "--safety", "10m")
+	a.flags = []string{"serve", "--database-url", target.String(), "--listen", "127.0.0.1:0",
+		"--dashboards", a.folder, "--watch", "auto", "--safety", "10m"}
+	a.server = begin(t, binary(t), nil, a.flags...)
+	a.Cleanup(func() { a.server.finish(t) }) // may be another one by then
+	a.server.serves(t)
 	seen, err := url.Parse(a.server.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -174,6 +192,7 @@ func (a *arena) begin(url string, pages map[string][]question) {
 	a.stop = stop
 	a.Cleanup(a.close)
 	a.actors.Go(func() { a.lateness.run(ctx) })
+	a.actors.Go(func() { a.guests.run(ctx, a) })
 	for address, asked := range pages {
 		s := &sight{viewer: newViewer(url, address), asked: asked}
 		s.said = a.witness(s)
@@ -237,10 +256,16 @@ func (a *arena) witness(s *sight) func(*delta.Message, *delta.State) {
 					a.judge.accuse("%s: till went back from %d to %d", s.page, till, n)
 				}
 				till = n
+			case id == "stage" && len(p.Rows) < 20, id == "parts" && len(p.Rows) < 2:
+				a.judge.accuse("%s: panel %s has only %d rows, and never had", s.page, id, len(p.Rows))
 			case id == "heap":
 				for _, row := range p.Rows {
-					if n, _ := strconv.Atoi(row.Cells[1].Text); row.Cells[0].Text != "0" && n != heapBatch {
-						a.judge.accuse("%s: %d rows of a transaction of %d", s.page, n, heapBatch)
+					whole := heapBatch
+					if row.Cells[0].Text == strconv.Itoa(million) {
+						whole = million
+					}
+					if n, _ := strconv.Atoi(row.Cells[1].Text); row.Cells[0].Text != "0" && n != whole {
+						a.judge.accuse("%s: %d rows of a transaction of %d", s.page, n, whole)
 					}
 				}
 			}

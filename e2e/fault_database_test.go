@@ -26,6 +26,7 @@ func sessionTroubles() (all []trouble) {
 			return nil
 		}})
 	}
+	all = append(all, frozenTroubles()...)
 	return append(all, trouble{name: "ended-again-and-again", lasts: 3 * time.Second, inject: func(a *arena) func() {
 		return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
 			_, err := conn.Exec(ctx, ending("%")+` AND random() < 0.6`)
@@ -77,7 +78,12 @@ func databaseTroubles() (all []trouble) {
 			}
 		}})
 	}
+	all = append(all, fullDisk()...)
 	return append(all,
+		trouble{name: "idle-ended", lasts: 4 * time.Second, inject: func(a *arena) func() {
+			a.exec(`ALTER ROLE `+servant+` SET idle_session_timeout = '1s'`, ending("%"))
+			return func() { a.exec(`ALTER ROLE ` + servant + ` RESET idle_session_timeout`) }
+		}},
 		trouble{name: "stopped", outage: true, stale: everywhere, lasts: 8 * time.Second, inject: func(a *arena) func() {
 			if err := a.database.Stop(postgres.Fast); err != nil {
 				a.Fatal(err)

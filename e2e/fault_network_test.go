@@ -1,6 +1,9 @@
 package e2e_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/rowcast/rowcast/internal/proxy"
@@ -29,6 +32,9 @@ func networkTroubles() []trouble {
 		{name: "viewer-reset", inject: once(viewer, (*proxy.Proxy).Reset)},
 		{name: "viewer-silent", lasts: long, inject: with(viewer, proxy.Faults{Stall: true})},
 		{name: "viewer-late", lasts: short, inject: with(viewer, proxy.Faults{Delay: 200 * time.Millisecond})},
+		{name: "viewer-far", lasts: long, rare: true, inject: with(viewer, proxy.Faults{Delay: 2 * time.Second})},
+		{name: "viewer-idle-cut", lasts: 12 * time.Second, rare: true, inject: idleCut},
+		{name: "viewer-life-capped", lasts: short, inject: lifeCapped},
 		{name: "viewer-narrow", lasts: short, inject: with(viewer, proxy.Faults{BytesPerSecond: 50_000})},
 		{name: "viewer-sliced", lasts: short, inject: with(viewer, proxy.Faults{Slice: 3})},
 		{name: "viewer-breaks-in-frames", lasts: short, inject: with(viewer, proxy.Faults{ResetAfter: 30_000})},
@@ -46,5 +52,78 @@ func with(line func(*arena) *proxy.Proxy, f proxy.Faults) func(*arena) func() {
 	return func(a *arena) func() {
 		line(a).Set(f)
 		return line(a).Heal
+	}
+}
+
+// statusEvery is how often a viewer hears at least something, with what a busy
+// machine adds.
+const statusEvery = 6 * time.Second
+
+// idleCut is a line through something that cuts connections that are idle for
+// a little longer than the server is ever silent: no viewer may lose its own.
+func idleCut(a *arena) func() {
+	a.toViewer.Set(proxy.Faults{Idle: statusEvery})
+	a.toViewer.Cut() // it holds for new connections
+	a.onlookers(len(a.sights))
+	made := a.toViewer.Total()
+	return func() {
+		if n := a.toViewer.Total() - made; n > 0 {
+			a.Errorf("%d connections were idle for %s", n, statusEvery)
+		}
+		a.toViewer.Heal()
+	}
+}
+
+// lifeCapped is a line through something that ends every connection after a
+// second. Who comes back with what it shows gets what changed, and where nothing
+// did next to nothing.
+func lifeCapped(a *arena) func() {
+	a.toViewer.Set(proxy.Faults{Life: time.Second})
+	a.toViewer.Cut()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	v := newViewer(a.sights[0].url, "/d/stage")
+	var visits []int
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			cursor := ""
+			if screen, _, _ := v.now(); screen != nil {
+				cursor = screen.Cursor
+			}
+			before := v.read()
+			err := v.visit(ctx, cursor, nil)
+			var broken violation
+			if errors.As(err, &broken) {
+				a.judge.accuse("%s: %v", v.page, err)
+				return
+			}
+			visits = append(visits, v.read()-before)
+			sleep(ctx, 20*time.Millisecond)
+		}
+	}()
+	t := a.TB
+	return func() {
+		cancel()
+		<-done
+		a.toViewer.Heal()
+		if len(visits) < 3 {
+			t.Fatalf("only %d visits", len(visits))
+		}
+		visits = visits[:len(visits)-1] // the last one was ours to end
+		t.Logf("bytes of each visit to a page that did not change: %v", visits)
+		if most := slices.Max(visits[1:]); most > 2<<10 || visits[0] < most {
+			t.Errorf("who comes back to an unchanged page is sent %d bytes", most)
+		}
+	}
+}
+
+// onlookers waits until so many connections to the program stand.
+func (a *arena) onlookers(n int) {
+	a.Helper()
+	for deadline := time.Now().Add(10 * time.Second); a.toViewer.Open() < n; sleep(a.Context(), 10*time.Millisecond) {
+		if time.Now().After(deadline) {
+			a.Fatalf("%d of %d viewers came back", a.toViewer.Open(), n)
+		}
 	}
 }

@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"context"
+	"net/url"
 	"os/exec"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +24,15 @@ func schemaTroubles() []trouble {
 			return func() { a.exec(`SET ROLE `+servant, back) }
 		}}
 	}
+	again := func(name, sql string) trouble {
+		return trouble{name: name, lasts: 3 * time.Second, inject: func(a *arena) func() {
+			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+				sleep(ctx, 50*time.Millisecond)
+				return err
+			})
+		}}
+	}
 	return []trouble{
 		{name: "dropped", lasts: 2 * time.Second, spoils: stage, inject: func(a *arena) func() {
 			a.exec(`DROP TABLE stage`)
@@ -35,19 +46,42 @@ func schemaTroubles() []trouble {
 		change("column-dropped", stage, `ALTER TABLE stage RENAME word TO old; ALTER TABLE stage ADD word int`,
 			`ALTER TABLE stage DROP word; ALTER TABLE stage RENAME old TO word`),
 		change("column-retyped", nil, `ALTER TABLE stage ALTER n TYPE text`, `ALTER TABLE stage ALTER n TYPE int USING n::int`),
-		{name: "rewritten", lasts: 3 * time.Second, spoils: nil, inject: func(a *arena) func() {
-			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-				_, err := conn.Exec(ctx, `ALTER TABLE stage ALTER n TYPE bigint USING n + 0; ALTER TABLE stage ALTER n TYPE int`, pgx.QueryExecModeSimpleProtocol)
+		again("rewritten", `ALTER TABLE stage ALTER n TYPE bigint USING n + 0; ALTER TABLE stage ALTER n TYPE int`),
+		{name: "emptied-and-filled", lasts: 3 * time.Second, inject: emptyAndFill},
+		again("view-replaced", `CREATE OR REPLACE VIEW glance AS SELECT id, word || '!' AS word FROM gallery;
+			UPDATE gallery SET word = word; CREATE OR REPLACE VIEW glance AS SELECT id, word FROM gallery`),
+		change("view-dropped", []string{"/d/gallery"}, `DROP VIEW glance`, `CREATE VIEW glance AS SELECT id, word FROM gallery`),
+		change("function-dropped", []string{"/d/gallery"}, `DROP FUNCTION shout`, `CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper($1)'`),
+		again("partition-detached-and-attached", `BEGIN; ALTER TABLE parts DETACH PARTITION parts_2;
+			ALTER TABLE parts ATTACH PARTITION parts_2 FOR VALUES IN (2); COMMIT; INSERT INTO parts_2 VALUES (2, 0); DELETE FROM parts_2 WHERE n = 0`),
+		{name: "partition-comes-and-goes", lasts: 3 * time.Second, inject: func(a *arena) func() {
+			a.exec(`SET ROLE `+servant, `CREATE TABLE parts_3 (k int, n int)`)
+			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, `ALTER TABLE parts ATTACH PARTITION parts_3 FOR VALUES IN (3); INSERT INTO parts_3 VALUES (3, 0);
+					ALTER TABLE parts DETACH PARTITION parts_3`, pgx.QueryExecModeSimpleProtocol)
 				sleep(ctx, 50*time.Millisecond)
 				return err
 			})
+			return func() { end(); a.exec(`DROP TABLE parts_3`) }
 		}},
-		{name: "emptied-and-filled", lasts: 3 * time.Second, inject: emptyAndFill},
-		{name: "trigger-disabled", lasts: 8 * time.Second, stale: stage, within: 8 * time.Second, inject: func(a *arena) func() {
+		{name: "swapped", lasts: 3 * time.Second, inject: func(a *arena) func() {
+			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, `SET ROLE `+servant+`; BEGIN; CREATE TABLE next (LIKE stage INCLUDING ALL); INSERT INTO next SELECT id, word, n + 1 FROM stage;
+					ALTER TABLE stage RENAME TO last; ALTER TABLE next RENAME TO stage; COMMIT; DROP TABLE last`, pgx.QueryExecModeSimpleProtocol)
+				sleep(ctx, 50*time.Millisecond)
+				return err
+			})
+			return func() { end(); a.watch("public.stage") }
+		}},
+		{name: "uninstalled", lasts: 8 * time.Second, rightIn: 8 * time.Second, stale: everywhere, within: 8 * time.Second, mends: true, inject: func(a *arena) func() {
+			a.exec(`DROP SCHEMA rowcast CASCADE`)
+			return func() { a.watch("public.*") }
+		}},
+		{name: "trigger-disabled", lasts: 8 * time.Second, stale: stage, mends: true, within: 8 * time.Second, inject: func(a *arena) func() {
 			a.exec(`ALTER TABLE stage DISABLE TRIGGER USER`)
 			return func() { a.exec(`ALTER TABLE stage ENABLE TRIGGER USER`) }
 		}},
-		{name: "trigger-dropped", lasts: 8 * time.Second, stale: stage, within: 8 * time.Second, inject: func(a *arena) func() {
+		{name: "trigger-dropped", lasts: 8 * time.Second, stale: stage, mends: true, within: 8 * time.Second, inject: func(a *arena) func() {
 			a.exec(`DO $$ DECLARE t record; BEGIN
 				FOR t IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'stage'::regclass AND NOT tgisinternal
 				LOOP EXECUTE format('DROP TRIGGER %I ON stage', t.tgname); END LOOP; END $$`)
@@ -56,12 +90,23 @@ func schemaTroubles() []trouble {
 	}
 }
 
-// watch puts the bell on a table, as a person does.
-func (a *arena) watch(table string) {
+// watch puts the bell on tables, as their owner does.
+func (a *arena) watch(tables string) {
 	a.Helper()
-	cmd := exec.CommandContext(a.Context(), binary(a.TB), "watch", table, "--database-url", a.database.URL())
+	owner, err := url.Parse(a.database.URL())
+	if err != nil {
+		a.Fatal(err)
+	}
+	owner.User = url.UserPassword(servant, "secret")
+	watchAs(a.TB, owner.String(), tables)
+}
+
+// watchAs puts the bell on tables of a database.
+func watchAs(tb testing.TB, database string, tables ...string) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), binary(tb), append([]string{"watch", "--database-url", database}, tables...)...)
 	cmd.Env = environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		a.Fatalf("watch %s: %v\n%s", table, err, out)
+		tb.Fatalf("watch %s: %v\n%s", tables, err, out)
 	}
 }

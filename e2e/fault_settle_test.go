@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -129,9 +130,15 @@ func (a *arena) of(pages []string) (some []*sight) {
 // resources are the figures of /metrics that have to come back.
 func (a *arena) resources() map[string]float64 {
 	a.Helper()
-	res, err := http.Get(a.server.URL + "metrics")
+	return figures(a.TB, a.server.URL)
+}
+
+// figures are those of a server's /metrics.
+func figures(tb testing.TB, url string) map[string]float64 {
+	tb.Helper()
+	res, err := http.Get(url + "metrics")
 	if err != nil {
-		a.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer res.Body.Close()
 	figures := map[string]float64{}

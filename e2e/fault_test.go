@@ -26,10 +26,16 @@ type trouble struct {
 	within time.Duration
 	// rightIn is how soon after its end all must be right; 0: rightWithin.
 	rightIn time.Duration
+	// despite is how soon all must be right although it lasts; 0: not before it ends.
+	despite time.Duration
+	// mends: the program may mend it by itself, and say so before it ends.
+	mends bool
 	// outage: the application's own writes cannot work meanwhile.
 	outage bool
 	// spoils are the pages that may hold an error meanwhile, by their address.
 	spoils []string
+	// rare ones take long: they are left to the longer run.
+	rare bool
 }
 
 // family is troubles of one kind.
@@ -47,6 +53,7 @@ func families() []family {
 		{"locks", lockTroubles()},
 		{"writes", writeTroubles()},
 		{"viewers", viewerTroubles()},
+		{"program", programTroubles()},
 	}
 }
 
@@ -84,10 +91,11 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// draw takes one trouble of each family, in a drawn order.
+// draw takes one trouble of each family that is not rare, in a drawn order.
 func draw(r *rand.Rand) (plan []trouble) {
 	for _, f := range families() {
-		plan = append(plan, f.troubles[r.IntN(len(f.troubles))])
+		some := slices.DeleteFunc(f.troubles, func(t trouble) bool { return t.rare })
+		plan = append(plan, some[r.IntN(len(some))])
 	}
 	r.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
 	return plan
@@ -139,7 +147,18 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	a.patrons[1].take()
 	a.outage.Store(f.outage)
 	began := time.Now()
+	a.guests.forget()
 	heal := f.inject(a)
+	if f.despite > 0 {
+		took := time.Now()
+		if err := a.settle(t.Context(), f.despite+10*time.Second); err != nil {
+			t.Errorf("while it lasts: %v", err)
+		} else if late := time.Since(took); late > f.despite+a.lateness.since(took) {
+			t.Errorf("right only %s after the fault", late.Round(10*time.Millisecond))
+		} else {
+			t.Logf("right %s after the fault, which lasts", late.Round(10*time.Millisecond))
+		}
+	}
 	if len(f.stale) > 0 {
 		told, err := a.untilStale(t.Context(), f.stale, cmp.Or(f.within, staleWithin))
 		if err != nil {
@@ -147,8 +166,13 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 		}
 		t.Logf("stale %s after the fault", told.Round(10*time.Millisecond))
 	}
+	if f.despite > 0 {
+		sleep(t.Context(), atLeast) // the writers stood still meanwhile
+	}
 	sleep(t.Context(), max(f.lasts, atLeast)-time.Since(began))
-	a.staysStale(f.stale)
+	if !f.mends {
+		a.staysStale(f.stale)
+	}
 	if heal != nil {
 		heal()
 	}
@@ -165,6 +189,7 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	a.outage.Store(false)
 	a.spoiled.Store(new([]string))
 	a.judgeWrites(began, f.outage)
+	a.guests.judge(t)
 	if err := a.back(t.Context(), before); err != nil {
 		t.Error(err)
 	}

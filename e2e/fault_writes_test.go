@@ -3,21 +3,23 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/jackc/pgx/v5"
-
-	"github.com/rowcast/rowcast/delta"
 )
 
-// heapBatch is how many rows a large transaction writes.
-const heapBatch = 300_000
+// heapBatch is how many rows a large transaction writes; one in the longer run,
+// whose batch has that number, writes a million.
+const (
+	heapBatch = 300_000
+	million   = 1_000_000
+)
 
 // lockTroubles are what the application itself does to its tables.
 func lockTroubles() []trouble {
@@ -42,6 +44,7 @@ func lockTroubles() []trouble {
 	return []trouble{
 		hold("locked", []string{"/d/stage"}, `LOCK TABLE stage IN ACCESS EXCLUSIVE MODE`, 5*time.Second),
 		hold("transaction-open", nil, `UPDATE stage SET n = n + 1`, 5*time.Second),
+		rarely(hold("transaction-open-for-minutes", nil, `UPDATE stage SET n = n + 1`, 2*time.Minute)),
 		hold("transaction-deleted-open", nil, `DELETE FROM stage WHERE id = 1; INSERT INTO stage VALUES (1, 'again', 1)`, 3*time.Second),
 		{name: "altered-again-and-again", lasts: 3 * time.Second, inject: func(a *arena) func() {
 			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
@@ -51,6 +54,11 @@ func lockTroubles() []trouble {
 			})
 		}},
 	}
+}
+
+func rarely(t trouble) trouble {
+	t.rare = true
+	return t
 }
 
 // writeTroubles are too much at once, and what is none of the program's.
@@ -66,6 +74,11 @@ func writeTroubles() []trouble {
 				return err
 			})
 		}},
+		{name: "one-of-a-million-rows", rare: true, inject: func(a *arena) func() {
+			a.exec(fmt.Sprintf(`INSERT INTO heap (batch) SELECT %d FROM generate_series(1, %[1]d)`, million))
+			return func() { a.exec(`DELETE FROM heap`) }
+		}},
+		{name: "a-million-of-one-row", rare: true, inject: millionWrites},
 		{name: "of-no-row", lasts: 2 * time.Second, inject: func(a *arena) func() {
 			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
 				_, err := conn.Exec(ctx, `UPDATE heap SET batch = 0 WHERE id < 0`)
@@ -73,6 +86,7 @@ func writeTroubles() []trouble {
 			})
 		}},
 		{name: "notify-junk", lasts: 3 * time.Second, inject: flood},
+		{name: "queue-fills", rare: true, stale: everywhere, within: 20 * time.Second, lasts: 12 * time.Second, inject: fillQueue},
 	}
 }
 
@@ -102,6 +116,63 @@ func flood(a *arena) func() {
 			a.Errorf("%.0f snapshots were taken in %s", n, time.Since(began))
 		}
 	}
+}
+
+// millionWrites commits a million transactions of a row each, from several
+// sessions at once.
+func millionWrites(a *arena) func() {
+	var left atomic.Int64
+	left.Store(million)
+	began, before := time.Now(), a.resources()["rowcast_cycles_total"]
+	var ends []func()
+	for range 4 {
+		ends = append(ends, a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+			if left.Add(-1) < 0 {
+				sleep(ctx, time.Second)
+				return nil
+			}
+			_, err := conn.Exec(ctx, `INSERT INTO heap (batch) VALUES (0)`)
+			return err
+		}))
+	}
+	for left.Load() > 0 && a.Context().Err() == nil {
+		sleep(a.Context(), 100*time.Millisecond)
+	}
+	for _, end := range ends {
+		end()
+	}
+	took := time.Since(began)
+	cycles := a.resources()["rowcast_cycles_total"] - before
+	a.Logf("%.0f transactions and %.1f snapshots a second", million/took.Seconds(), cycles/took.Seconds())
+	if most := 50 * (took.Seconds() + 1); cycles > most {
+		a.Errorf("%.0f snapshots were taken in %s", cycles, took)
+	}
+	return func() { a.exec(`DELETE FROM heap`) }
+}
+
+// fillQueue lets another application listen and not read, and a tenth of the
+// queue fill up behind it.
+func fillQueue(a *arena) func() {
+	stuck, err := a.connect(a.Context())
+	if err == nil {
+		_, err = stuck.Exec(a.Context(), `LISTEN others; BEGIN; SELECT 1`, pgx.QueryExecModeSimpleProtocol)
+	}
+	noisy, problem := a.connect(a.Context())
+	if err = errors.Join(err, problem); err != nil {
+		a.Fatal(err)
+	}
+	defer noisy.Close(context.Background())
+	began := time.Now()
+	for usage := 0.0; usage < 0.11; {
+		if err := noisy.QueryRow(a.Context(), `SELECT pg_notification_queue_usage()`).Scan(&usage); err != nil {
+			a.Fatal(err)
+		}
+		if _, err := noisy.Exec(a.Context(), `SELECT pg_notify('others', repeat('x', 7900) || n) FROM generate_series(1, 5000) n`); err != nil {
+			a.Fatal(err)
+		}
+	}
+	a.Logf("a tenth of the queue was full after %s", time.Since(began).Round(time.Second))
+	return func() { _ = stuck.Close(context.Background()) }
 }
 
 // emptyAndFill empties the stage and fills it again in the same transaction, all
@@ -171,63 +242,4 @@ func rowsOf(body []byte) int {
 		return -1
 	}
 	return len(export.Rows)
-}
-
-// viewerTroubles are viewers that are no help.
-func viewerTroubles() []trouble {
-	return []trouble{
-		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.crowd(10, "/d/oracle", true) }},
-		{name: "come-and-go", lasts: 2 * time.Second, inject: func(a *arena) func() {
-			return a.crowd(40, "/d/oracle", false)
-		}},
-		{name: "all-come-back", lasts: 4 * time.Second, inject: func(a *arena) func() {
-			leave := a.crowd(500, "/d/till", false)
-			before := a.resources()
-			a.toViewer.Reset()
-			sleep(a.Context(), 3*time.Second)
-			after := a.resources()
-			a.Logf("%.0f sockets came back with %.0f snapshots", after["rowcast_subscribers"], after["rowcast_cycles_total"]-before["rowcast_cycles_total"])
-			return leave
-		}},
-	}
-}
-
-// crowd lets so many watch a page; the deaf never read. What it returns lets
-// them leave.
-func (a *arena) crowd(n int, page string, deaf bool) (leave func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var all, first sync.WaitGroup
-	for range n {
-		first.Add(1)
-		all.Go(func() {
-			come := sync.OnceFunc(first.Done)
-			defer come()
-			v := newViewer(a.sights[0].url, page)
-			v.small = deaf
-			v.said = func(m *delta.Message, s *delta.State) {
-				a.judge.witness(m, s)
-				come()
-			}
-			for ctx.Err() == nil {
-				if deaf {
-					ws, err := v.connect(ctx, "")
-					come()
-					if err == nil {
-						sleep(ctx, 3*time.Second)
-						_ = ws.Close(websocket.StatusGoingAway, "")
-					}
-					continue
-				}
-				if err := v.visit(ctx, "", nil); err != nil && strings.Contains(err.Error(), "a gap") {
-					a.judge.accuse("crowd: %v", err)
-				}
-				sleep(ctx, 50*time.Millisecond)
-			}
-		})
-	}
-	first.Wait()
-	return func() {
-		cancel()
-		all.Wait()
-	}
 }

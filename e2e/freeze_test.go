@@ -3,8 +3,6 @@
 package e2e_test
 
 import (
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,28 +21,26 @@ func TestFrozenServerHoldsNoLocks(t *testing.T) {
 	t.Parallel()
 	const calm = `SELECT id, word FROM readings ORDER BY id`
 	const slow = `SELECT id, word, pg_sleep(0.2) FROM readings ORDER BY id`
-	program := filepath.Join(t.TempDir(), "rowcast")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/rowcast/rowcast/cmd/rowcast").CombinedOutput(); err != nil {
-		t.Fatalf("build rowcast: %v\n%s", err, out)
-	}
+	program := binary(t)
 	tcp := pgtest.Server(t, nil, pgtest.TCP())
+	all := newCrew(t, 6) // they wait for PostgreSQL's own limits
+	defer all.wait()
 	for _, moment := range []struct {
 		name, query string
 		come        func(*frozen)
 	}{
+		{"idle", calm, nil},
 		{"armed", calm, (*frozen).armed},
 		{"in a cycle", slow, (*frozen).reading},
 	} {
-		t.Run("unix socket, "+moment.name, func(t *testing.T) {
-			t.Parallel()
+		all.run("unix socket, "+moment.name, func(t *testing.T) {
 			db := pgtest.New(t)
 			if !strings.Contains(db.URL, "host=%2F") {
 				t.Skip("this PostgreSQL has no unix socket here")
 			}
 			testFrozen(t, program, db.URL, moment.query, moment.come)
 		})
-		t.Run("TCP, "+moment.name, func(t *testing.T) {
-			t.Parallel()
+		all.run("TCP, "+moment.name, func(t *testing.T) {
 			name := "frozen_" + strings.ReplaceAll(moment.name, " ", "_")
 			conn := pgtest.Connect(t, tcp.URL())
 			if _, err := conn.Exec(t.Context(), `CREATE DATABASE `+name); err != nil {
@@ -58,15 +54,21 @@ func TestFrozenServerHoldsNoLocks(t *testing.T) {
 // limit is how long a frozen server may hold anything.
 const limit = 10 * time.Second
 
+// testFrozen stops the server at a moment that come waits for; without one,
+// before anybody has looked at a page.
 func testFrozen(t *testing.T, program, database, query string, come func(*frozen)) {
 	f := &frozen{T: t, conn: pgtest.Connect(t, database)}
 	f.exec(`CREATE TABLE readings (id int PRIMARY KEY, word text NOT NULL)`)
 	f.exec(`INSERT INTO readings VALUES (1, 'before')`)
 	server := startFreezable(t, program, database, query)
-	page := lookOn(t, server.url, "/d/frozen")
-	page.until("a live page", func(s *delta.State, live time.Time) bool { return !live.IsZero() && shows(s, "before") })
-
-	come(f)
+	var page *onlooker
+	if come != nil {
+		page = lookOn(t, server.url, "/d/frozen")
+		page.until("a live page", func(s *delta.State, live time.Time) bool { return !live.IsZero() && shows(s, "before") })
+		come(f)
+	} else {
+		f.await("the server's slot", `SELECT count(*)`+ours+` AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock' AND l.granted`)
+	}
 	server.signal(syscall.SIGSTOP)
 	stopped := time.Now()
 	if n := f.locks(); n == 0 {
@@ -86,6 +88,9 @@ func testFrozen(t *testing.T, program, database, query string, come func(*frozen
 		t.Fatal(err)
 	}
 	server.signal(syscall.SIGCONT)
+	if page == nil {
+		page = lookOn(t, server.url, "/d/frozen")
+	}
 	page.until("what was written meanwhile", func(s *delta.State, live time.Time) bool {
 		return live.After(resumed) && shows(s, "meanwhile")
 	})

@@ -21,7 +21,41 @@ import (
 	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	if asked := os.Getenv("ROWCAST_FLEET"); asked != "" {
+		if err := fleet(asked); err != nil {
+			fmt.Fprintln(os.Stderr, "fleet:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	pgtest.Main(m)
+}
+
+// crew runs tests below another, so many at a time. They take no place of
+// -parallel beside the one that their parent has: most of them wait for most of
+// their time. None may be parallel itself.
+type crew struct {
+	*testing.T
+	places chan struct{}
+	all    sync.WaitGroup
+}
+
+func newCrew(t *testing.T, atOnce int) *crew {
+	return &crew{T: t, places: make(chan struct{}, atOnce)}
+}
+
+// run lets a test run as soon as there is a place for it; wait comes after the
+// last one.
+func (c *crew) run(name string, test func(*testing.T)) {
+	c.all.Go(func() {
+		c.places <- struct{}{}
+		defer func() { <-c.places }()
+		c.T.Run(name, test)
+	})
+}
+
+func (c *crew) wait() { c.all.Wait() }
 
 // builds are the programs that this test binary has built, one per tag set.
 var builds = struct {
@@ -101,8 +135,9 @@ type process struct {
 	URL string // with a slash at its end
 	cmd *exec.Cmd
 
-	ended chan struct{} // closed when the process is gone
-	err   error         // valid then
+	serving chan string   // the address, once it serves
+	ended   chan struct{} // closed when the process is gone
+	err     error         // valid then
 
 	mu  sync.Mutex
 	log []string // the last lines of its log
@@ -112,7 +147,16 @@ type process struct {
 // the test ends the process is told to stop, and must do so well.
 func start(tb testing.TB, path string, env []string, args ...string) *process {
 	tb.Helper()
-	p := &process{cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	p := begin(tb, path, env, args...)
+	tb.Cleanup(func() { p.finish(tb) })
+	p.serves(tb)
+	return p
+}
+
+// begin runs the program, which has to be ended.
+func begin(tb testing.TB, path string, env []string, args ...string) *process {
+	tb.Helper()
+	p := &process{serving: make(chan string, 1), cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Env = append(environment(), env...)
 	pipe, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -121,21 +165,24 @@ func start(tb testing.TB, path string, env []string, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		tb.Fatalf("start the program: %v", err)
 	}
-	serving := make(chan string, 1)
 	go func() {
-		p.read(pipe, serving)
+		p.read(pipe)
 		p.err = p.cmd.Wait()
 		close(p.ended)
 	}()
-	tb.Cleanup(func() { p.finish(tb) })
+	return p
+}
+
+// serves waits until the program tells its address.
+func (p *process) serves(tb testing.TB) {
+	tb.Helper()
 	select {
-	case p.URL = <-serving:
+	case p.URL = <-p.serving:
 	case <-p.ended:
 		tb.Fatalf("the program ended: %v\n%s", p.err, p.tail())
 	case <-time.After(time.Minute):
 		tb.Fatalf("the program does not serve\n%s", p.tail())
 	}
-	return p
 }
 
 // environment is ours without what would configure the program.
@@ -150,14 +197,14 @@ func environment() []string {
 }
 
 // read keeps the end of the log and finds the address in it.
-func (p *process) read(r io.Reader, serving chan<- string) {
+func (p *process) read(r io.Reader) {
 	const kept = 200
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var entry struct{ Msg, URL string }
 		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Msg == "serving" {
-			serving <- entry.URL
+			p.serving <- entry.URL
 		}
 		p.mu.Lock()
 		p.log = append(p.log, lines.Text())
@@ -165,6 +212,13 @@ func (p *process) read(r io.Reader, serving chan<- string) {
 		p.mu.Unlock()
 	}
 	_, _ = io.Copy(io.Discard, r) // a line beyond the scanner's limit must not block the program
+}
+
+// kill ends the program as a machine that loses its power does.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	p.err = nil // as it was meant
 }
 
 // tail is the end of the program's log.

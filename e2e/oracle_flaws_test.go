@@ -16,12 +16,14 @@ func TestOracleCatches(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the program a second time")
 	}
+	t.Parallel()
 	binary(t, "flaws")
 	storm := func(w *world, d time.Duration) { w.storm(d) }
 	quiet := func(faults ...fault) func(*world, time.Duration) {
 		return func(w *world, d time.Duration) { w.quietRounds(d, faults...) }
 	}
-	limit := make(chan struct{}, 2) // at a time
+	all := newCrew(t, 2)
+	defer all.wait()
 	for _, bug := range []struct {
 		flaw string
 		find func(*world, time.Duration)
@@ -33,12 +35,14 @@ func TestOracleCatches(t *testing.T) {
 		{"only-rung-panels", storm},
 		{"deaf-arming", quiet(killArm)},
 		{"unordered-publisher", storm},
+		{"no-torn-check", storm},
+		{"forgotten-deletion", storm},
+		{"premature-proof", storm},
+		{"lost-ring", quiet(nothing)},
+		{"late-clearing", quiet(nothing)},
 		{"drop-frame", func(w *world, d time.Duration) { w.absences(d) }},
 	} {
-		t.Run(bug.flaw, func(t *testing.T) {
-			t.Parallel()
-			limit <- struct{}{}
-			defer func() { <-limit }()
+		all.run(bug.flaw, func(t *testing.T) {
 			const tries, long = 5, 10 * time.Second
 			began, n := time.Now(), seed(t)
 			for try := range uint64(tries) {

@@ -246,6 +246,9 @@ func unlike(s *delta.State, want map[string][][]delta.Cell) string {
 }
 
 func TestOracleInQuietRounds(t *testing.T) {
+	t.Parallel()
+	all := newCrew(t, 3) // most of a round is silence
+	defer all.wait()
 	for _, mix := range []struct {
 		name   string
 		least  int // rounds
@@ -255,8 +258,7 @@ func TestOracleInQuietRounds(t *testing.T) {
 		{"sessions killed", 2, []fault{killListen, killArm, killPanels}},
 		{"now and then", 4, []fault{nothing, nothing, nothing, killListen, killArm, killPanels}},
 	} {
-		t.Run(mix.name, func(t *testing.T) {
-			t.Parallel()
+		all.run(mix.name, func(t *testing.T) {
 			w := newWorld(t, seed(t), "")
 			rounds := w.quietRounds(howLong(t, 8*time.Second), mix.faults...)
 			t.Logf("%d rounds, %d commits, %d faults", rounds, len(w.judge.commits), w.judge.faults.Load())

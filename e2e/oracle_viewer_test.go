@@ -47,6 +47,8 @@ type viewer struct {
 	screen *delta.State
 	status *delta.Status
 	told   int           // messages so far
+	bytes  int           // of them
+	byes   time.Duration // when to come back, as the server last said; 0: it did not
 	news   chan struct{} // closed and replaced at each message
 }
 
@@ -58,6 +60,9 @@ func newViewer(url, page string) *viewer {
 type violation string
 
 func (v violation) Error() string { return string(v) }
+
+// errReload ends a visit whose page was changed: nothing more comes of it.
+var errReload = errors.New("the page is to be loaded again")
 
 // connect opens a socket and asks for the page with this cursor.
 func (v *viewer) connect(ctx context.Context, cursor string) (*websocket.Conn, error) {
@@ -82,7 +87,29 @@ func (v *viewer) next(ctx context.Context, ws *websocket.Conn) (delta.Message, e
 	if err != nil {
 		return m, violation(err.Error())
 	}
+	v.mu.Lock()
+	v.bytes += len(data)
+	if m.Type == delta.TypeBye {
+		v.byes = m.RetryAfter
+	}
+	v.mu.Unlock()
 	return m, v.take(&m)
+}
+
+// read is how many bytes of messages were read so far.
+func (v *viewer) read() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.bytes
+}
+
+// bye is when the server said to come back, once.
+func (v *viewer) bye() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	d := v.byes
+	v.byes = 0
+	return d
 }
 
 func (v *viewer) take(m *delta.Message) error {
@@ -100,6 +127,8 @@ func (v *viewer) take(m *delta.Message) error {
 			return violation(fmt.Sprintf("a gap: holding %q, a %s from %q to %q: %v", held, m.Type, m.From, m.Cursor, err))
 		}
 		screen = next
+	case delta.TypeReload:
+		return errReload
 	case delta.TypeError:
 		return violation(fmt.Sprintf("refused: %s: %s", m.Err.Code, m.Err.Message))
 	}

@@ -135,6 +135,9 @@ func (s *session) heard(ctx context.Context, pid uint32, payload string) {
 	if err != nil || bell <= 0 || bell >= bellLimit {
 		return
 	}
+	if flaw.On("lost-ring") && rand.N(8) == 0 {
+		return
+	}
 	l.books.rang(bell)
 	l.emit(ctx, func(h Handler) { h.Rang(bell) })
 }

@@ -50,20 +50,24 @@ func (e *Engine) settle(w *worker, res *result) {
 		p.ended, p.took = res.ended, res.ended.Sub(res.began)
 		if res.left[i] { // and is the first to be read next time
 			e.counters.left.Add(1)
-			p.dirty, p.read = true, t.turn
+			p.dirty, p.read, p.rung = true, t.turn, t.rung
 			continue
 		}
 		p.read = res.began
 		e.adopt(p, res.snap.relations, len(res.tasks) == 1, known)
 		if len(torn) > 0 {
+			p.rung = t.rung
 			e.rebuilding(p, torn, known, res.apart)
 			continue
+		}
+		if flaw.On("late-clearing") {
+			p.dirty = false
 		}
 		if p.tries == 0 && res.apart {
 			p.apart = time.Time{}
 		}
 		p.tries = 0
-		e.guard(p, func() { e.settlePage(p, res, res.outcomes[i]) })
+		e.guard(p, func() { e.settlePage(t, res, res.outcomes[i]) })
 	}
 }
 
@@ -86,10 +90,12 @@ func (e *Engine) guard(p *page, work func()) {
 }
 
 // settlePage makes the frame of one page out of what was read.
-func (e *Engine) settlePage(p *page, res *result, outcomes []outcome) {
+func (e *Engine) settlePage(t task, res *result, outcomes []outcome) {
+	p := t.page
 	changes, panels := map[string]*delta.Change{}, map[string]*delta.Panel{}
 	for _, o := range outcomes {
 		n := o.item.panel
+		e.measure(p, o)
 		if o.put {
 			n.trial, n.dirty, n.took = true, true, o.took
 			if o.took > 0 { // else it was not even begun
@@ -119,7 +125,13 @@ func (e *Engine) settlePage(p *page, res *result, outcomes []outcome) {
 	} else if p.unarmed.IsZero() {
 		p.unarmed = time.Now()
 	}
+	if flaw.On("premature-proof") {
+		p.prove(res.snap.at.Add(res.ended.Sub(res.began)))
+	}
 	p.prove(res.snap.at)
+	if len(changes) > 0 && !t.rung.IsZero() {
+		e.cfg.Meter.Frame(time.Since(t.rung))
+	}
 	e.publish(p, res.snap.at, changes, panels)
 }
 

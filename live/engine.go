@@ -43,6 +43,7 @@ type Config struct {
 	// page is never changes. Its error is a *dashboard.AddressError.
 	Define func(ctx context.Context, address string) (*dashboard.Page, error)
 	Log    *slog.Logger
+	Meter  Meter // nil: nobody measures
 
 	Frame  time.Duration // least time between two frames of a page, 50 ms
 	Grace  time.Duration // how long a page outlives its last viewer, 10 s
@@ -96,6 +97,9 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Meter == nil {
+		c.Meter = unmetered{}
+	}
 	return c
 }
 
@@ -106,9 +110,10 @@ type Engine struct {
 	log  *slog.Logger
 	wake chan struct{} // size 1: something is in the inbox
 
-	mu    sync.Mutex // guards the inbox and known
+	mu    sync.Mutex // guards the inbox, known and fresh
 	inbox inbox
 	known map[int64]bool // bells that some page depends on; others ring in vain
+	fresh time.Time      // the newest proof
 
 	// Owned by Run.
 	pages  map[string]*page
@@ -131,6 +136,7 @@ type Engine struct {
 // the bells that pages depend on, the rest by viewers and workers.
 type inbox struct {
 	rang    map[int64]bool
+	heard   time.Time // when the first of them rang
 	reset   bool
 	source  []func(*source)
 	proved  time.Time
@@ -139,8 +145,8 @@ type inbox struct {
 
 // counters are what the engine has done so far.
 type counters struct {
-	cycles, frames, unrung, repeats, failures, left, busy atomic.Uint64
-	pages                                                 atomic.Int64
+	cycles, frames, unrung, repeats, failures, left, busy, statements atomic.Uint64
+	pages                                                             atomic.Int64
 }
 
 // Stats are what the engine has done since it started, and what it does now.
@@ -153,7 +159,9 @@ type Stats struct {
 	Left     uint64 // turns that pages kept because a reading had used up its budget
 	Pages    int64  // watched now
 
-	Reading time.Duration // spent in those cycles, arming and comparing included
+	Reading    time.Duration // spent in those cycles, arming and comparing included
+	Statements uint64        // sent to the database in pipelines
+	Proved     time.Time     // up to when every ring was heard, at the last ping; zero before the first
 }
 
 // Stats may be called from anywhere.
@@ -162,7 +170,8 @@ func (e *Engine) Stats() Stats {
 	return Stats{
 		Cycles: c.cycles.Load(), Frames: c.frames.Load(), Unrung: c.unrung.Load(),
 		Repeats: c.repeats.Load(), Failures: c.failures.Load(), Pages: c.pages.Load(),
-		Left: c.left.Load(), Reading: time.Duration(c.busy.Load()),
+		Left: c.left.Load(), Reading: time.Duration(c.busy.Load()), Statements: c.statements.Load(),
+		Proved: e.provedAt(),
 	}
 }
 
@@ -194,6 +203,7 @@ func New(cfg Config) *Engine {
 		}
 		w.at.session = newSession(cfg, w.role, statement)
 		w.at.session.claims = &e.claims
+		w.at.session.sent = &e.counters.statements
 	}
 	return e
 }
@@ -229,7 +239,7 @@ func (e *Engine) Rang(bell int64) {
 		return
 	}
 	if e.inbox.rang == nil {
-		e.inbox.rang = map[int64]bool{}
+		e.inbox.rang, e.inbox.heard = map[int64]bool{}, time.Now()
 	}
 	e.inbox.rang[bell] = true
 	e.mu.Unlock()
@@ -272,10 +282,16 @@ func (e *Engine) Muted(on bool) {
 func (e *Engine) Proved(at time.Time) {
 	e.mu.Lock()
 	if at.After(e.inbox.proved) {
-		e.inbox.proved = at
+		e.inbox.proved, e.fresh = at, at
 	}
 	e.mu.Unlock()
 	e.nudge()
+}
+
+func (e *Engine) provedAt() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.fresh
 }
 
 func (e *Engine) do(action func()) {
@@ -349,6 +365,9 @@ func (e *Engine) drain() {
 	for _, p := range e.pages {
 		if p.dependsOn(in.rang) {
 			p.touch()
+			if p.rung.IsZero() {
+				p.rung = in.heard
+			}
 		}
 	}
 	if !in.proved.IsZero() {

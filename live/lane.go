@@ -28,9 +28,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 				continue
 			}
 			due := n.read.Add(e.cfg.Safety)
-			if n.def.Every > 0 {
-				due = earliest(due, n.read.Add(n.def.Every))
-			}
+			due = earliest(due, e.alarm(p, n, n.read))
 			if p.timed() {
 				due = earliest(due, n.read.Add(e.cfg.Timed))
 			}
@@ -102,6 +100,7 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 		return
 	}
 	o := res.outcomes[0][0]
+	e.measure(p, o)
 	if o.put { // it gets all the time that it needs once the others had their trial
 		n.dirty, n.read = true, time.Time{}
 		return

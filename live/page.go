@@ -22,6 +22,7 @@ const proofLasts = 2500 * time.Millisecond
 // page is one watched page. All of it is owned by the engine's loop.
 type page struct {
 	def     *dashboard.Page
+	place   *time.Location // its time zone, as far as it is known here
 	panels  []*panel
 	shape   string // the same for pages that ask the same for other values
 	viewers int
@@ -35,6 +36,7 @@ type page struct {
 	ended   time.Time
 	changed time.Time // when its last frame went out
 	took    time.Duration
+	rung    time.Time // the first ring that no reading has answered yet
 	dirty   bool
 	tries   int       // failed relation checks in a row, read apart
 	apart   time.Time // until when it is read apart from pages that read other tables
@@ -91,7 +93,10 @@ type suspicion struct {
 func newPage(def *dashboard.Page) *page {
 	p := &page{
 		def: def, opened: time.Now(), dirty: true, epoch: newEpoch(),
-		relations: map[uint32]bool{},
+		relations: map[uint32]bool{}, place: time.UTC,
+	}
+	if place, err := time.LoadLocation(def.TimeZone); err == nil {
+		p.place = place
 	}
 	var shape strings.Builder
 	for i := range def.Panels {
@@ -334,9 +339,23 @@ func (e *Engine) publish(p *page, at time.Time, changes map[string]*delta.Change
 		Snapshot: func() []byte { return delta.EncodeSnapshot(state) },
 	}
 	if !first {
+		if flaw.On("forgotten-deletion") {
+			forgetDeletion(changes)
+		}
 		u.Delta = delta.EncodeDelta(from, state, changes)
 	}
 	e.cfg.Hub.Publish(p.def.ID(), e.withStatus(p, u))
+}
+
+// forgetDeletion takes one deletion out of what is sent, for a build with that
+// flaw.
+func forgetDeletion(changes map[string]*delta.Change) {
+	for _, c := range changes {
+		if i := slices.IndexFunc(c.Ops, func(o delta.Op) bool { return o.Kind == delta.Remove }); i >= 0 && len(c.Ops) > 1 {
+			c.Ops = slices.Delete(slices.Clone(c.Ops), i, i+1)
+			return
+		}
+	}
 }
 
 // withStatus adds the page's status to a frame. It is sent by itself only

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 // query is what a panel asks; two panels with the same id share one answer.
@@ -88,6 +89,9 @@ type snapshot struct {
 // torn are the relations that were swapped, rewritten or dropped under the
 // snapshot: what was read of them never was.
 func (s *snapshot) torn() (oids []uint32) {
+	if flaw.On("no-torn-check") {
+		return nil
+	}
 	for _, r := range s.relations {
 		if !r.stands {
 			oids = append(oids, r.oid)
@@ -313,6 +317,10 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 		if a.killed[q.id]++; a.killed[q.id] < kills {
 			return nil
 		}
+	case lostRace(f.err):
+		if a.killed[q.id]++; a.killed[q.id] < kills {
+			return giveWay(ctx, a.killed[q.id])
+		}
 	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0:
 		return s.forget(ctx) // its columns changed since it was prepared
 	}
@@ -330,6 +338,28 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 
 // everyRow is what a query is told whose viewer would see what is not theirs.
 var everyRow = &delta.Error{Code: "forbidden", Message: "the role that reads is above row-level security, so everybody would see every row"}
+
+// lostRace tells an error that says nothing of the query, and that PostgreSQL
+// asks to be tried again: a standby had to apply what the query still saw the
+// rows of, or one of a circle of locks had to give way.
+func lostRace(err error) bool {
+	switch codeOf(err) {
+	case "40001", "40P01":
+		return true
+	}
+	return false
+}
+
+// giveWay waits a moment after a lost race: a standby applies several records of
+// the kind, one after the other.
+func giveWay(ctx context.Context, times int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(times) * 50 * time.Millisecond):
+		return nil
+	}
+}
 
 // late is what a query is told that took long among many.
 var late = &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}

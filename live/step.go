@@ -81,8 +81,8 @@ func (e *Engine) launch(jobs *jobs, w *worker, work func(ctx context.Context) fu
 func (e *Engine) due(p *page) time.Time {
 	at := p.read.Add(e.cfg.Safety)
 	for _, n := range p.panels {
-		if n.def.Every > 0 && !n.away() {
-			at = earliest(at, p.read.Add(n.def.Every))
+		if !n.away() {
+			at = earliest(at, e.alarm(p, n, p.read))
 		}
 	}
 	switch {
@@ -130,7 +130,7 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 		}
 		tasks = append(tasks, t)
 		// Cleared before the snapshot: what rings from here on rings again.
-		p.dirty, p.read = false, now
+		p.dirty, p.read, p.rung = false, now, time.Time{}
 		if !p.timed() && e.clockwork(p) == "" {
 			for _, b := range p.bells {
 				needed[b] = true
@@ -154,6 +154,8 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 		}
 		return func() {
 			e.counters.busy.Add(uint64(res.ended.Sub(armed)))
+			e.cfg.Meter.Armed(res.began.Sub(armed))
+			e.cfg.Meter.Cycle(res.ended.Sub(armed))
 			e.settle(&e.main, res)
 			e.pause = e.breath(res, trimmed)
 			e.disarm(bells) // a page may have gone while they were armed

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/flaw"
 )
 
 // task is one page's part in a cycle. It holds copies, because the loop goes
@@ -16,6 +17,7 @@ type task struct {
 	page  *page
 	epoch string
 	turn  time.Time // when the page was read before
+	rung  time.Time // the first ring that it answers
 	items []item
 }
 
@@ -47,7 +49,7 @@ type outcome struct {
 
 // taskFor makes a page's part of a cycle out of these panels.
 func taskFor(p *page, panels []*panel) task {
-	t := task{page: p, epoch: p.epoch, turn: p.read}
+	t := task{page: p, epoch: p.epoch, turn: p.read, rung: p.rung}
 	for _, n := range panels {
 		it := item{panel: n, def: n.def, query: n.query, step: n.step, took: n.took, last: n.last, candid: p.def.Candid}
 		if p.state != nil {
@@ -183,6 +185,9 @@ func (it item) compare(a *answer) outcome {
 	}
 	if !it.def.Ordered {
 		delta.SortByKey(panel.Rows)
+	}
+	if flaw.On("panic-over-a-panel") && it.def.ID == "bug" {
+		panic("a bug")
 	}
 	o.panel = panel
 	o.change = delta.Diff(o.before(), panel)

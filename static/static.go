@@ -1,5 +1,5 @@
-// Package static holds the browser's files (style sheets, ES modules, fonts, icons) and serves them, shortened, from memory under a
-// hash of all their contents, so that they may be cached for ever and a new build is seen at once.
+// Package static holds the browser's files (style sheets, ES modules, fonts, icons) and serves them, bundled and shortened, from
+// memory under a hash of all their contents, so that they may be cached for ever and a new build is seen at once.
 package static
 
 import (
@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"path"
@@ -15,16 +16,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/tdewolff/minify/v2"
-	"github.com/tdewolff/minify/v2/css"
-	"github.com/tdewolff/minify/v2/js"
 )
 
-//go:embed css/*.css js/*.js fonts/*.woff2 fonts/*-LICENSE vendor/uplot/*.js vendor/uplot/*.css vendor/uplot/*-LICENSE icons/*.svg icons/*-LICENSE
+//go:embed dist fonts/*.woff2 fonts/*-LICENSE vendor/uplot/*-LICENSE icons/*.svg icons/*-LICENSE
 var files embed.FS
 
-// Entry is the module that a page loads; it imports all others.
+// Entry is the module that a page loads; it imports all others, some of them when they are needed.
 const Entry = "js/main.js"
 
 // prefix stands before the hash in every URL path.
@@ -36,9 +33,9 @@ type file struct {
 }
 
 type bundle struct {
-	hash    string
-	files   map[string]file
-	modules []string
+	hash  string
+	files map[string]file
+	needs map[string][]string // by source: the files that load it and what it imports at once
 }
 
 // assets is computed once, on first use, and never changes.
@@ -93,44 +90,36 @@ func Path(name string) string {
 	return prefix + b.hash + "/" + name
 }
 
-// charts are the modules that only pages with charts load.
-var charts = []string{
-	"js/canvas.js", "js/chart.js", "js/gestures.js", "js/legend.js", "js/paint.js", "js/scale.js", "js/series.js", "js/slide.js", "js/timerange.js",
-	"vendor/uplot/uPlot.esm.js",
-}
-
-// tables are the modules that only pages of tables load at once; others, when a row is opened.
-var tables = []string{"js/address.js", "js/columns.js", "js/filters.js", "js/menu.js", "js/tablepage.js", "js/typed.js"}
-
-// later are the modules that are loaded when they are needed.
-var later = []string{"js/drawer.js", "js/index.js", "js/json.js", "js/jsontree.js", "js/rowjson.js", "js/treeview.js", "js/wall.js"}
-
 // Modules is the URL path of every ES module that all pages load but [Entry], for modulepreload.
-func Modules() []string { return slices.Clone(assets().modules) }
+func Modules() []string { return modules(Entry)[1:] }
 
 // ChartModules is the URL path of every ES module that pages with charts load besides, for modulepreload.
-func ChartModules() []string { return pathsOf(charts) }
+func ChartModules() []string { return besides("js/chart.js") }
 
 // TableModules is the URL path of every ES module that a table's own page loads besides, for modulepreload.
-func TableModules() []string { return pathsOf(tables) }
+func TableModules() []string { return besides("js/tablepage.js") }
 
-func pathsOf(names []string) []string {
-	paths := make([]string, len(names))
-	for i, name := range names {
+// modules is the URL path of the file with this source, and then those of all that it imports at once.
+func modules(source string) []string {
+	needs := assets().needs[source]
+	paths := make([]string, len(needs))
+	for i, name := range needs {
 		paths[i] = Path(name)
 	}
 	return paths
 }
 
-// ChartStyles is the URL path of every style sheet that pages with charts link after the others.
-func ChartStyles() []string { return []string{Path("vendor/uplot/uPlot.css")} }
-
-// Styles is the URL path of every style sheet, in the order in which a page links them.
-func Styles() []string {
-	return []string{
-		Path("css/tokens.css"), Path("css/base.css"), Path("css/components.css"), Path("css/cells.css"), Path("css/stat.css"), Path("css/charts.css"), Path("css/table.css"), Path("css/variables.css"), Path("css/trust.css"), Path("css/access.css"),
-	}
+// besides is what a source needs that no page has loaded by then.
+func besides(source string) []string {
+	all := modules(Entry)
+	return slices.DeleteFunc(modules(source), func(path string) bool { return slices.Contains(all, path) })
 }
+
+// ChartStyles is the URL path of every style sheet that pages with charts link after the others.
+func ChartStyles() []string { return []string{Path("css/uPlot.css")} }
+
+// Styles is the URL path of every style sheet that all pages link.
+func Styles() []string { return []string{Path("css/rowcast.css")} }
 
 // Version names this set of files: the hash in every URL.
 func Version() string { return assets().hash }
@@ -139,43 +128,66 @@ func load() *bundle {
 	b := &bundle{files: map[string]file{}}
 	sum := sha256.New()
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(name, ".test.js") {
+		if err != nil || d.IsDir() || name == contents {
 			return err
 		}
 		data, err := files.ReadFile(name)
 		if err != nil {
 			return err
 		}
+		name = strings.TrimPrefix(name, "dist/")
 		sum.Write([]byte(name + "\x00" + strconv.Itoa(len(data)) + "\x00"))
 		sum.Write(data)
-		data = shorten(name, data)
 		b.files[name] = file{plain: data, gzip: compress(name, data), mime: mimeOf(name)}
 		return nil
 	})
+	if err == nil {
+		b.needs, err = needs()
+	}
 	if err != nil {
 		panic("static: " + err.Error()) // embedded files cannot fail to be read
 	}
 	b.hash = hex.EncodeToString(sum.Sum(nil))[:16]
-	for name := range b.files {
-		if path.Ext(name) == ".js" && name != Entry && !slices.Contains(slices.Concat(charts, tables, later), name) {
-			b.modules = append(b.modules, prefix+b.hash+"/"+name)
-		}
-	}
-	slices.Sort(b.modules)
 	return b
 }
 
-// shorten takes comments and spaces out of modules and style sheets, and gives local names one letter: the sources are mostly
-// written for people. What cannot be read stays as it is; a test holds that there is no such file.
-func shorten(name string, data []byte) []byte {
-	m := minify.New()
-	m.AddFunc(".js", js.Minify)
-	m.AddFunc(".css", css.Minify)
-	short, err := m.Bytes(path.Ext(name), data)
+// contents says which source went into which file of the bundle, as esbuild's metafile.
+const contents = "dist/meta.json"
+
+// needs reads of each source that has a file of its own which files it needs, its own first.
+func needs() (map[string][]string, error) {
+	data, err := files.ReadFile(contents)
 	if err != nil {
-		return data
+		return nil, err
 	}
-	return short
+	var meta struct {
+		Outputs map[string]struct {
+			EntryPoint string
+			Imports    []struct{ Path, Kind string }
+		}
+	}
+	if err := json.Unmarshal(data, &meta); err != nil {
+		return nil, err
+	}
+	all := map[string][]string{}
+	for name, out := range meta.Outputs {
+		if out.EntryPoint == "" {
+			continue
+		}
+		list := []string{name}
+		for i := 0; i < len(list); i++ { // it grows on the way
+			for _, other := range meta.Outputs[list[i]].Imports {
+				if other.Kind == "import-statement" && !slices.Contains(list, other.Path) {
+					list = append(list, other.Path)
+				}
+			}
+		}
+		for i, name := range list {
+			list[i] = strings.TrimPrefix(name, "dist/")
+		}
+		all[out.EntryPoint] = list
+	}
+	return all, nil
 }
 
 // compress packs what gains from it; fonts are packed already.

@@ -3,11 +3,13 @@ package static_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,13 +41,11 @@ func body(t *testing.T, r *http.Response) []byte {
 func TestEveryFileIsServedUnderTheHash(t *testing.T) {
 	for name, mime := range map[string]string{
 		static.Entry:                 "text/javascript; charset=utf-8",
-		"css/tokens.css":             "text/css; charset=utf-8",
 		"icons/sprite.svg":           "image/svg+xml",
 		"fonts/inter.woff2":          "font/woff2",
 		"fonts/Inter-LICENSE":        "text/plain; charset=utf-8",
 		"icons/lucide-LICENSE":       "text/plain; charset=utf-8",
-		"js/delta.js":                "text/javascript; charset=utf-8",
-		"css/components.css":         "text/css; charset=utf-8",
+		"css/rowcast.css":            "text/css; charset=utf-8",
 		"fonts/jetbrains-mono.woff2": "font/woff2",
 	} {
 		r := get(t, static.Path(name))
@@ -59,7 +59,7 @@ func TestEveryFileIsServedUnderTheHash(t *testing.T) {
 }
 
 func TestGzipIsWhatWasPacked(t *testing.T) {
-	path := static.Path("css/components.css")
+	path := static.Path("css/rowcast.css")
 	plain := get(t, path)
 	for _, refused := range []string{"", "br", "gzip;q=0", "identity"} {
 		if r := get(t, path, "Accept-Encoding", refused); r.Header.Get("Content-Encoding") != "" {
@@ -93,23 +93,26 @@ func TestOtherHashesAreNotServed(t *testing.T) {
 	}
 }
 
-// Every module that another imports is there, and all of them are preloaded.
+// Every module that another imports is there, and what a page loads at once is preloaded.
 func TestModules(t *testing.T) {
-	imports := regexp.MustCompile(`(?:from|import|import\()"\./([a-z]+\.js)"`)
-	all := static.Modules()
-	if len(all) < 8 {
-		t.Fatal(all)
+	imports := regexp.MustCompile(`(?:from|import|import\()"\./([A-Za-z0-9-]+\.js)"`)
+	all, charts, tables := static.Modules(), static.ChartModules(), static.TableModules()
+	if len(charts) == 0 || len(tables) == 0 {
+		t.Fatal(charts, tables)
 	}
-	charts := static.ChartModules()
-	for _, path := range charts {
+	for _, path := range slices.Concat(charts, tables) {
 		if slices.Contains(all, path) {
-			t.Errorf("%s is loaded by pages without charts", path)
+			t.Errorf("%s is loaded by all pages", path)
 		}
 	}
-	for _, path := range slices.Concat(all, charts, []string{static.Path(static.Entry)}) {
+	loaded := slices.Concat(all, charts, tables, []string{static.Path(static.Entry)})
+	for _, path := range loaded {
 		src := body(t, get(t, path))
 		for _, m := range imports.FindAllSubmatch(src, -1) {
-			static.Path("js/" + string(m[1])) // panics where it is not embedded
+			name := static.Path("js/" + string(m[1])) // panics where it is not embedded
+			if !slices.Contains(loaded, name) && !bytes.Contains(m[0], []byte("import(")) {
+				t.Errorf("%s is needed by %s, and not preloaded", name, path)
+			}
 		}
 		if bytes.Contains(src, []byte("/**")) || bytes.Contains(src, []byte("@param")) {
 			t.Errorf("%s is not shortened", path)
@@ -117,6 +120,38 @@ func TestModules(t *testing.T) {
 		for _, unsafe := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"} {
 			if bytes.Contains(src, []byte(unsafe)) {
 				t.Errorf("%s uses %s", path, unsafe)
+			}
+		}
+	}
+}
+
+// What is served was made of the sources as they are.
+func TestBundleIsOfTheseSources(t *testing.T) {
+	var meta struct {
+		Inputs map[string]struct{ Bytes int64 }
+	}
+	text, err := os.ReadFile("dist/meta.json")
+	if err == nil {
+		err = json.Unmarshal(text, &meta)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"js/*.js", "css/*.css"} {
+		sources, err := filepath.Glob(pattern)
+		if err != nil || len(sources) < 10 {
+			t.Fatal(sources, err)
+		}
+		for _, name := range sources {
+			info, err := os.Stat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, used := meta.Inputs[filepath.ToSlash(name)]
+			if !used {
+				t.Errorf("%s is in no page", name)
+			} else if in.Bytes != info.Size() {
+				t.Errorf("%s has changed: run go generate ./static", name)
 			}
 		}
 	}

@@ -24,7 +24,7 @@ func Complete(columns []Column, rows []Row) {
 		}
 		values := make([]float64, len(rows))
 		for j := range rows {
-			values[j] = float(&rows[j].Cells[i])
+			values[j] = c.float(&rows[j].Cells[i])
 		}
 		low, high := c.bar.ends(values)
 		for j := range rows {

@@ -79,10 +79,9 @@ func (c Column) format(s string, now time.Time) Cell {
 		}
 		return Cell{Text: s}
 	case calendar:
-		if c.style == "duration" && c.Type == "interval" {
-			return interval(s)
-		}
 		return Cell{Text: s}
+	case duration, currency:
+		return c.over(s, c.amount(s))
 	default:
 		if Linkable(s) {
 			return address(s)
@@ -93,7 +92,11 @@ func (c Column) format(s string, now time.Time) Cell {
 
 // over marks a number that reached a threshold: a shape, a weight and a colour.
 func (c Column) over(s string, cell Cell) Cell {
-	if color := reached(c.thresholds, parse(s)); color != "" {
+	v := c.digits(&Cell{Text: s})
+	if v == nil {
+		return cell
+	}
+	if color := reached(c.thresholds, parse(*v)); color != "" {
 		cell.Glyph, cell.Class = color, "over "+color
 	}
 	return cell
@@ -282,9 +285,9 @@ func instant(m []string) (time.Time, bool) {
 func Ago(d time.Duration) (words string, near bool) {
 	before := ""
 	if d < 0 {
-		d, before = -d, "in "
+		before = "in "
 	}
-	s := int64((d + time.Second/2) / time.Second)
+	s := int64(d.Abs().Round(time.Second) / time.Second) // neither ends beyond the longest duration, which is what centuries are
 	switch {
 	case s < 2:
 		return "now", true

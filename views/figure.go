@@ -27,7 +27,7 @@ type Figure struct {
 	Shared int    // rows that are not drawn, because a later one has their point
 }
 
-// Shape is a path. Kind is "fill", "wash" or "line".
+// Shape is a path. Kind is "fill", "wash", "line" or "line thin".
 type Shape struct{ Kind, Hue, Path string }
 
 // Limit is a threshold in sight.
@@ -41,9 +41,6 @@ type Now struct {
 
 // Mark is a place on an axis and how it reads.
 type Mark struct{ At, Text string }
-
-// Key is an entry of the legend.
-type Key struct{ Label, Hue, Value string }
 
 // usual is how wide a plot is taken to be, in rem: nobody knows before it is laid out.
 const usual = 36
@@ -89,7 +86,7 @@ type drawing struct {
 func (d *drawing) scales() {
 	p := d.plot
 	if d.chart.Stacked {
-		d.from, d.to = stack(p.Series)
+		d.from, d.to = stack(p.Series, d.chart.Type == "area")
 	} else {
 		for _, s := range p.Series {
 			d.from, d.to = append(d.from, make([]float64, len(s.Values))), append(d.to, s.Values)
@@ -141,13 +138,13 @@ func percent(v float64) string { return strconv.FormatFloat(v*100/side, 'f', 2, 
 
 func (d *drawing) axes() {
 	f, p := d.figure, d.plot
-	at, by := ticks(d.y0, d.y1, 6, p.Decimals == 0)
+	at, by := ticks(d.y0, d.y1, 6, p.Decimals == 0, p.Notation)
 	for _, v := range at {
 		if v == 0 {
 			f.Zero = percent(d.y(0))
 			continue
 		}
-		f.Y = append(f.Y, Mark{percent(d.y(v)), shortText(v, by)})
+		f.Y = append(f.Y, Mark{percent(d.y(v)), p.Notation.tick(v, by)})
 		d.rulesAt = append(d.rulesAt, d.y(v))
 	}
 	f.Gutter = gutter(f.Y)
@@ -162,7 +159,7 @@ func (d *drawing) axes() {
 			d.mark(t.at, t.text)
 		}
 	case "number":
-		at, by := ticks(d.x0, d.x1, 6, false)
+		at, by := ticks(d.x0, d.x1, 6, false, Notation{})
 		for _, v := range at {
 			d.mark(v, shortText(v, by))
 		}
@@ -191,7 +188,7 @@ func (d *drawing) limits() {
 		if hue == "gray" {
 			hue = "grey"
 		}
-		d.figure.Limits = append(d.figure.Limits, Limit{percent(y), shortText(t.From, math.Pow(10, -float64(decimalsIn(t.From)))), hue})
+		d.figure.Limits = append(d.figure.Limits, Limit{percent(y), d.plot.Notation.tick(t.From, math.Pow(10, -float64(decimalsIn(t.From)))), hue})
 		d.limitsAt = append(d.limitsAt, y)
 		for i, rule := range d.rulesAt {
 			if crossed(rule, y) || math.Abs(rule-y) < 0.06*side {
@@ -309,39 +306,11 @@ func (d *drawing) lines() {
 		case (d.chart.Type == "area" || len(d.to) == 1) && d.y0 <= 0: // a wash says how much, from zero
 			d.figure.Shapes = append(d.figure.Shapes, Shape{"wash", hue, area.String()})
 		}
-		d.figure.Shapes = append(d.figure.Shapes, Shape{"line", hue, line.String()})
-	}
-}
-
-func (d *drawing) legend() {
-	sums := d.plot.Sums
-	var keys []Key
-	last := -1
-	for _, s := range d.plot.Series {
-		value, sum := "–", 0.0
-		for k, v := range s.Values {
-			if number64(v) && d.seen(k) {
-				sum += v
-				value, last = decimalText(v, s.Decimals), k
-			}
+		kind := "line"
+		if d.plot.Series[i].Rest {
+			kind = "line thin"
 		}
-		if sums {
-			value = decimalText(sum, s.Decimals)
-		}
-		keys = append(keys, Key{s.Label, s.Hue, value})
-	}
-	if len(keys) > 1 || d.chart.Series != "" {
-		d.figure.Keys = keys
-		return
-	}
-	d.figure.Value = keys[0].Value
-	if d.chart.Unit != "" {
-		d.figure.Rest = " " + d.chart.Unit
-	}
-	if sums {
-		d.figure.Rest += " in all"
-	} else if last >= 0 {
-		d.figure.Rest += ", " + d.chart.name(d.plot, last)
+		d.figure.Shapes = append(d.figure.Shapes, Shape{kind, hue, line.String()})
 	}
 }
 
@@ -377,9 +346,9 @@ func (d *drawing) words() string {
 		}
 		switch {
 		case low == high:
-			text += fmt.Sprintf("; %s %s", s.Label, decimalText(low, s.Decimals))
+			text += fmt.Sprintf("; %s %s", s.Label, s.Notation.text(low, s.Decimals))
 		case low < high:
-			text += fmt.Sprintf("; %s %s to %s", s.Label, decimalText(low, s.Decimals), decimalText(high, s.Decimals))
+			text += fmt.Sprintf("; %s %s to %s", s.Label, s.Notation.text(low, s.Decimals), s.Notation.text(high, s.Decimals))
 		}
 	}
 	return text

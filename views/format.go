@@ -78,7 +78,9 @@ const (
 	uuid
 	moment   // timestamptz
 	datetime // timestamp
-	calendar // date, time, interval, addresses: as they are, figures of one width
+	calendar // date, time, addresses: as they are, figures of one width
+	duration // interval
+	currency // money: as the database's locale writes it
 	binary
 	array
 	span // a range
@@ -100,8 +102,12 @@ func kindOf(typ string) kind {
 		return moment
 	case "timestamp":
 		return datetime
-	case "date", "time", "timetz", "interval", "inet", "cidr", "macaddr", "macaddr8", "money", "pg_lsn":
+	case "date", "time", "timetz", "inet", "cidr", "macaddr", "macaddr8", "pg_lsn":
 		return calendar
+	case "interval":
+		return duration
+	case "money":
+		return currency
 	case "bytea":
 		return binary
 	case "int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange":
@@ -130,10 +136,13 @@ func Describe(fields []Field, raw bool) []Column {
 		if c.Head = c.label; c.unit != "" {
 			c.Head += ", " + c.unit
 		}
+		if k == duration && c.style == "" && !raw {
+			c.style = "duration"
+		}
 		if c.colors == nil && len(f.Enum) > 0 {
 			c.colors, c.dealt = Deal(f.Enum), f.Enum
 		}
-		if (k != integer && k != decimal) || c.bare {
+		if !c.measured() || c.bare {
 			c.bar, c.thresholds = nil, nil
 		}
 	}
@@ -236,12 +245,12 @@ func assign(columns []Column, fields []Field, raw bool) {
 
 func class(c *Column, f Format, raw bool) string {
 	var names []string
-	quantity := (c.kind == integer || c.kind == decimal || c.Type == "money" || c.Type == "interval" && c.style == "duration") && !c.bare
+	quantity := c.measured() && !c.bare && (c.kind != duration || c.style == "duration")
 	if f.Align == "right" || f.Align == "" && (quantity || c.relative) {
 		names = append(names, "n")
 	}
 	switch c.kind {
-	case integer, decimal, moment, datetime, calendar, uuid:
+	case integer, decimal, moment, datetime, calendar, duration, currency, uuid:
 		names = append(names, "num")
 	case document, binary:
 		names = append(names, "doc")

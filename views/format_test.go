@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	stdcmp "cmp"
 	"encoding/json"
 	"os"
 	"testing"
@@ -38,7 +39,7 @@ type golden struct {
 		Colors map[string]string
 	}
 	Bars []struct {
-		Note       string
+		Note, Type string
 		Bar        views.Bar
 		Thresholds []views.Threshold
 		Values     []*string
@@ -139,7 +140,7 @@ func TestDeal(t *testing.T) {
 func TestBars(t *testing.T) {
 	for _, b := range readGolden(t).Bars {
 		t.Run(b.Note, func(t *testing.T) {
-			columns := views.Describe([]views.Field{{Name: "n", Type: "float8", Format: views.Format{Bar: &b.Bar, Thresholds: b.Thresholds}}}, false)
+			columns := views.Describe([]views.Field{{Name: "n", Type: stdcmp.Or(b.Type, "float8"), Format: views.Format{Bar: &b.Bar, Thresholds: b.Thresholds}}}, false)
 			var rows []views.Row
 			for _, v := range b.Values {
 				rows = append(rows, views.Row{Cells: []views.Cell{cellOf(columns[0], v)}})

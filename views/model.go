@@ -83,6 +83,7 @@ type Index struct {
 type Board struct {
 	Title, Description, Href string
 	Problem                  bool
+	Peek                     *Peek // nil: nothing was seen of it yet
 }
 
 // Schema is a heading among the tables of the index.
@@ -139,6 +140,7 @@ type Panel struct {
 	At          time.Time     // of its own snapshot; zero: the page's
 	Every       time.Duration // its own pace; zero: the page's
 	AsOf        string        // time of day of the panel's own snapshot, where it has one (slow or timed): "14:29:52"; see [Clock]
+	Late        bool          // the page is there, and this panel is not yet: it is read apart, after others
 	Type        string        // "table", "stat", "line", "area", "bar", "donut", "gauge", "progress" or "text"
 	Width       int           // of 12 columns; 0: 12
 	Height      int           // grid rows it spans; 0: 1

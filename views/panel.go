@@ -3,6 +3,8 @@ package views
 import (
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 )
 
 // asOf names a panel's own snapshot, and how often it is read.
@@ -11,6 +13,15 @@ func asOf(p *Panel) string {
 		return "as of " + p.AsOf
 	}
 	return "as of " + p.AsOf + ", every " + pace(p.Every)
+}
+
+// late tells why a panel is not there although its page is.
+func late(p *Panel) templ.OrderedAttributes {
+	var a attributes
+	if p.Late {
+		a.add("title", "It takes long. What takes long is read apart from the others, one query after another.")
+	}
+	return templ.OrderedAttributes(a)
 }
 
 func pace(d time.Duration) string {
@@ -32,7 +43,7 @@ func (p *Panel) Draw(now time.Time) {
 	switch p.Chart.Type {
 	case "line", "area", "bar":
 		p.Figure, problem = NewFigure(p.Columns, p.Rows, *p.Chart, now)
-		if p.Truncated && p.Chart.Type != "bar" {
+		if p.Truncated && p.Figure != nil && p.Chart.Type != "bar" {
 			p.Figure.Now = nil // what is newest may not be there
 		}
 	default:

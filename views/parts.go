@@ -43,18 +43,20 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 	}
 	values, whole, ends := make([]float64, len(rows)), 0.0, make([]float64, len(rows))
 	for i := range rows {
-		values[i] = float(&rows[i].Cells[y])
+		values[i] = columns[y].float(&rows[i].Cells[y])
 		whole += max(0, orZero(values[i]))
 		ends[i] = gap
 		if most >= 0 {
-			ends[i] = float(&rows[i].Cells[most])
+			ends[i] = columns[most].float(&rows[i].Cells[most])
 		} else if c.Max != nil {
 			ends[i] = *c.Max
+		} else if columns[y].style == "percent" {
+			ends[i] = 1
 		} else if c.Type == "gauge" || c.Unit == "%" {
 			ends[i] = 100
 		}
 	}
-	p, hues := &Parts{}, c.hues(columns, name, rows, values)
+	p, hues, written := &Parts{}, c.hues(columns, name, rows, values), notation(columns, rows, y)
 	for i := range rows {
 		part := Part{Key: rows[i].Key, Label: columns[y].Head, Text: rows[i].Cells[y].Text, Hue: hues[i]}
 		if name >= 0 {
@@ -70,15 +72,15 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 		p.donut(values, whole)
 		sum := 0
 		for i := range rows {
-			sum = max(sum, decimalsOf(&rows[i].Cells[y]))
+			sum = max(sum, columns[y].decimalsOf(&rows[i].Cells[y]))
 		}
 		total := columns[y]
 		if total.style == "" {
 			total.decimals = &sum
 		}
-		p.Total = total.quantity(strconv.FormatFloat(whole, 'f', sum, 64)).Text
+		p.Total = written.with(total.quantity(strconv.FormatFloat(whole, 'f', sum, 64)).Text)
 	case "gauge":
-		p.gauge(&c, values, ends)
+		p.gauge(&c, written, values, ends)
 	default:
 		p.bars(values, ends, whole, most >= 0)
 	}
@@ -88,14 +90,13 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 // findParts gives the places of the columns of the maximum and the name (-1 for none) and of the number.
 func (c *Chart) findParts(columns []Column) (most, name, y int, problem string) {
 	at := func(name string) int { return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name }) }
-	numeric := func(i int) bool { return columns[i].kind == integer || columns[i].kind == decimal }
 	names := make([]string, len(columns))
 	for i, col := range columns {
 		names[i] = col.Name
 	}
 	most, name, y = -1, at(c.Series), -1
 	if c.MaxBy != "" {
-		if most = at(c.MaxBy); most < 0 || !numeric(most) {
+		if most = at(c.MaxBy); most < 0 || !columns[most].measured() {
 			return 0, 0, 0, fmt.Sprintf("The query has no column of numbers “%s”, which the file names as max.", c.MaxBy)
 		}
 	}
@@ -106,22 +107,22 @@ func (c *Chart) findParts(columns []Column) (most, name, y int, problem string) 
 		switch y = at(c.Y[0]); {
 		case y < 0:
 			return 0, 0, 0, fmt.Sprintf("The query has no column “%s”, which the file names as y. It has %s.", c.Y[0], and(names))
-		case !numeric(y):
-			return 0, 0, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.%s", c.Y[0], columns[y].Type, mend(columns[y:y+1]))
+		case !columns[y].measured():
+			return 0, 0, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.", c.Y[0], columns[y].Type)
 		}
 	}
 	for i := range columns {
-		if name < 0 && !numeric(i) {
+		if name < 0 && !columns[i].measured() {
 			name = i
 		}
 	}
 	for i := range columns {
-		if y < 0 && numeric(i) && i != most && i != name {
+		if y < 0 && columns[i].measured() && i != most && i != name {
 			y = i
 		}
 	}
 	if y < 0 {
-		return 0, 0, 0, "The query has no column of numbers to draw. It has " + and(names) + "." + mend(columns)
+		return 0, 0, 0, "The query has no column of numbers to draw. It has " + and(names) + "."
 	}
 	return most, name, y, ""
 }
@@ -183,7 +184,7 @@ func (p *Parts) donut(values []float64, whole float64) {
 }
 
 // gauge keeps the first row and says how far it is between its ends.
-func (p *Parts) gauge(c *Chart, values, ends []float64) {
+func (p *Parts) gauge(c *Chart, written Notation, values, ends []float64) {
 	low, high := 0.0, gap
 	if len(ends) > 0 {
 		high = ends[0]
@@ -191,8 +192,8 @@ func (p *Parts) gauge(c *Chart, values, ends []float64) {
 	if c.Min != nil {
 		low = *c.Min
 	}
-	if p.Low, p.High = plainText(low), "–"; !math.IsNaN(high) {
-		p.High = plainText(high)
+	if p.Low, p.High = written.end(low), "–"; !math.IsNaN(high) {
+		p.High = written.end(high)
 	}
 	if c.Target != nil && high > low {
 		p.Mark = sizeText((*c.Target - low) / (high - low))

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -43,9 +42,10 @@ type Plot struct {
 	Regular  bool      // times of one rhythm, so that what is missing is a gap
 	Series   []Series
 	Decimals int
-	Shared   int    // rows that are not drawn, because a later one has their x and series
-	Sums     bool   // a readout may add its numbers up
-	Problem  string // why it cannot be drawn, as a sentence; "" where it can
+	Notation Notation // of the scale: of all series, where they share it
+	Shared   int      // rows that are not drawn, because a later one has their x and series
+	Sums     bool     // a readout may add its numbers up
+	Problem  string   // why it cannot be drawn, as a sentence; "" where it can
 }
 
 // Series are the numbers of one line or colour, one for each X: NaN is a gap, +Inf only says that others have a point there.
@@ -54,6 +54,9 @@ type Series struct {
 	Hue      string // "ink", "c1" to "c8", or one of [Colors]
 	Values   []float64
 	Decimals int
+	Notation Notation
+	Of       []string // labels of the series that it is the sum of
+	Rest     bool     // one of many that have no colour
 }
 
 var (
@@ -77,29 +80,43 @@ func NewPlot(columns []Column, rows []Row, c Chart) Plot {
 	if (c.Window > 0 || c.Range != "") && p.Axis != "time" {
 		return Plot{Problem: fmt.Sprintf("The column “%s” holds no times (its type is %s), so no window can move along it.", columns[x].Name, columns[x].Type)}
 	}
-	place := p.places(rows, x, c.Type)
+	place := p.places(columns, rows, x, c.Type)
 	if len(rows) > 0 && len(p.X) == 0 {
 		return Plot{Problem: fmt.Sprintf("No row has a place on the axis: “%s” is null or infinite in each.", columns[x].Name)}
 	}
-	p.Sums = c.Type == "bar"
+	adds := true
 	for _, i := range y {
-		p.Sums = p.Sums && columns[i].style != "percent" && !measure.MatchString(columns[i].Name)
+		adds = adds && columns[i].style != "percent" && !measure.MatchString(columns[i].Name)
 	}
+	p.Sums = adds && c.Type == "bar"
 	if series < 0 {
 		for _, i := range y {
-			p.Series = append(p.Series, Series{Label: columns[i].Head})
+			p.Series = append(p.Series, Series{Label: columns[i].Head, Notation: notation(columns, rows, i)})
 		}
 	} else {
-		order := c.Order
+		order, written := c.Order, notation(columns, rows, y[0])
 		if len(order) == 0 {
 			order = columns[series].dealt
 		}
 		for _, name := range seriesOf(rows, series, order) {
-			p.Series = append(p.Series, Series{Label: name})
+			p.Series = append(p.Series, Series{Label: name, Notation: written})
 		}
 	}
+	if len(p.Series) > 0 && !slices.ContainsFunc(p.Series, func(s Series) bool { return s.Notation != p.Series[0].Notation }) {
+		p.Notation = p.Series[0].Notation
+	}
+	p.fill(columns, rows, place, y, series, c.Stacked)
+	p.fold(columns, series, &c, adds)
+	for i := range p.Labels {
+		p.Labels[i] = shown(&columns[x], p.Labels[i])
+	}
+	return p
+}
+
+// fill gives each series its numbers. In a stack a series without a row has nothing there, and NULL is what nobody knows.
+func (p *Plot) fill(columns []Column, rows []Row, place, y []int, series int, stacked bool) {
 	empty := absent
-	if p.Regular || p.Axis == "category" {
+	if (p.Regular || p.Axis == "category") && !stacked {
 		empty = gap
 	}
 	index, taken := map[string]int{}, map[[2]int]bool{}
@@ -125,17 +142,15 @@ func NewPlot(columns []Column, rows []Row, c Chart) Plot {
 			if series >= 0 {
 				s = &p.Series[only]
 			}
-			s.Values[place[k]] = float(&r.Cells[i])
+			s.Values[place[k]] = columns[i].float(&r.Cells[i])
 			if d := columns[i].decimals; d != nil {
 				s.Decimals = max(s.Decimals, *d)
 			} else {
-				s.Decimals = max(s.Decimals, decimalsOf(&r.Cells[i]))
+				s.Decimals = max(s.Decimals, columns[i].decimalsOf(&r.Cells[i]))
 			}
 			p.Decimals = max(p.Decimals, s.Decimals)
 		}
 	}
-	p.name(columns, x, series)
-	return p
 }
 
 // find gives the places of the columns that a chart names, or says what is wrong.
@@ -161,23 +176,22 @@ func (c *Chart) find(columns []Column) (x int, y []int, series int, problem stri
 	if c.Series != "" {
 		series = at(c.Series)
 	}
-	numeric := func(i int) bool { return columns[i].kind == integer || columns[i].kind == decimal }
 	for _, name := range c.Y {
 		i := at(name)
-		if !numeric(i) {
-			return 0, nil, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.%s", name, columns[i].Type, mend(columns[i:i+1]))
+		if !columns[i].measured() {
+			return 0, nil, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.", name, columns[i].Type)
 		}
 		y = append(y, i)
 	}
 	if len(c.Y) == 0 {
 		for i := range columns {
-			if i != x && i != series && numeric(i) {
+			if i != x && i != series && columns[i].measured() && (len(y) == 0 || columns[i].counts() == columns[y[0]].counts()) {
 				y = append(y, i)
 			}
 		}
 	}
 	if len(y) == 0 {
-		return 0, nil, 0, "The query has no column of numbers to draw. It has " + and(names) + "." + mend(columns)
+		return 0, nil, 0, "The query has no column of numbers to draw. It has " + and(names) + "."
 	}
 	if series >= 0 {
 		y = y[:1]
@@ -199,40 +213,8 @@ func label(c *Cell) string {
 	return "null"
 }
 
-func float(c *Cell) float64 {
-	s := c.source()
-	if s == nil {
-		return gap
-	}
-	f, err := strconv.ParseFloat(*s, 64)
-	if err != nil || math.IsInf(f, 0) {
-		return gap
-	}
-	return f
-}
-
-// decimalsOf is how many decimals a number is written with, or two of a long tail.
-func decimalsOf(c *Cell) int {
-	s := c.source()
-	if s == nil {
-		return 0
-	}
-	if _, tiny, ok := strings.Cut(*s, "e-"); ok {
-		n, _ := strconv.Atoi(tiny)
-		return n
-	}
-	_, frac, _ := strings.Cut(*s, ".")
-	if strings.Trim(frac, "0123456789") != "" {
-		return 0
-	}
-	if len(frac) > 4 {
-		return 2
-	}
-	return len(frac)
-}
-
 // places fills the axis and tells each row its place on it, -1 for none.
-func (p *Plot) places(rows []Row, x int, typ string) []int {
+func (p *Plot) places(columns []Column, rows []Row, x int, typ string) []int {
 	place := make([]int, len(rows))
 	if p.Axis == "category" {
 		index := map[string]int{}
@@ -257,7 +239,7 @@ func (p *Plot) places(rows []Row, x int, typ string) []int {
 		}
 		at, offset := 0.0, 0.0
 		if p.Axis == "number" {
-			at = float(&rows[k].Cells[x])
+			at = columns[x].float(&rows[k].Cells[x])
 		} else {
 			at, offset = secondsOf(*s)
 		}
@@ -354,17 +336,22 @@ func seriesOf(rows []Row, column int, order []string) []string {
 	return append(first, rest...)
 }
 
-// stack says where each series begins and ends when they stand on each other; NaN where none has a number.
-func stack(all []Series) (from, to [][]float64) {
+// stack says where each series begins and ends when they stand on each other; NaN where it has no place. What nobody knows takes no
+// room between bars; in areas it is a gap of its series and of all that would stand on it, for nobody knows how high.
+func stack(all []Series, area bool) (from, to [][]float64) {
 	if len(all) == 0 {
 		return nil, nil
 	}
 	n := len(all[0].Values)
-	up, down := make([]float64, n), make([]float64, n)
+	up, down, lost := make([]float64, n), make([]float64, n), make([]bool, n)
+	for i := range n {
+		lost[i] = !slices.ContainsFunc(all, func(s Series) bool { return number64(s.Values[i]) })
+	}
 	for _, s := range all {
 		lo, hi := slices.Repeat([]float64{gap}, n), slices.Repeat([]float64{gap}, n)
 		for i, v := range s.Values {
-			if !slices.ContainsFunc(all, func(s Series) bool { return number64(s.Values[i]) }) {
+			lost[i] = lost[i] || area && math.IsNaN(v)
+			if lost[i] {
 				continue
 			}
 			base := &up[i]

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 type goldenChart struct {
@@ -29,12 +30,16 @@ type goldenChart struct {
 		Step     float64
 		Regular  bool
 		Decimals int
+		Notation Notation
 		Shared   int
 		Sums     bool
 		Series   []struct {
 			Label, Hue string
 			Values     []any
 			Decimals   int
+			Notation   Notation
+			Of         []string
+			Rest       bool
 		}
 		Problem string
 	}
@@ -55,10 +60,17 @@ type goldenChart struct {
 		Low, High *float64
 		Lo, Hi    float64
 	}
+	Stacks []struct {
+		Note     string
+		Area     bool
+		Values   [][]any
+		From, To [][]any
+	}
 	Ticks []struct {
 		Lo, Hi float64
 		About  int
 		Whole  bool
+		Style  string
 		Ticks  []float64
 	}
 	Zoned []struct {
@@ -105,6 +117,7 @@ type goldenChart struct {
 		At     []float64
 	}
 	Shorts [][3]any
+	Scales [][4]any
 }
 
 func readCharts(t *testing.T) goldenChart {
@@ -144,20 +157,9 @@ func TestPlots(t *testing.T) {
 				}
 				rows = append(rows, r)
 			}
-			want := Plot{Axis: c.Axis, X: c.XS, Labels: c.Labels, Offsets: c.Offsets, Step: c.Step, Regular: c.Regular, Decimals: c.Decimals, Shared: c.Shared, Sums: c.Sums, Problem: c.Problem}
+			want := Plot{Axis: c.Axis, X: c.XS, Labels: c.Labels, Offsets: c.Offsets, Step: c.Step, Regular: c.Regular, Decimals: c.Decimals, Notation: c.Notation, Shared: c.Shared, Sums: c.Sums, Problem: c.Problem}
 			for _, s := range c.Series {
-				series := Series{Label: s.Label, Hue: s.Hue, Decimals: s.Decimals}
-				for _, v := range s.Values {
-					switch v := v.(type) {
-					case nil:
-						series.Values = append(series.Values, gap)
-					case string:
-						series.Values = append(series.Values, absent)
-					case float64:
-						series.Values = append(series.Values, v)
-					}
-				}
-				want.Series = append(want.Series, series)
+				want.Series = append(want.Series, Series{Label: s.Label, Hue: s.Hue, Values: numbers(s.Values), Decimals: s.Decimals, Notation: s.Notation, Of: s.Of, Rest: s.Rest})
 			}
 			same := cmp.FilterValues(func(a, b []float64) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore())
 			none := cmp.FilterValues(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore())
@@ -216,6 +218,37 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// numbers reads a golden series: null is a gap, and a text no point.
+func numbers(all []any) []float64 {
+	values := make([]float64, len(all))
+	for i, v := range all {
+		switch v := v.(type) {
+		case nil:
+			values[i] = gap
+		case string:
+			values[i] = absent
+		case float64:
+			values[i] = v
+		}
+	}
+	return values
+}
+
+func TestStacks(t *testing.T) {
+	for _, c := range readCharts(t).Stacks {
+		var all []Series
+		var wantFrom, wantTo [][]float64
+		for i := range c.Values {
+			all = append(all, Series{Values: numbers(c.Values[i])})
+			wantFrom, wantTo = append(wantFrom, numbers(c.From[i])), append(wantTo, numbers(c.To[i]))
+		}
+		from, to := stack(all, c.Area)
+		if d := cmp.Diff(wantFrom, from, cmpopts.EquateNaNs()) + cmp.Diff(wantTo, to, cmpopts.EquateNaNs()); d != "" {
+			t.Error(c.Note, d)
+		}
+	}
+}
+
 func TestScales(t *testing.T) {
 	g := readCharts(t)
 	for _, c := range g.Ranges {
@@ -228,7 +261,7 @@ func TestScales(t *testing.T) {
 		}
 	}
 	for _, c := range g.Ticks {
-		if got, _ := ticks(c.Lo, c.Hi, c.About, c.Whole); !cmp.Equal(got, c.Ticks) {
+		if got, _ := ticks(c.Lo, c.Hi, c.About, c.Whole, Notation{Style: c.Style}); !cmp.Equal(got, c.Ticks) {
 			t.Errorf("%v to %v: %v, want %v", c.Lo, c.Hi, got, c.Ticks)
 		}
 	}
@@ -243,6 +276,15 @@ func TestScales(t *testing.T) {
 		}
 		if d := cmp.Diff(c.At, at); c.At != nil && d != "" {
 			t.Error(c.Note, d)
+		}
+	}
+	for _, c := range g.Scales {
+		written := Notation{Style: c[2].(string)}
+		if written.Style == "$" {
+			written = Notation{Before: "$"}
+		}
+		if got := written.tick(c[0].(float64), c[1].(float64)); got != c[3] {
+			t.Errorf("%v by %v as %v: %q, want %q", c[0], c[1], c[2], got, c[3])
 		}
 	}
 	for _, c := range g.Shorts {

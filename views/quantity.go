@@ -2,13 +2,12 @@ package views
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
-// Formats are what [Format.Format] may say of a number: "percent" of a share (0.25 is 25.0%), "bytes", "duration" in seconds (also
-// of an interval), "compact" (1.3 M) and "plain" (as it is stored).
+// Formats are what [Format.Format] may say of a number: "percent" of a share (0.25 is 25.0%), "bytes", "duration" in seconds (an
+// interval has it by itself), "compact" (1.3 M) and "plain" (as it is stored).
 func Formats() []string { return []string{"bytes", "compact", "duration", "percent", "plain"} }
 
 // quantity formats a number that is no key.
@@ -122,23 +121,12 @@ func seconds(s string, v float64) Cell {
 	return Cell{Text: text, Title: s}
 }
 
-var intervalText = regexp.MustCompile(`^(?:([+-]?\d+) days? ?)?(?:([+-])?(\d+):(\d\d):(\d\d(?:\.\d+)?))?$`)
-
-// interval is a duration as PostgreSQL writes it; one with months or years has no length in seconds and stays as it is.
-func interval(s string) Cell {
-	m := intervalText.FindStringSubmatch(s)
-	if m == nil || s == "" {
-		return Cell{Text: s}
+// amount is an interval or money as it is stored, or an interval as a duration; one with months or years is no length of time, and
+// stays as it is.
+func (c Column) amount(s string) Cell {
+	months := strings.Contains(s, "mon") || strings.Contains(s, "year")
+	if v := lapse(s); c.style == "duration" && c.kind == duration && v != nil && !months {
+		return seconds(s, parse(*v))
 	}
-	v := 0.0
-	if m[3] != "" {
-		v = parse(m[3])*3600 + parse(m[4])*60 + parse(m[5])
-	}
-	if m[2] == "-" {
-		v = -v
-	}
-	if m[1] != "" {
-		v += parse(m[1]) * 86400
-	}
-	return seconds(s, v)
+	return Cell{Text: s}
 }

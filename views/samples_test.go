@@ -45,7 +45,7 @@ func chrome(title string, place ...views.Crumb) views.Chrome {
 			{Title: "Dashboards", Targets: []views.JumpTarget{{Text: "Shop", Href: "/shop.html", Icon: "layout-dashboard"}, {Text: "Stock", Href: "/stock.html", Icon: "layout-dashboard"}}},
 			{Title: "Tables", Targets: []views.JumpTarget{{Text: "public.orders", Note: "~2.1 M rows", Href: "/table.html", Icon: "table-2"}, {Text: "public.customers", Note: "~185 k rows", Href: "/table.html", Icon: "table-2"}}},
 		},
-		Assets: views.Assets{Styles: []string{"/static/css/tokens.css", "/static/css/base.css", "/static/css/components.css"}, Script: "/static/js/main.js",
+		Assets: views.Assets{Styles: []string{"/static/css/rowcast.css"}, Script: "/static/js/main.js",
 			Font: "/static/fonts/inter.woff2", Icons: "/static/icons/sprite.svg", Mark: "/static/icons/mark.svg"},
 	}
 }

@@ -63,19 +63,12 @@ func breadth(lo, hi float64) float64 {
 }
 
 // ticks are round numbers between two, about so many, and the distance between them; whole: of numbers that have no decimals.
-func ticks(lo, hi float64, about int, whole bool) (at []float64, by float64) {
+func ticks(lo, hi float64, about int, whole bool, written Notation) (at []float64, by float64) {
 	raw := (hi - lo) / float64(max(1, about))
-	if whole {
+	if whole && written.Style != "percent" && written.Style != "duration" {
 		raw = max(1, raw)
 	}
-	unit := math.Pow(10, math.Floor(math.Log10(raw)))
-	by = raw
-	for _, m := range []float64{1, 2, 5, 10} {
-		if m*unit >= raw*0.999 {
-			by = m * unit
-			break
-		}
-	}
+	by = written.round(raw)
 	for i := math.Ceil(lo/by - 1e-9); i*by <= hi+by*1e-9 && len(at) < 50; i++ {
 		v, _ := strconv.ParseFloat(strconv.FormatFloat(i*by, 'g', 12, 64), 64)
 		at = append(at, v+0)

@@ -2,7 +2,9 @@ package views
 
 import (
 	"cmp"
+	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,25 +12,86 @@ import (
 // hues is how many series get a colour of their own: more cannot be told apart.
 const hues = 8
 
-// name gives series their colours and labels, and the axis its labels, as people read them.
-func (p *Plot) name(columns []Column, x, series int) {
-	names := make([]string, len(p.Series))
-	for i, s := range p.Series {
-		names[i] = s.Label
-	}
-	hues := paint(names, nil, false, "ink")
+// fold gives series their colours and labels. Where there are more than can be told apart, the greatest keep theirs, and the others
+// are drawn as their sum where numbers may be added up and parts are drawn of a whole, else in grey.
+func (p *Plot) fold(columns []Column, series int, c *Chart, adds bool) {
+	var by Column
 	if series >= 0 {
-		hues = paint(names, columns[series].colors, columns[series].dealt != nil, "ink")
+		by = columns[series]
 	}
-	for i := range p.Series {
-		p.Series[i].Hue = hues[i]
-		if series >= 0 {
-			p.Series[i].Label = shown(&columns[series], names[i])
+	kept := p.greatest(&by)
+	names, all, rest := []string{}, []Series{}, []Series{}
+	for i, s := range p.Series {
+		if kept[i] {
+			names = append(names, s.Label)
 		}
 	}
-	for i := range p.Labels {
-		p.Labels[i] = shown(&columns[x], p.Labels[i])
+	painted := paint(names, by.colors, by.dealt != nil, "ink")
+	for i, s := range p.Series {
+		if series >= 0 {
+			s.Label = shown(&by, s.Label)
+		}
+		switch {
+		case kept[i]:
+			s.Hue, painted = painted[0], painted[1:]
+			all = append(all, s)
+		case len(p.Series) == len(names)+1: // alone it needs no other name
+			s.Hue = "grey"
+			all = append(all, s)
+		default:
+			s.Hue, s.Rest = "grey", true
+			rest = append(rest, s)
+		}
 	}
+	if len(rest) > 0 && adds && series >= 0 && (c.Stacked || c.Type == "bar") {
+		rest = []Series{others(rest, all, c.Stacked && c.Type == "area")}
+	}
+	p.Series = append(all, rest...)
+}
+
+// greatest says which series keep a colour: those that the file gives one, and those with the most in all rows.
+func (p *Plot) greatest(by *Column) []bool {
+	kept, size, left := make([]bool, len(p.Series)), make([]float64, len(p.Series)), hues
+	var order []int
+	for i, s := range p.Series {
+		if by.dealt == nil && by.colors[s.Label] != "" {
+			kept[i] = true
+			left--
+			continue
+		}
+		for _, v := range s.Values {
+			if number64(v) {
+				size[i] += math.Abs(v)
+			}
+		}
+		order = append(order, i)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(size[b], size[a]) })
+	for _, i := range order[:max(0, min(left, len(order)))] {
+		kept[i] = true
+	}
+	return kept
+}
+
+// others are series as one. Unknown: what nobody knows of one is not known of their sum.
+func others(rest, all []Series, unknown bool) Series {
+	sum := Series{Label: "others", Hue: "grey", Values: slices.Clone(rest[0].Values), Notation: rest[0].Notation, Decimals: rest[0].Decimals, Of: []string{rest[0].Label}}
+	for slices.ContainsFunc(all, func(s Series) bool { return s.Label == sum.Label }) {
+		sum.Label = "all " + sum.Label
+	}
+	for _, s := range rest[1:] {
+		sum.Of, sum.Decimals = append(sum.Of, s.Label), max(sum.Decimals, s.Decimals)
+		for i, v := range s.Values {
+			switch is := sum.Values[i]; {
+			case number64(is) && number64(v):
+				sum.Values[i] += v
+			case math.IsNaN(is) && unknown:
+			case number64(v), math.IsNaN(v) && (unknown || !number64(is)):
+				sum.Values[i] = v
+			}
+		}
+	}
+	return sum
 }
 
 // measure are columns whose numbers mean nothing when they are added up.
@@ -45,19 +108,6 @@ func shown(c *Column, s string) string {
 		return "false"
 	}
 	return s
-}
-
-// mend says how a query makes numbers of what holds none.
-func mend(columns []Column) string {
-	for _, c := range columns {
-		switch c.Type {
-		case "money":
-			return " Write " + c.Name + "::numeric in the query."
-		case "interval":
-			return " Write extract(epoch FROM " + c.Name + ") in the query for its seconds."
-		}
-	}
-	return ""
 }
 
 // sharedText says how many rows are not drawn.

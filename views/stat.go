@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,9 +98,9 @@ func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, 
 		if s.Size = statSize(s.Whole, s.Fraction, unit); s.Size != "" && s.Title == "" {
 			s.Title = cells[0].said() // where it is cut, all of it is to be had
 		}
-		if c.kind == decimal || c.kind == integer {
-			s.Level = reached(o.Thresholds, float(&cells[0]))
-			s.Limit = c.limit(o.Thresholds, float(&cells[0]), unit)
+		if c.measured() {
+			s.Level = reached(o.Thresholds, c.float(&cells[0]))
+			s.Limit = o.limit(c, rows, unit)
 		}
 	}
 	var notes []string
@@ -108,22 +109,22 @@ func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, 
 			continue
 		}
 		if columns[i].Name == o.Compare {
-			s.Change = o.change(c, &cells[0], &cells[i], columns[i].label)
+			s.Change = o.change(columns, rows, columns[i].digits(&cells[i]), columns[i].label)
 			continue
 		}
 		notes = append(notes, columns[i].note(&cells[i]))
 	}
 	s.Note = strings.Join(notes, ", ")
 	if o.Earlier != "" && earlier != nil {
-		none := Cell{Null: true}
-		was, label := &none, ""
+		var was *string
+		label := ""
 		if len(earlier.Columns) > 0 {
 			label = earlier.Columns[0].label
 		}
 		if len(earlier.Rows) > 0 && len(earlier.Rows[0].Cells) > 0 {
-			was = &earlier.Rows[0].Cells[0]
+			was = earlier.Columns[0].digits(&earlier.Rows[0].Cells[0])
 		}
-		s.Change = o.change(c, &cells[0], was, label)
+		s.Change = o.change(columns, rows, was, label)
 	}
 	return s
 }
@@ -134,12 +135,19 @@ func (s *Stat) split(c *Column) {
 	switch {
 	case dot && (c.kind == decimal || c.kind == integer):
 		s.Whole, s.Fraction = whole, "."+frac
+	case c.kind == currency:
+		if at := cents.FindStringIndex(s.Whole); at != nil {
+			s.Whole, s.Fraction = s.Whole[:at[0]], s.Whole[at[0]:]
+		}
 	case s.Dim != "":
 		s.Whole, s.Fraction = s.Dim, " "+s.Text
 	case s.Blank:
 		s.Whole = "“”"
 	}
 }
+
+// cents are the decimals of money, and what stands after them.
+var cents = regexp.MustCompile(`[.,]\d{1,2}\D*$`)
 
 // said is a cell as a text.
 func (c *Cell) said() string {
@@ -165,7 +173,7 @@ func statSize(whole, fraction, unit string) string {
 
 // note is a further value of a stat: "1,166 orders".
 func (c *Column) note(cell *Cell) string {
-	if (c.kind != integer && c.kind != decimal) || cell.Null {
+	if !c.measured() || cell.Null {
 		return cell.said()
 	}
 	if c.unit != "" {
@@ -194,8 +202,8 @@ func trouble(color string) int {
 }
 
 // limit says which threshold a number in trouble crossed: the one below it, or, where less is worse, the next one up.
-func (c *Column) limit(thresholds []Threshold, v float64, unit string) string {
-	at := -1
+func (o *StatOptions) limit(c *Column, rows []Row, unit string) string {
+	at, thresholds, v := -1, o.Thresholds, c.float(&rows[0].Cells[0])
 	for i, t := range thresholds {
 		if v >= t.From {
 			at = i
@@ -209,24 +217,24 @@ func (c *Column) limit(thresholds []Threshold, v float64, unit string) string {
 	if next := at + 1; next < len(thresholds) && trouble(thresholds[next].Color) < trouble(thresholds[at].Color) && (at == 0 || worseBelow) {
 		word, from = "under ", thresholds[next].From
 	}
-	words := word + c.quantity(strconv.FormatFloat(from, 'f', -1, 64)).Text
+	words := word + notation([]Column{*c}, rows, 0).with(c.quantity(strconv.FormatFloat(from, 'f', -1, 64)).Text)
 	if unit != "" {
 		words += " " + unit
 	}
 	return words
 }
 
-// change measures a number by an earlier one; name is the column that holds it.
-func (o *StatOptions) change(c *Column, is, was *Cell, name string) *Change {
+// change measures the number by an earlier one; name is the column that holds that.
+func (o *StatOptions) change(columns []Column, rows []Row, was *string, name string) *Change {
+	c, is := &columns[0], columns[0].digits(&rows[0].Cells[0])
 	ch := &Change{Text: "–", Than: o.Label}
 	if ch.Than == "" {
 		ch.Than = "on " + lower(name)
 	}
-	a, b := is.source(), was.source()
-	if a == nil || b == nil || c.kind != integer && c.kind != decimal {
+	if is == nil || was == nil || !c.measured() {
 		return ch
 	}
-	diff, ok := difference(*a, *b)
+	diff, ok := difference(*is, *was)
 	if !ok {
 		return ch
 	}
@@ -234,7 +242,7 @@ func (o *StatOptions) change(c *Column, is, was *Cell, name string) *Change {
 		ch.Way, ch.Text = "same", "no change"
 		return ch
 	}
-	amount := c.quantity(diff).Text
+	amount := notation(columns, rows, 0).with(c.quantity(diff).Text)
 	if c.style == "percent" {
 		amount = strings.TrimSuffix(amount, "%") + " pp" // points: the percentage beside it is of the number itself
 	}
@@ -249,8 +257,8 @@ func (o *StatOptions) change(c *Column, is, was *Cell, name string) *Change {
 		ch.Mood = "poor"
 	}
 	ch.Text = amount
-	base, ratio := math.Abs(parse(*b)), parse(*a)/parse(*b)
-	switch share := math.Abs(parse(*a)-parse(*b)) / base; {
+	base, ratio := math.Abs(parse(*was)), parse(*is)/parse(*was)
+	switch share := math.Abs(parse(*is)-parse(*was)) / base; {
 	case !(base > 0), share >= 10 && !(ratio > 0):
 	case share < 10:
 		ch.Text, ch.More = percentText(share), amount
@@ -298,7 +306,7 @@ func trend(r *Result, thresholds []Threshold) *Trend {
 	}
 	y := -1
 	for i := range r.Columns {
-		if k := r.Columns[i].kind; y < 0 && (k == integer || k == decimal) && (i > 0 || len(r.Columns) == 1) {
+		if y < 0 && r.Columns[i].measured() && (i > 0 || len(r.Columns) == 1) {
 			y = i
 		}
 	}
@@ -309,7 +317,7 @@ func trend(r *Result, thresholds []Threshold) *Trend {
 	values, low, high, last := make([]float64, len(r.Rows)), -1, -1, -1
 	count := 0
 	for i := range r.Rows {
-		values[i] = float(&r.Rows[i].Cells[y])
+		values[i] = r.Columns[y].float(&r.Rows[i].Cells[y])
 		if math.IsNaN(values[i]) {
 			continue
 		}
@@ -397,8 +405,8 @@ func (c *Column) place(cell *Cell) float64 {
 	}
 	text := *s
 	switch {
-	case c.kind == integer || c.kind == decimal:
-		return float(cell)
+	case c.measured():
+		return c.float(cell)
 	case c.kind == datetime:
 		text += "+00"
 	case c.Type == "date":

@@ -15,7 +15,7 @@ type Variable struct {
 	Multiple    bool
 	Values      []string // chosen; one, "" where it is empty, unless Multiple
 	Defaults    []string
-	Options     []Option // that may be chosen, or are suggested; of a range its presets
+	Options     []Option // that may be chosen, or are suggested; of a range, and of a day that goes with the calendar, its presets
 	Panel       string   // id of the panel whose rows are the options; "" where the file lists them
 	Zone        string   // the time zone of a range's moments
 
@@ -100,36 +100,60 @@ func (v *Variable) Choices() []Choice {
 
 // label is what readers see of a value that is no option.
 func (v *Variable) label(value string) string {
-	if v.Type == "range" {
+	switch v.Type {
+	case "range":
 		return RangeText(value)
+	case "date":
+		return DayText(value)
 	}
 	return value
 }
 
 // Text is what is chosen, in few words.
 func (v *Variable) Text() string {
-	choices := v.Choices()
+	labels := v.chosen()
+	if len(labels) > 2 {
+		return strconv.Itoa(len(labels)) + " of " + strconv.Itoa(len(v.Choices()))
+	}
+	return strings.Join(labels, ", ")
+}
+
+// chosen are the labels of what is chosen, the word for anything where nothing is.
+func (v *Variable) chosen() []string {
 	var labels []string
-	for _, c := range choices {
+	for _, c := range v.Choices() {
 		if c.Chosen {
 			labels = append(labels, c.Label)
 		}
 	}
-	switch {
-	case len(labels) == 0:
-		return anything
-	case len(labels) > 2:
-		return strconv.Itoa(len(labels)) + " of " + strconv.Itoa(len(choices))
+	if len(labels) == 0 {
+		return []string{anything}
 	}
-	return strings.Join(labels, ", ")
+	return labels
 }
+
+// allChosen is what is chosen, by name, as part of a sentence.
+func (v *Variable) allChosen() string {
+	labels := v.chosen()
+	if n := len(labels) - saidMost; n > 0 {
+		labels = append(labels[:saidMost:saidMost], strconv.Itoa(n)+" more")
+	}
+	text := strings.Join(labels, ", ")
+	if v.Type == "range" {
+		return strings.ToLower(text[:1]) + text[1:]
+	}
+	return text
+}
+
+// saidMost is how many chosen options are said by name.
+const saidMost = 6
 
 // Said is what was chosen on a page, where the bar is not: on a wall and on paper. A time range is always said.
 func Said(list []Variable) string {
 	var words []string
 	for i := range list {
 		if v := &list[i]; v.Type == "range" || !slices.Equal(v.Values, v.Defaults) {
-			words = append(words, v.Label+" "+v.Text())
+			words = append(words, v.Label+": "+v.allChosen())
 		}
 	}
 	return strings.Join(words, " · ")
@@ -161,10 +185,31 @@ func RangeText(value string) string {
 	return strings.ReplaceAll(from, "T", " ") + " – " + strings.ReplaceAll(to, "T", " ")
 }
 
+// DayText is a day as readers see it: "Today", "7 days ago", "2026-11-20".
+func DayText(value string) string {
+	if text := dayTexts[value]; text != "" {
+		return text
+	}
+	if days, ok := strings.CutPrefix(value, "today-"); ok {
+		return days + " days ago"
+	}
+	if days, ok := strings.CutPrefix(value, "today+"); ok {
+		return "In " + days + " days"
+	}
+	return value
+}
+
+var dayTexts = map[string]string{"today": "Today", "yesterday": "Yesterday", "tomorrow": "Tomorrow"}
+
+// Moves tells whether the variable is a day, and one of these goes with the calendar.
+func (v *Variable) Moves() bool {
+	return v.Type == "date" && slices.ContainsFunc(slices.Concat(v.Values, v.Defaults), func(s string) bool { return DayText(s) != s })
+}
+
 // kind is the control that a variable needs.
 func (v *Variable) kind() string {
 	switch {
-	case v.Type == "range" || v.Multiple || v.Type == "select" && len(v.Options) > longList:
+	case v.Type == "range" || v.Moves() || v.Multiple || v.Type == "select" && len(v.Options) > longList:
 		return "pick"
 	case v.Type == "select":
 		return "select"

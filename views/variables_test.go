@@ -32,6 +32,7 @@ func TestVariables(t *testing.T) {
 			Variables  []views.Variable
 		}
 		Ranges [][2]string
+		Days   [][2]string
 		Rows   []struct {
 			Note    string
 			Rows    [][]*string
@@ -41,7 +42,7 @@ func TestVariables(t *testing.T) {
 	if err := json.Unmarshal(data, &g); err != nil {
 		t.Fatal(err)
 	}
-	if len(g.Cases) < 15 || len(g.Ranges) < 10 || len(g.Rows) < 3 {
+	if len(g.Cases) < 15 || len(g.Ranges) < 10 || len(g.Days) < 5 || len(g.Rows) < 3 {
 		t.Fatal("examples are missing")
 	}
 	for _, c := range g.Cases {
@@ -61,6 +62,11 @@ func TestVariables(t *testing.T) {
 	for _, r := range g.Ranges {
 		if got := views.RangeText(r[0]); got != r[1] {
 			t.Errorf("%s is %q, want %q", r[0], got, r[1])
+		}
+	}
+	for _, d := range g.Days {
+		if got := views.DayText(d[0]); got != d[1] {
+			t.Errorf("%s is %q, want %q", d[0], got, d[1])
 		}
 	}
 	for _, r := range g.Rows {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/views"
 )
 
 // firstRows bounds how long the API waits for a page's first state.
@@ -83,11 +84,14 @@ type apiPage struct {
 	Title        string `json:"title"`
 	Live         *bool  `json:"live,omitempty"`
 	RowsEstimate *int64 `json:"rows_estimate,omitempty"`
+
+	Peek *views.Peek `json:"peek,omitempty"`
 }
 
 // servePages answers GET /api/v1/pages.
 func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
-	index, err := s.index(r.Context(), visitorOf(r.Context()))
+	v := visitorOf(r.Context())
+	index, err := s.index(r.Context(), v)
 	if err != nil && len(index.Dashboards) == 0 {
 		s.fail(w, r, err)
 		return
@@ -97,7 +101,7 @@ func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
 		if d.Broken {
 			continue
 		}
-		pages = append(pages, apiPage{Address: d.Address, Kind: string(dashboard.KindDashboard), Title: d.Title})
+		pages = append(pages, apiPage{Address: d.Address, Kind: string(dashboard.KindDashboard), Title: d.Title, Peek: s.peek(r.Context(), v, d)})
 	}
 	for _, t := range index.Tables {
 		p := apiPage{Address: t.Address, Kind: string(dashboard.KindTable), Title: t.Name, Live: &t.Live}

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,11 +15,22 @@ import (
 
 // events is one stream of server-sent events.
 type events struct {
-	w      http.ResponseWriter
-	server *Server
-	buf    bytes.Buffer
-	cancel context.CancelFunc
-	taken  *seat
+	w       http.ResponseWriter
+	server  *Server
+	buf     bytes.Buffer
+	cancel  context.CancelFunc
+	taken   *seat
+	stay    context.Context // ends when the server stops, or the viewer has to leave
+	sendOff context.CancelCauseFunc
+}
+
+// leave has the stream end with a goodbye, or with why.
+func (e *events) leave(out *problem) {
+	if out != nil {
+		e.sendOff(out)
+	} else {
+		e.sendOff(context.Canceled)
+	}
 }
 
 func (e *events) cut() { e.cancel() }
@@ -44,7 +56,8 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	e := &events{w: w, server: s, cancel: cancel, taken: s.take(visitorOf(r.Context()))}
-	defer e.taken.leave(nil)
+	e.stay, e.sendOff = context.WithCancelCause(s.drain)
+	defer e.sendOff(nil)
 	e.taken.watches(page.Address)
 	let := s.admit(e)
 	if let == full {
@@ -64,14 +77,16 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.dismiss(e)
-	switch out := e.run(ctx, page, cursor); {
-	case !out:
-	case e.taken.out() != nil && e.taken.out().status != http.StatusServiceUnavailable:
-		// The client that comes back by itself is told by a status.
-		_ = e.send([]broadcast.Message{{Data: delta.EncodeError(page.Address, e.taken.out().code, e.taken.out().message)}})
-	default:
-		e.goodbye()
+	if !e.run(ctx, page, cursor) {
+		return
 	}
+	var out *problem
+	if errors.As(context.Cause(e.stay), &out) {
+		// A client that comes back all the same is told by a status.
+		_ = e.send([]broadcast.Message{{Data: delta.EncodeError(page.Address, out.code, out.message)}})
+		return
+	}
+	e.goodbye()
 }
 
 // run carries the page and reports whether it ended because the server stops or
@@ -85,8 +100,10 @@ func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (
 	defer release()
 	st := s.listen(page, cursor)
 	defer st.close()
-	both, cancel := e.taken.until(ctx)
+	both, cancel := context.WithCancel(ctx)
 	defer cancel()
+	stop := context.AfterFunc(e.stay, cancel)
+	defer stop()
 	for {
 		messages, err := st.next(both)
 		if err != nil {

@@ -47,7 +47,7 @@ func TestCSV(t *testing.T) {
 func TestPanelWithoutRowsIsAnError(t *testing.T) {
 	s := newSite(t)
 	st := state("/d/shop", 1)
-	st.Panels["latest"] = &delta.Panel{Err: &delta.Error{Code: "timeout", Message: "the query took longer than 5s"}}
+	st.Panels["latest"] = &delta.Panel{Err: &delta.Error{Code: "timeout", Message: "the query took longer than 5 s"}}
 	s.publish(nil, st)
 	resp, body := s.ask("GET", "/d/shop/latest.json", "Accept", "application/json")
 	if resp.StatusCode != 503 || !strings.Contains(body, `"code":"timeout"`) {

@@ -82,6 +82,12 @@ func (s *Server) indexModel(r *http.Request, index dashboard.Index, trouble stri
 	if m.Sub = plural(len(index.Tables), "table"); m.Guest && len(index.Tables) == 0 {
 		m.Sub = ""
 	}
+	switch n := len(index.Dashboards); {
+	case n > 0 && m.Sub == "":
+		m.Sub = plural(n, "dashboard")
+	case n > 0:
+		m.Sub = plural(n, "dashboard") + ", " + m.Sub
+	}
 	if trouble != "" {
 		m.Sub = trouble
 	}
@@ -92,7 +98,7 @@ func (s *Server) indexModel(r *http.Request, index dashboard.Index, trouble stri
 			}
 			continue
 		}
-		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: v.href(d.Address), Problem: d.Problem != nil})
+		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: v.href(d.Address), Problem: d.Problem != nil, Peek: s.peek(ctx, v, d)})
 	}
 	live := 0
 	for _, t := range index.Tables {

@@ -1,7 +1,12 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,4 +56,72 @@ func FuzzClientMessage(f *testing.F) {
 			t.Errorf("a watch of %q was answered by %s", w.Page, b)
 		}
 	})
+}
+
+// Whatever comes over a connection after the upgrade, as frames or not, and
+// however it is cut, ends that connection at most: another viewer of the page
+// gets the next frame, and who sent it holds nothing any more.
+func FuzzClientBytes(f *testing.F) {
+	frame := func(head byte, payload string) string { // as a client sends it: masked
+		b := []byte{head, 0x80 | byte(len(payload)), 1, 2, 3, 4}
+		for i := range payload {
+			b = append(b, payload[i]^byte(1+i%4))
+		}
+		return string(b)
+	}
+	const watch = `{"type":"watch","page":"/d/shop"}`
+	for _, seed := range []string{
+		"", "GET / HTTP/1.1\r\n\r\n",
+		frame(0x81, watch), frame(0x81, watch) + frame(0x81, watch), // the page twice
+		frame(0x01, watch[:16]) + frame(0x80, watch[16:]),                                                                                                           // in two parts
+		"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04x", "\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04", "\x81\xfe\x00\x00\x01\x02\x03\x04", // lengths
+		frame(0x89, "ping") + frame(0x8a, "") + frame(0x88, "\x03\xe8"), frame(0x88, "x"),
+		frame(0xf1, ""), frame(0x83, ""), "\x81\x02{}", strings.Repeat(frame(0x01, ""), 100),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := newSite(t, func(c *web.Config) { c.Pong = time.Second })
+		first := s.begin("/d/shop", "a")
+		other := s.dial()
+		other.watch("/d/shop", "")
+		other.expect(delta.TypeWatching, delta.TypeSnapshot, delta.TypeStatus)
+		conn := upgraded(t, s.http.Listener.Addr().String())
+		if _, err := conn.Write(data); err != nil {
+			t.Logf("write: %v", err) // the server had closed it already
+		}
+		s.publish(first, state("/d/shop", 2, "b"))
+		other.expect(delta.TypeDelta)
+		_ = conn.CloseWrite()
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		var timeout net.Error
+		if _, err := io.Copy(io.Discard, conn); errors.As(err, &timeout) && timeout.Timeout() {
+			t.Error("the connection is open 5 s after its client ended it")
+		}
+		_ = conn.Close()
+	})
+}
+
+// upgraded is a connection that speaks the socket's protocol from here on.
+func upgraded(t *testing.T, address string) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET /live HTTP/1.1\r\nHost: "+address+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: "+web.Subprotocol+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 0, 1024)
+	for one := make([]byte, 1); !bytes.HasSuffix(answer, []byte("\r\n\r\n")); answer = append(answer, one[0]) {
+		if _, err := io.ReadFull(conn, one); err != nil {
+			t.Fatalf("%v after %q", err, answer)
+		}
+	}
+	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101")) {
+		t.Fatalf("%q", answer)
+	}
+	return conn.(*net.TCPConn)
 }

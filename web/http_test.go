@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -388,5 +389,17 @@ func TestCompressed(t *testing.T) {
 		if resp, _ := s.ask("GET", path, "Accept-Encoding", "gzip"); (resp.Header.Get("Content-Encoding") == "gzip") != packed {
 			t.Errorf("%s: encoding %q", path, resp.Header.Get("Content-Encoding"))
 		}
+	}
+}
+
+// What a browser reads from a page's HTML is what the socket would say.
+func TestPagesKeepWhatHTMLWouldChange(t *testing.T) {
+	s := newSite(t)
+	value := "a\r\nb\rc \xff\xe2\x82 é" + strings.Repeat("long\r", 80)
+	s.begin("/d/shop", value)
+	_, body := s.ask("GET", "/d/shop")
+	want := html.UnescapeString(strings.ReplaceAll(body, "\r", "\n")) // as a parser reads it, but for elements
+	if text := string([]rune(value)); !strings.Contains(want, text) {
+		t.Errorf("%q is not in %.3000q", text, body[strings.Index(body, "<tbody"):])
 	}
 }

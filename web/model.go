@@ -157,12 +157,13 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		have = p.state.Panels[def.ID]
 	}
 	if have == nil {
+		m.Late = p.state != nil
 		return m // its place, without rows
 	}
+	m.Truncated = have.Truncated
 	if have.Columns != nil {
 		p.fill(&m, have)
 	}
-	m.Truncated = have.Truncated
 	if !have.At.IsZero() {
 		m.AsOf = views.Clock(have.At.In(p.zone))
 	}
@@ -337,7 +338,10 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	n := views.Notice{Status: p.status, Code: strconv.Itoa(p.status), Head: http.StatusText(p.status), Text: capital(p.message)}
 	switch p.code {
 	case codeNotFound:
-		if n.Head = "There is no page at " + r.URL.Path; visitorOf(r.Context()).none == access.ErrNoLink {
+		if n.Head = "There is no page at " + r.URL.Path; strings.EqualFold(n.Head, p.message) {
+			n.Text = ""
+		}
+		if visitorOf(r.Context()).none == access.ErrNoLink {
 			n.Head, n.Text = "This link has ended", "Whoever gave it to you can make another one"
 		}
 	case codeForbidden:
@@ -359,8 +363,11 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		}
 	}
 	// A dashboard's file may come back, and so may an option; a wall has nobody to ask again.
-	if p := r.URL.Path; n.Retry == 0 && n.Status < 500 && (strings.HasPrefix(p, "/d/") || strings.HasPrefix(p, "/t/")) {
+	if at := r.URL.Path; n.Retry == 0 && n.Status < 500 && (strings.HasPrefix(at, "/d/") || strings.HasPrefix(at, "/t/")) {
 		n.Retry, n.Hint = 10, "This page comes by itself once it is there."
+		if p.code == codeBadRequest {
+			n.Hint = "This page comes by itself once its address can be read."
+		}
 	}
 	if e := p.file; e != nil && s.mayAuthor(r) {
 		m := faulty("", e)

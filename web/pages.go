@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -60,6 +61,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request, page *dashboa
 		s.writePage(w, r, http.StatusOK, views.TableView(p.table()))
 		return
 	}
+	s.glimpse(page, state)
 	s.writePage(w, r, http.StatusOK, views.DashboardPage(p.dashboard()))
 }
 
@@ -115,5 +117,18 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, p
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	s.writeBytes(w, r, status, "text/html; charset=utf-8", b.Bytes())
+	s.writeBytes(w, r, status, "text/html; charset=utf-8", exact(b.Bytes()))
+}
+
+// exact keeps what whoever reads HTML would change, for the browser takes its
+// first state from the page: carriage returns, which would be gone, and bytes
+// that are not UTF-8, which become what they are on the wire.
+func exact(html []byte) []byte {
+	if !utf8.Valid(html) {
+		html = []byte(string([]rune(string(html))))
+	}
+	if bytes.IndexByte(html, '\r') < 0 {
+		return html
+	}
+	return bytes.ReplaceAll(html, []byte("\r"), []byte("&#13;"))
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -16,25 +15,13 @@ type seat struct {
 	visitor atomic.Pointer[visitor]
 	page    atomic.Pointer[string] // the address that is watched; nil: none
 	rank    string                 // what else of the visitor decides what is on the page
-	ctx     context.Context        // ends when the server stops, or the visitor may stay no longer
-	leave   context.CancelCauseFunc
 }
 
-// take gives a visitor a seat. It must be left.
+// take gives a visitor a seat.
 func (s *Server) take(v *visitor) *seat {
 	t := &seat{rank: v.rank()}
 	t.visitor.Store(v)
-	t.ctx, t.leave = context.WithCancelCause(s.drain)
 	return t
-}
-
-// out is why the visitor may stay no longer, nil where that is not the reason.
-func (t *seat) out() *problem {
-	var p *problem
-	if errors.As(context.Cause(t.ctx), &p) {
-		return p
-	}
-	return nil
 }
 
 // now is the visitor as it is at this moment.
@@ -55,14 +42,18 @@ func (t *seat) watches(address string) {
 	}
 }
 
-// until is ctx that ends with the seat too.
-func (t *seat) until(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(t.ctx, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
+// outOf is why a viewer has to leave, as it is told; nil where it may come again
+// to be asked anew: what cannot be proven is not granted.
+func (s *Server) outOf(ctx context.Context, err error) *problem {
+	var p *problem
+	if !errors.As(err, &p) {
+		s.log.Error("a viewer cannot be looked at again", "error", err)
+		return nil
 	}
+	if p.message == access.ErrAgain.Error() {
+		return nil
+	}
+	return p
 }
 
 // recheck is how often seats are looked at. What ends is over within a minute.
@@ -95,16 +86,16 @@ func (s *Server) soon() {
 // inspect looks at all seats once; a session that many have is looked up once.
 func (s *Server) inspect() {
 	s.viewersMu.Lock()
-	seats := make([]*seat, 0, len(s.viewers))
+	all := make([]viewer, 0, len(s.viewers))
 	for v := range s.viewers {
-		seats = append(seats, v.seat())
+		all = append(all, v)
 	}
 	s.viewersMu.Unlock()
 	known := map[string]*visitor{}
-	for _, t := range seats {
-		v := t.visitor.Load()
+	for _, seated := range all {
+		v := seated.seat().visitor.Load()
 		if v.gate == nil {
-			continue
+			return // nobody has to sign in
 		}
 		now := known[v.pass.Session()]
 		if now == nil {
@@ -113,31 +104,29 @@ func (s *Server) inspect() {
 				known[v.pass.Session()] = now
 			}
 		}
-		s.judge(t, v, now)
+		s.judge(seated, v, now)
 	}
 }
 
-// judge lets a visitor stay or has them leave.
-func (s *Server) judge(t *seat, v, now *visitor) {
+// judge lets a viewer stay or has it leave.
+func (s *Server) judge(seated viewer, v, now *visitor) {
+	t := seated.seat()
 	seen := *v // its address and base are its own
 	seen.pass, seen.none = now.pass, now.none
 	err := seen.somebody()
 	if page := t.page.Load(); err == nil && page != nil {
 		err = s.entitle(&seen, *page)
 	}
-	var p *problem
 	switch {
-	case err == nil && seen.rank() != t.rank:
-		t.leave(&problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "connect again"})
-	case err == nil:
-		t.visitor.CompareAndSwap(v, &seen)
-	case errors.As(err, &p) && !errors.Is(seen.none, access.ErrAgain):
-		v.gate.Tell(access.EventEnded, v.pass, v.from, "")
-		t.leave(p)
-	default: // what cannot be proven is not granted: whoever connects again is asked again
-		if p == nil {
-			s.log.Error("a viewer cannot be looked at again", "error", err)
+	case err != nil:
+		out := s.outOf(context.Background(), err)
+		if out != nil {
+			v.gate.Tell(access.EventEnded, v.pass, v.from, "")
 		}
-		t.leave(&problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "connect again"})
+		seated.leave(out)
+	case seen.rank() != t.rank:
+		seated.leave(nil) // what is on the page is another thing now
+	default:
+		t.visitor.CompareAndSwap(v, &seen)
 	}
 }

@@ -15,7 +15,7 @@ func TestAPanelThatComesLater(t *testing.T) {
 		p.Panels[i].SQL = "SELECT 1"
 	}
 	first := s.begin("/d/slow", "a quick row")
-	if _, body := s.ask("GET", "/d/slow"); !strings.Contains(body, "a quick row") || !strings.Contains(body, `data-state="loading"`) {
+	if _, body := s.ask("GET", "/d/slow"); !strings.Contains(body, "a quick row") || !strings.Contains(body, `data-state="loading"`) || strings.Count(body, "waits for its turn") != 1 {
 		t.Errorf("the page says %s", body)
 	}
 	if resp, body := s.ask("GET", "/d/slow/latest.csv"); resp.StatusCode != 200 || !strings.Contains(body, "a quick row") {

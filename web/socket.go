@@ -5,16 +5,17 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
 
-	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/static"
 )
@@ -28,27 +29,35 @@ const (
 // lookup bounds how long finding a page may take.
 const lookup = 10 * time.Second
 
+// inbox is how many commands may wait; then nothing more is read.
+const inbox = 4
+
 // socket is one viewer's connection. Its reader takes commands in and answers
-// pongs; its writer alone sends messages, so their order is the protocol's.
+// pongs; they are carried out one after the other by a goroutine that lives as
+// long as there are any. What a page's viewers hear comes from the hub's loops.
 type socket struct {
 	server *Server
 	taken  *seat
 	ws     *websocket.Conn
 	wire   *wire
-	inbox  chan command
 	behind bool // the page's code is that of another build; told with its first page
 
-	ctx  context.Context // ends when the client is gone
-	left context.CancelFunc
-
-	pinger  *time.Timer
-	waiting bool        // for the answer to a ping; belongs to the pinger
 	asked   atomic.Bool // a ping went out and nothing came back yet
+	waiting bool        // for the answer to a ping; belongs to the wheel
+	due     time.Time   // when the next ping is, or the answer; belongs to the wheel
+
+	mu       sync.Mutex // guards all below; frames go out under it, which never waits
+	commands []command
+	working  bool               // a goroutine carries them out
+	room     chan struct{}      // closed once fewer wait; nil: the reader does not wait for that
+	give     context.CancelFunc // ends the command under way
+	now      *follow            // the page that is watched
+	leaving  bool               // goodbye was said: nothing else is
+	over     bool
 }
 
 // command is a watch, or the mistake after which the socket is closed.
 type command struct {
-	ctx     context.Context // ends when the next command arrives
 	watch   delta.Watch
 	mistake *mistake
 }
@@ -60,28 +69,19 @@ type mistake struct {
 	status  websocket.StatusCode
 }
 
-// serveSocket answers GET /live. It returns as soon as the socket's goroutines
-// run, so that nothing of the request is kept.
+// serveSocket answers GET /live. It returns as soon as the socket's reader runs,
+// so that nothing of the request is kept.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
-	if !s.origins.allows(r) {
-		s.log.Warn("a socket from another origin was refused", "origin", r.Header.Get("Origin"), "host", r.Host)
-		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not open a socket here"})
-		return
-	}
-	if offered := r.Header.Values("Sec-WebSocket-Protocol"); len(offered) > 0 && !offers(offered, Subprotocol) {
-		s.fail(w, r, &problem{status: http.StatusBadRequest, code: codeBadRequest, message: "the subprotocol is " + Subprotocol})
+	if p := s.refusal(r); p != nil {
+		s.fail(w, r, p)
 		return
 	}
 	v := visitorOf(r.Context())
 	if err := v.somebody(); err != nil && r.Header.Get("Origin") == "" {
-		s.fail(w, r, err) // a page would not be told, and try for ever: it gets a close code
+		s.fail(w, r, err)
 		return
 	}
-	if s.drain.Err() != nil {
-		s.fail(w, r, &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the server stops"})
-		return
-	}
-	c := &socket{server: s, taken: s.take(v), inbox: make(chan command, 4)}
+	c := &socket{server: s, taken: s.take(v)}
 	if v := r.URL.Query().Get("v"); v != "" && v != static.Version() {
 		c.behind = true
 	}
@@ -89,23 +89,42 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	ws, err := websocket.Accept(up, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Subprotocol},
 		InsecureSkipVerify: true, // checked above, more strictly
+		CompressionMode:    websocket.CompressionNoContextTakeover,
 		OnPongReceived:     func(context.Context, []byte) { c.asked.Store(false) },
 	})
 	if err != nil {
-		c.taken.leave(nil)
 		return // it has been answered
 	}
 	ws.SetReadLimit(-1) // counted by read, so that the client is told why
 	c.ws, c.wire = ws, up.wire
-	c.ctx, c.left = context.WithCancel(context.Background())
-	if v.somebody() != nil || s.admit(c) != admitted {
-		go c.refuse()
+	c.wire.drained = c.goOn
+	if err := v.somebody(); err != nil {
+		go c.turnAway(s.explain(context.Background(), err))
 		return
 	}
-	c.pinger = time.AfterFunc(time.Hour, c.ping)
-	c.pinger.Reset(rand.N(s.config.Ping))
+	if let := s.admit(c); let != admitted {
+		go c.refuse(let)
+		return
+	}
+	first := rand.N(s.config.Ping) // so that not all are pinged at once
+	c.due = time.Now().Add(first)
+	s.wheel.add(c, min(first, slack))
 	go c.read()
-	go c.write()
+}
+
+// refusal says why a request may not open a socket; nil: it may.
+func (s *Server) refusal(r *http.Request) *problem {
+	if !s.origins.allows(r) {
+		s.log.Warn("a socket from another origin was refused", "origin", r.Header.Get("Origin"), "host", r.Host)
+		return &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not open a socket here"}
+	}
+	if offered := r.Header.Values("Sec-WebSocket-Protocol"); len(offered) > 0 && !offers(offered, Subprotocol) {
+		return &problem{status: http.StatusBadRequest, code: codeBadRequest, message: "the subprotocol is " + Subprotocol}
+	}
+	if s.drain.Err() != nil {
+		return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the server stops"}
+	}
+	return nil
 }
 
 func offers(headers []string, protocol string) bool {
@@ -116,63 +135,78 @@ func offers(headers []string, protocol string) bool {
 
 func (c *socket) seat() *seat { return c.taken }
 
-// cut ends the connection at once.
-func (c *socket) cut() {
-	c.left()
-	_ = c.wire.Close()
+// cut ends the connection at once; the reader does the rest.
+func (c *socket) cut() { _ = c.wire.Close() }
+
+// turnAway tells a page whose reader has not signed in to go there. A browser
+// tells its pages nothing of a status, so that is no answer.
+func (c *socket) turnAway(p *problem) {
+	_ = c.say(delta.EncodeError("", p.code, p.message))
+	_ = c.ws.Close(websocket.StatusPolicyViolation, p.code)
 }
 
-func (c *socket) refuse() {
-	defer c.left()
-	defer c.taken.leave(nil)
-	if err := c.taken.visitor.Load().somebody(); err != nil {
-		c.dismiss(c.server.explain(c.ctx, err))
-		return
-	}
-	if c.server.drain.Err() != nil {
-		c.goodbye()
+// refuse tells one that was not admitted why.
+func (c *socket) refuse(let admission) {
+	if let == stopping {
+		_ = c.say(delta.EncodeBye("restart", comeBack()))
+		_ = c.ws.Close(websocket.StatusServiceRestart, "restart")
 		return
 	}
 	_ = c.say(delta.EncodeError("", codeTooMany, "too many connections"))
 	_ = c.ws.Close(websocket.StatusTryAgainLater, codeTooMany)
 }
 
-func (c *socket) say(data []byte) error { return c.wire.send(broadcast.Message{Data: data}) }
-
 // read takes in what the client sends until it leaves or makes a mistake. After
-// a mistake the writer closes the connection.
+// a mistake the connection is closed by whoever carries it out.
 func (c *socket) read() {
 	defer c.survive()
 	limit := bucket{tokens: burst, last: time.Now()}
-	stop := func() {}
-	defer func() { stop() }()
 	for {
 		kind, r, err := c.ws.Reader(context.Background())
 		if err != nil {
-			c.left()
+			c.end()
 			return
 		}
 		c.asked.Store(false)
 		var next command
 		next.watch, next.mistake, err = parse(kind, r)
 		if err != nil {
-			c.left()
+			c.end()
 			return
 		}
 		if next.mistake == nil && !limit.take(time.Now()) {
 			next.mistake = &mistake{codeTooMany, "too many messages", websocket.StatusTryAgainLater}
 		}
-		stop() // what is watched now ends here
-		ctx, cancel := context.WithCancel(c.ctx)
-		next.ctx, stop = ctx, cancel
-		select {
-		case c.inbox <- next:
-		case <-c.ctx.Done():
+		if !c.put(next) || next.mistake != nil {
 			return
 		}
-		if next.mistake != nil {
-			return
+	}
+}
+
+// put has a command carried out after those before it. It waits while too many
+// do, and reports false where the socket is over.
+func (c *socket) put(next command) bool {
+	for {
+		c.mu.Lock()
+		switch {
+		case c.over:
+			c.mu.Unlock()
+			return false
+		case len(c.commands) < inbox:
+			c.commands = append(c.commands, next)
+			if !c.working {
+				c.working = true
+				go c.work()
+			}
+			c.mu.Unlock()
+			return true
 		}
+		if c.room == nil {
+			c.room = make(chan struct{})
+		}
+		room := c.room
+		c.mu.Unlock()
+		<-room
 	}
 }
 
@@ -210,108 +244,133 @@ func (b *bucket) take(now time.Time) bool {
 	return true
 }
 
-// write carries out commands in order until the client leaves, makes a mistake
-// or the server stops. It owns the end of the socket.
-func (c *socket) write() {
-	defer c.end()
+// work carries out commands, in order, until there are no more.
+func (c *socket) work() {
 	defer c.survive()
 	for {
-		select {
-		case <-c.ctx.Done():
+		ctx, cancel := context.WithCancel(context.Background())
+		c.mu.Lock()
+		if c.over || len(c.commands) == 0 {
+			c.working, c.commands, c.give = false, nil, nil
+			c.mu.Unlock()
+			cancel()
 			return
-		case <-c.taken.ctx.Done():
-			if p := c.taken.out(); p != nil {
-				c.dismiss(p)
-			} else {
-				c.goodbye()
-			}
-			return
-		case next := <-c.inbox:
-			if m := next.mistake; m != nil {
-				_ = c.say(delta.EncodeError("", m.code, m.message))
-				_ = c.ws.Close(m.status, "")
-				return
-			}
-			if err := c.follow(next); err != nil {
-				return
-			}
 		}
+		next := c.commands[0]
+		c.commands[0] = command{}
+		c.commands = c.commands[1:]
+		c.give = cancel
+		if c.room != nil {
+			close(c.room)
+			c.room = nil
+		}
+		c.mu.Unlock()
+		c.unfollow(nil) // what is watched now ends here
+		c.wire.settle()
+		if m := next.mistake; m != nil {
+			cancel()
+			_ = c.say(delta.EncodeError("", m.code, m.message))
+			_ = c.ws.Close(m.status, "")
+			c.end()
+			return
+		}
+		c.answer(ctx, next.watch)
+		cancel()
 	}
 }
 
-// follow answers one watch and carries its page until the next command. Its
-// error is that of the connection.
-func (c *socket) follow(cmd command) error {
+// answer answers one watch. Where the connection fails, the reader finds out.
+func (c *socket) answer(ctx context.Context, w delta.Watch) {
 	s := c.server
 	c.taken.watches("")
 	v := c.taken.now()
 	if err := v.somebody(); err != nil {
-		c.taken.leave(s.explain(c.ctx, err))
-		return nil
+		c.leave(s.outOf(ctx, err))
+		return
 	}
-	page, err := s.find(c.ctx, v, cmd.watch.Page)
+	page, err := s.find(ctx, v, w.Page)
 	if err != nil {
-		p := s.explain(c.ctx, err)
+		p := s.explain(ctx, err)
 		code := p.code
 		if code == codeInternal {
 			code = codeUnavailable
 		}
-		return c.say(delta.EncodeError(cmd.watch.Page, code, p.message))
+		_ = c.say(delta.EncodeError(w.Page, code, p.message))
+		return
 	}
-	if err := c.say(delta.EncodeWatching(cmd.watch.Page, page.Address)); err != nil || cmd.ctx.Err() != nil {
-		return err
+	if c.say(delta.EncodeWatching(w.Page, page.Address)) != nil || c.superseded() {
+		return
 	}
 	if c.behind {
 		c.behind = false
-		if err := c.say(delta.EncodeReload(page.Address, static.Version())); err != nil {
-			return err
+		if c.say(delta.EncodeReload(page.Address, static.Version())) != nil {
+			return
 		}
 	}
 	c.taken.watches(page.Address)
-	release := s.config.Feed.Open(page)
-	defer release()
-	st := s.listen(page, cmd.watch.Cursor)
-	defer st.close()
-	ctx, cancel := c.taken.until(cmd.ctx)
-	defer cancel()
-	for {
-		messages, err := st.next(ctx)
-		if err != nil {
-			return nil // the page ended, or another command waits
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err := c.wire.send(messages...); err != nil {
-			return err
-		}
-	}
+	c.follow(page, w.Cursor)
 }
 
-// goodbye tells the client when to come back; no two are told the same.
-func (c *socket) goodbye() {
-	_ = c.say(delta.EncodeBye("restart", comeBack()))
-	_ = c.ws.Close(websocket.StatusServiceRestart, "restart")
+// superseded reports whether another command waits.
+func (c *socket) superseded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.commands) > 0
 }
 
-// dismiss closes the socket of a viewer who may stay no longer.
-func (c *socket) dismiss(p *problem) {
-	if p.status == http.StatusServiceUnavailable || p.status == http.StatusInternalServerError {
-		c.goodbye() // to be asked anew
-		return
+// say sends a message of the viewer's own.
+func (c *socket) say(data []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leaving {
+		return net.ErrClosed
 	}
-	_ = c.say(delta.EncodeError("", p.code, p.message))
-	_ = c.ws.Close(websocket.StatusPolicyViolation, p.code)
+	_, err := c.wire.send(framed(data))
+	return err
+}
+
+// leave tells the client when to come back, or why it may not, and closes.
+func (c *socket) leave(out *problem) {
+	last, status, reason := delta.EncodeBye("restart", comeBack()), websocket.StatusServiceRestart, "restart" // no two are told the same
+	if out != nil {
+		last, status, reason = delta.EncodeError("", out.code, out.message), websocket.StatusPolicyViolation, out.code
+	}
+	go func() {
+		c.unfollow(nil)
+		c.wire.settle()
+		c.mu.Lock()
+		if !c.leaving {
+			_, _ = c.wire.send(framed(last))
+		}
+		c.leaving = true
+		c.mu.Unlock()
+		c.unfollow(nil) // a command may have been under way
+		_ = c.ws.Close(status, reason)
+		c.end()
+	}()
 }
 
 // comeBack spreads clients over a few seconds, beginning when a new process may
 // be there.
 func comeBack() time.Duration { return 500*time.Millisecond + rand.N(4500*time.Millisecond) }
 
+// end gives everything back; it may be called more than once.
 func (c *socket) end() {
-	c.left()
-	c.taken.leave(nil)
-	c.pinger.Stop()
+	c.mu.Lock()
+	if c.over {
+		c.mu.Unlock()
+		return
+	}
+	c.over = true
+	if c.give != nil {
+		c.give()
+	}
+	if c.room != nil {
+		close(c.room)
+		c.room = nil
+	}
+	c.mu.Unlock()
+	c.unfollow(nil)
 	_ = c.wire.Close() // the reader may hold the library's locks until then
 	_ = c.ws.CloseNow()
 	c.server.dismiss(c)
@@ -320,30 +379,45 @@ func (c *socket) end() {
 // survive keeps a panic of one socket from ending the process.
 func (c *socket) survive() {
 	if err := recover(); err != nil {
-		c.server.log.Error("a socket panicked", "panic", err, "stack", string(debug.Stack()))
-		_ = c.ws.Close(websocket.StatusInternalError, "")
-		c.left()
+		c.crash(err, string(debug.Stack()))
 	}
 }
 
-// ping runs by the clock: it asks, waits for the answer, and cuts the connection
-// when there is none.
-func (c *socket) ping() {
-	config := c.server.config
-	switch {
-	case c.ctx.Err() != nil:
-	case c.waiting && c.asked.Load():
-		c.cut()
-	case c.waiting:
-		c.waiting = false
-		c.pinger.Reset(config.Ping)
-	default:
-		c.waiting = true
-		c.asked.Store(true)
-		if c.wire.ping() != nil {
+func (c *socket) crash(err any, stack string) {
+	c.server.log.Error("a socket panicked", "panic", err, "stack", stack)
+	_ = c.ws.Close(websocket.StatusInternalError, "")
+	c.end()
+}
+
+// look is called by the wheel: it asks whether the client is there, cuts the
+// connection where no answer came, and breaks a silence. It returns when it
+// wants to be called again; 0: no more.
+func (c *socket) look(now time.Time) time.Duration {
+	config := &c.server.config
+	if !now.Before(c.due) {
+		switch {
+		case c.waiting && c.asked.Load():
 			c.cut()
-			return
+			return 0
+		case c.waiting:
+			c.waiting, c.due = false, now.Add(config.Ping)
+		default:
+			c.waiting, c.due = true, now.Add(config.Pong)
+			c.asked.Store(true)
+			if c.wire.ping() != nil {
+				c.cut()
+				return 0
+			}
 		}
-		c.pinger.Reset(config.Pong)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return 0
+	}
+	next := slack // a page may be watched any time now
+	if c.now != nil {
+		next = c.now.hush(now)
+	}
+	return max(min(next, c.due.Sub(now)), time.Millisecond)
 }

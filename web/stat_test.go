@@ -47,9 +47,45 @@ func TestStatOfSeveralPanels(t *testing.T) {
 	if n := strings.Count(body, "<section class=\"panel"); n != 2 {
 		t.Errorf("%d panels have a place, want 2", n)
 	}
+	// The front page shows the number of a dashboard that was looked at, and the newest while somebody does.
+	s.listed = append(s.listed, dashboard.DashboardEntry{Address: "/d/sum", Title: "Sum"})
+	if _, front := s.ask("GET", "/"); !strings.Contains(front, "<span data-whole>12</span>") || !strings.Contains(front, `d="M0 100L50 0L100 50"`) {
+		t.Error("the front page does not show what stands on a dashboard")
+	}
+	s.mu.Lock()
+	opened := s.opened
+	s.mu.Unlock()
+	if _, listed := s.ask("GET", "/api/v1/pages"); !strings.Contains(listed, `"peek":{"title":"sum","whole":"12","line":"M0 100L50 0L100 50"}`) {
+		t.Errorf("the list of pages is %s", listed)
+	}
+	if s.mu.Lock(); s.opened != opened {
+		t.Error("a look at the list made a page run")
+	}
+	s.mu.Unlock()
+	s.hub.Drop("/d/sum")
+	if _, listed := s.ask("GET", "/api/v1/pages"); !strings.Contains(listed, `"whole":"12","line":"M0 100L50 0L100 50","since":"at `) {
+		t.Errorf("once nobody looks, the list of pages is %s", listed)
+	}
 	broken := *result("3", "9")
-	broken.Err = &delta.Error{Code: "timeout", Message: "the query took longer than 5s"}
-	if body := show(2, &broken); !strings.Contains(body, "The query took longer than 5s.") || !strings.Contains(body, `d="M0 100L100 0"`) {
+	broken.Err = &delta.Error{Code: "timeout", Message: "the query took longer than 5 s"}
+	if body := show(2, &broken); !strings.Contains(body, "The query took longer than 5 s.") || !strings.Contains(body, `d="M0 100L100 0"`) {
 		t.Error("what is wrong with a sparkline is not said, or its last rows are gone")
+	}
+}
+
+// A line whose newest points are cut has no mark of the present.
+func TestCutLineHasNoPresent(t *testing.T) {
+	s := newSite(t)
+	page := s.add("/d/line", "line")
+	page.Panels[0].Type, page.Panels[0].Chart = "line", &dashboard.Chart{X: "t", Y: []string{"n"}}
+	for n, cut := range []bool{false, true} {
+		st := state("/d/line", n+1)
+		st.Panels = map[string]*delta.Panel{"line": {Truncated: cut, Columns: []delta.Column{{Name: "t", Type: "timestamptz"}, {Name: "n", Type: "int4"}}, Rows: []delta.Row{
+			{Key: "1", Cells: []delta.Cell{{Text: "2026-11-25 10:00:00+00"}, {Text: "3"}}}, {Key: "2", Cells: []delta.Cell{{Text: "2026-11-25 10:01:00+00"}, {Text: "5"}}},
+		}}}
+		s.hub.Publish("/d/line", broadcast.Update[*delta.State]{Cursor: st.Cursor, State: st, Snapshot: func() []byte { return delta.EncodeSnapshot(st) }})
+		if _, body := s.ask("GET", "/d/line"); strings.Contains(body, `class="still shapes now"`) == cut {
+			t.Errorf("cut is %v, and the present is marked or not alike", cut)
+		}
 	}
 }

@@ -11,28 +11,29 @@ import (
 // for, and what it asks for. Addresses have no base path, URLs (csv and the
 // like) have it.
 type tableJSON struct {
-	Address     string            `json:"address"` // of the table as it is without any parameter
-	Schema      string            `json:"schema"`
-	Name        string            `json:"name"`
-	Kind        string            `json:"kind"` // "table", "partitioned table", "view", "materialized view" or "foreign table"
-	Live        bool              `json:"live"`
-	Columns     []tableColumnJSON `json:"columns"`
-	Key         []string          `json:"key"`
-	ForeignKeys []foreignKeyJSON  `json:"foreign_keys"`
-	Shown       []string          `json:"shown"`
-	AllColumns  bool              `json:"all_columns"` // shown is not the address's choice
-	Sort        []sortTermJSON    `json:"sort"`
-	DefaultSort bool              `json:"default_sort"` // sort is not the address's choice
-	Where       []filterJSON      `json:"where"`
-	Search      string            `json:"search"`
-	Rows        int               `json:"rows"`
-	PageSizes   []int             `json:"page_sizes"`
-	Page        int               `json:"page"`
-	Count       *dashboard.Count  `json:"count"` // null: not known without asking
-	CSV         string            `json:"csv"`   // of all rows that the filters leave
-	JSON        string            `json:"json"`
-	PageCSV     string            `json:"page_csv"`  // of this page's rows
-	Dashboard   string            `json:"dashboard"` // a first one, as a file
+	Address      string            `json:"address"` // of the table as it is without any parameter
+	Schema       string            `json:"schema"`
+	Name         string            `json:"name"`
+	Kind         string            `json:"kind"` // "table", "partitioned table", "view", "materialized view" or "foreign table"
+	Live         bool              `json:"live"`
+	Columns      []tableColumnJSON `json:"columns"`
+	Key          []string          `json:"key"`
+	ForeignKeys  []foreignKeyJSON  `json:"foreign_keys"`
+	ReferencedBy []foreignKeyJSON  `json:"referenced_by"`
+	Shown        []string          `json:"shown"`
+	AllColumns   bool              `json:"all_columns"` // shown is not the address's choice
+	Sort         []sortTermJSON    `json:"sort"`
+	DefaultSort  bool              `json:"default_sort"` // sort is not the address's choice
+	Where        []filterJSON      `json:"where"`
+	Search       string            `json:"search"`
+	Rows         int               `json:"rows"`
+	PageSizes    []int             `json:"page_sizes"`
+	Page         int               `json:"page"`
+	Count        *dashboard.Count  `json:"count"` // null: not known without asking
+	CSV          string            `json:"csv"`   // of all rows that the filters leave
+	JSON         string            `json:"json"`
+	PageCSV      string            `json:"page_csv"`  // of this page's rows
+	Dashboard    string            `json:"dashboard"` // a first one, as a file
 }
 
 type tableColumnJSON struct {
@@ -91,7 +92,7 @@ func describeTable(v *visitor, page *dashboard.Page) *tableJSON {
 	own, _, _ := strings.Cut(page.Address, "?")
 	m := &tableJSON{
 		Address: own, Schema: t.Schema, Name: t.Name, Kind: kind, Live: t.Live,
-		Columns: []tableColumnJSON{}, Key: filled(t.Key), ForeignKeys: []foreignKeyJSON{},
+		Columns: []tableColumnJSON{}, Key: filled(t.Key), ForeignKeys: v.foreignKeys(t.ForeignKeys), ReferencedBy: v.foreignKeys(t.ReferencedBy),
 		Shown: filled(t.Shown), AllColumns: t.AllColumns, Sort: []sortTermJSON{}, DefaultSort: t.DefaultSort, Where: []filterJSON{},
 		Search: t.Search, Rows: t.Rows, PageSizes: filled(t.PageSizes), Page: t.Page, Count: t.Estimate(),
 		CSV: v.file(page.Address, "all.csv"), JSON: v.file(page.Address, "all.json"), PageCSV: v.file(page.Address, "rows.csv"),
@@ -107,11 +108,6 @@ func describeTable(v *visitor, page *dashboard.Page) *tableJSON {
 		}
 		m.Columns = append(m.Columns, column)
 	}
-	for _, k := range t.ForeignKeys {
-		if v.mayReference(k.Address) {
-			m.ForeignKeys = append(m.ForeignKeys, foreignKeyJSON(k))
-		}
-	}
 	for _, term := range t.Sort {
 		m.Sort = append(m.Sort, sortTermJSON(term))
 	}
@@ -119,6 +115,17 @@ func describeTable(v *visitor, page *dashboard.Page) *tableJSON {
 		m.Where = append(m.Where, filterJSON{f.Column, f.Op, f.Value, f.Values()})
 	}
 	return m
+}
+
+// foreignKeys are those that lead to tables of which the visitor may know.
+func (v *visitor) foreignKeys(keys []dashboard.ForeignKey) []foreignKeyJSON {
+	list := []foreignKeyJSON{}
+	for _, k := range keys {
+		if v.mayReference(k.Address) {
+			list = append(list, foreignKeyJSON(k))
+		}
+	}
+	return list
 }
 
 // tableData is the same for the page's own code, which so need not ask for it.

@@ -29,7 +29,8 @@ func TestTableDescription(t *testing.T) {
 			{Name: "id", Type: "bigint", Kind: "number", NotNull: true, PrimaryKey: true, Sortable: true, Operators: []string{"is"}},
 			{Name: "customer", Type: "integer", Kind: "number", References: &dashboard.Reference{Table: `"a b".c`, Address: "/t/%22a%20b%22.c", Column: "x,y"}},
 		},
-		Key: []string{"id"}, Shown: []string{"id"}, Rows: 200, PageSizes: []int{50, 200}, Page: 3,
+		ReferencedBy: []dashboard.ForeignKey{{Columns: []string{"order"}, Table: "public.lines", Address: "/t/public.lines", References: []string{"id"}}},
+		Key:          []string{"id"}, Shown: []string{"id"}, Rows: 200, PageSizes: []int{50, 200}, Page: 3,
 		Sort:  []dashboard.SortTerm{{Column: "id", Desc: true}},
 		Where: []dashboard.Filter{{Column: "status", Op: "in", Value: "paid,late"}},
 	}
@@ -39,7 +40,7 @@ func TestTableDescription(t *testing.T) {
 		`"schema":"public","name":"orders","kind":"partitioned table","live":true,"columns":[` +
 		`{"name":"id","type":"bigint","kind":"number","not_null":true,"primary_key":true,"sortable":true,"operators":["is"]},` +
 		`{"name":"customer","type":"integer","kind":"number","not_null":false,"primary_key":false,"references":{"table":"\"a b\".c","address":"/t/%22a%20b%22.c","column":"x,y","where":"/t/%22a%20b%22.c?where=%22x%2Cy%22.is."},"sortable":false,"operators":[]}],` +
-		`"key":["id"],"foreign_keys":[],"shown":["id"],"all_columns":false,"sort":[{"column":"id","desc":true}],"default_sort":false,` +
+		`"key":["id"],"foreign_keys":[],"referenced_by":[{"columns":["order"],"table":"public.lines","address":"/t/public.lines","references":["id"]}],"shown":["id"],"all_columns":false,"sort":[{"column":"id","desc":true}],"default_sort":false,` +
 		`"where":[{"column":"status","op":"in","value":"paid,late","values":["paid","late"]}],"search":"","rows":200,"page_sizes":[50,200],"page":3,"count":null,` +
 		`"csv":"/base/t/public.orders/all.csv?where=status.in.paid,late\u0026columns=id","json":"/base/t/public.orders/all.json?where=status.in.paid,late\u0026columns=id",` +
 		`"page_csv":"/base/t/public.orders/rows.csv?where=status.in.paid,late\u0026columns=id","dashboard":"/base/t/public.orders/dashboard.yaml"}}`

@@ -18,6 +18,11 @@ func (p *paint) variable(v *dashboard.Variable) views.Variable {
 			m.Options = append(m.Options, views.Option{Value: preset, Label: views.RangeText(preset)})
 		}
 	}
+	if m.Moves() {
+		for _, preset := range dashboard.DayPresets() {
+			m.Options = append(m.Options, views.Option{Value: preset, Label: views.DayText(preset)})
+		}
+	}
 	if p.state == nil || p.state.Panels[v.OptionsPanel] == nil || p.state.Panels[v.OptionsPanel].Columns == nil {
 		return m
 	}

@@ -177,6 +177,15 @@ func (s *Server) lock(ctx context.Context, v *visitor, page *dashboard.Page) err
 
 // find looks a page up for a visitor. There is no other way to a page.
 func (s *Server) find(ctx context.Context, v *visitor, address string) (*dashboard.Page, error) {
+	page, err := s.theirs(ctx, v, address)
+	if err == nil && v.gate != nil {
+		v.gate.Tell(access.EventOpened, v.pass, v.from, page.Address)
+	}
+	return page, err
+}
+
+// theirs is a page as its visitor may see it.
+func (s *Server) theirs(ctx context.Context, v *visitor, address string) (*dashboard.Page, error) {
 	if err := s.entitle(v, address); err != nil {
 		return nil, err
 	}
@@ -193,9 +202,6 @@ func (s *Server) find(ctx context.Context, v *visitor, address string) (*dashboa
 	}
 	if err != nil {
 		return nil, err
-	}
-	if v.gate != nil {
-		v.gate.Tell(access.EventOpened, v.pass, v.from, page.Address)
 	}
 	return page, nil
 }

@@ -4,8 +4,8 @@
 // contract that it keeps.
 //
 // It holds no rows of its own. A page is looked up in [Pages], kept alive with
-// [Feed], and heard through the hub; so a viewer costs a position in a ring, two
-// small goroutines and the message that is being written to it.
+// [Feed], and heard through the hub; so a viewer costs a position in a ring, and a
+// socket one small goroutine that reads.
 //
 // What is sent to a viewer is bounded: every write has a deadline, a viewer that
 // reads slowly hears the newest state less often, and one that does not read is
@@ -147,7 +147,9 @@ type Server struct {
 	policy  string
 	origins origins
 	cross   *http.CrossOriginProtection
+	wheel   *wheel
 	jump    atomic.Pointer[jumpList]
+	peeks   peeks
 
 	patterns []string      // of all routes, in the order in which they were added
 	hurry    chan struct{} // size 1; everybody connected is to be looked at
@@ -161,9 +163,12 @@ type Server struct {
 	empty     chan struct{} // closed when stopping and the last viewer is gone
 }
 
-// viewer is one open socket or event stream. cut ends it without ceremony.
+// viewer is one open socket or event stream.
 type viewer interface {
-	cut()
+	// leave has it say goodbye and end, or where out is not nil why it may stay no
+	// longer; it does not wait for that.
+	leave(out *problem)
+	cut() // ends it without ceremony
 	seat() *seat
 }
 
@@ -174,6 +179,8 @@ func New(c Config) *Server {
 		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
 		viewers: make(map[viewer]struct{}), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
 	}
+	// A quarter of the shortest wait, and no finer than need be.
+	s.wheel = newWheel(min(max(min(c.Ping, c.Pong, c.Next+slack)/4, 5*time.Millisecond), 250*time.Millisecond))
 	s.drain, s.stop = context.WithCancel(context.Background())
 	for _, o := range c.Origins {
 		_ = s.cross.AddTrustedOrigin(o) // one that is malformed never matches
@@ -211,6 +218,9 @@ func (s *Server) Drain(ctx context.Context) {
 		s.stop()
 		if len(s.viewers) == 0 {
 			close(s.empty)
+		}
+		for v := range s.viewers {
+			v.leave(nil)
 		}
 	}
 	s.viewersMu.Unlock()

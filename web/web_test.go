@@ -45,6 +45,7 @@ type site struct {
 	ids      map[string]bool                           // of pages that have begun
 	fault    error                                     // of Page
 	hold     chan struct{}                             // Page waits for it, if not nil
+	listed   []dashboard.DashboardEntry                // besides the usual ones
 }
 
 type lockedBuffer struct {
@@ -169,7 +170,7 @@ func (s *site) Subject(address string) (dashboard.Subject, error) {
 func (s *site) Index(context.Context) (dashboard.Index, error) {
 	mistake := &dashboard.Problem{File: "broken.yaml", Line: 3, Column: 5, What: "panels must be a list"}
 	return dashboard.Index{
-		Dashboards: []dashboard.DashboardEntry{{Address: "/d/broken", Title: "Broken", Problem: mistake, Broken: true}, {Address: "/d/shop", Title: "Shop"}},
+		Dashboards: append([]dashboard.DashboardEntry{{Address: "/d/broken", Title: "Broken", Problem: mistake, Broken: true}, {Address: "/d/shop", Title: "Shop"}}, s.listed...),
 		Tables:     []dashboard.TableEntry{{Address: "/t/public.orders", Schema: "public", Name: "orders", RelKind: "r", Live: true, RowsEstimate: 2100000}},
 	}, nil
 }

@@ -3,133 +3,270 @@ package web
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
-
-	"github.com/rowcast/rowcast/broadcast"
 )
 
-// Bounds of one write. A longer message travels in fragments, so that a pong or
-// a close need not wait for all of it, and each gets its own deadline.
-const (
-	fragment   = 64 << 10
-	sendBuffer = 64 << 10 // of the kernel, so that a slow viewer's data waits in the ring, not there
-)
+// sendBuffer is the kernel's, small enough that a slow viewer's data waits in the
+// ring that all share, not there.
+const sendBuffer = 64 << 10
+
+// maxControl bounds the control frames that wait for a client which reads nothing.
+const maxControl = 1 << 10
+
+var errControl = errors.New("too many control frames wait")
 
 // wire is a socket's connection. The WebSocket library reads from it and writes
-// its control frames to it; messages go past the library in one system call a
-// batch, from bytes that all viewers share.
+// its control frames to it; messages go past the library, as frames that all
+// viewers share.
+//
+// Nothing that is written here waits. What the kernel does not take at once is
+// left to a goroutine, which lives until it has written all of it; until then the
+// wire is busy. Control frames go between frames, never into one.
 type wire struct {
 	net.Conn
-	timeout time.Duration
+	raw     syscall.RawConn // nil: a write may have to wait, so the goroutine does all
+	attempt func(fd uintptr) bool
+	timeout time.Duration // for each 64 KiB at most
+	form    int           // of its messages
+	drained func()        // is told when the wire is no longer busy
 
-	// mu keeps frames apart, so it is held while one is written; each write has
-	// its deadline. It guards closing too.
+	// mu keeps frames apart. It is held across a write that cannot wait.
 	mu      sync.Mutex
-	closing bool // a close frame went out; nothing follows it
+	try     []byte // what attempt is to write
+	tried   int    // how much of it was
+	fault   error  // why not more, other than for want of room
+	rest    [][]byte
+	begun   int    // that much of rest[0] ends a frame that has begun
+	flight  int    // that much of rest[0] is being written
+	control []byte // control frames for the next gap
+	busy    bool
+	closing bool          // a close frame was put in; nothing follows it
+	broken  error         // nothing can be written any more
+	settled chan struct{} // closed once it is no longer busy; nil: nobody waits
 }
 
-// Write sends whole control frames, which is how the library flushes them.
+func newWire(conn net.Conn, timeout time.Duration) *wire {
+	w := &wire{Conn: conn, timeout: timeout}
+	if raw := unwaiting(conn); raw != nil {
+		w.raw, w.attempt = raw, w.write
+	}
+	return w
+}
+
+// Write takes a whole control frame, which is how the library flushes them.
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(p) > 0 && p[0]&0x0f == opClose {
-		w.closing = true
+	switch {
+	case w.broken != nil:
+		return 0, w.broken
+	case w.closing:
+		return 0, net.ErrClosed
+	case len(w.control)+len(p) > maxControl:
+		return 0, errControl
 	}
-	if err := w.SetWriteDeadline(time.Now().Add(w.timeout)); err != nil {
-		return 0, err
+	if w.closing = p[0]&0x0f == opClose; w.closing {
+		w.cutShort()
 	}
-	return w.Conn.Write(p)
+	if w.busy {
+		w.control = append(w.control, p...)
+		return len(p), nil
+	}
+	n, err := w.now(p)
+	if err != nil {
+		return n, err
+	}
+	if n < len(p) {
+		w.rest, w.begun = append(w.rest, bytes.Clone(p[n:])), len(p)-n
+		w.wait()
+	}
+	return len(p), nil
 }
-
-// Opcodes and flags of RFC 6455.
-const (
-	opContinuation = 0x0
-	opText         = 0x1
-	opClose        = 0x8
-	opPing         = 0x9
-	final          = 0x80
-)
 
 func (w *wire) ping() error {
 	_, err := w.Write([]byte{final | opPing, 0})
 	return err
 }
 
-// packet is the frames of one system call.
-type packet struct {
-	parts net.Buffers
-	heads []byte
-	size  int
-}
-
-var packets = sync.Pool{New: func() any { return &packet{heads: make([]byte, 0, 160)} }}
-
-// send writes messages as text, in order.
-func (w *wire) send(messages ...broadcast.Message) error {
-	p := packets.Get().(*packet)
-	defer packets.Put(p)
-	for _, m := range messages {
-		op, data := byte(opText), m.Data
-		for {
-			n := min(len(data), fragment)
-			if p.size > 0 && p.size+n > fragment || len(p.heads)+10 > cap(p.heads) {
-				if err := w.flush(p); err != nil {
-					return err
-				}
-			}
-			last := n == len(data)
-			p.add(op, last, data[:n])
-			if last {
-				break
-			}
-			op, data = opContinuation, data[n:]
-		}
-	}
-	return w.flush(p)
-}
-
-func (p *packet) add(op byte, last bool, data []byte) {
-	if last {
-		op |= final
-	}
-	start := len(p.heads)
-	p.heads = append(p.heads, op)
-	switch n := len(data); {
-	case n < 126:
-		p.heads = append(p.heads, byte(n))
-	case n < 1<<16:
-		p.heads = binary.BigEndian.AppendUint16(append(p.heads, 126), uint16(n))
-	default:
-		p.heads = binary.BigEndian.AppendUint64(append(p.heads, 127), uint64(n))
-	}
-	// The capacity was there, so earlier heads have not moved.
-	p.parts = append(p.parts, p.heads[start:len(p.heads):len(p.heads)], data)
-	p.size += len(data)
-}
-
-func (w *wire) flush(p *packet) error {
-	whole := p.parts
-	defer func() {
-		clear(whole) // the pool must not keep messages
-		p.parts, p.heads, p.size = whole[:0], p.heads[:0], 0
-	}()
-	if len(whole) == 0 {
-		return nil
-	}
+// send writes messages in frames, or as much as there is room for, and reports
+// whether it is busy with the rest. Each part is whole frames, which must not be
+// changed any more.
+func (w *wire) send(parts ...[]byte) (busy bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closing {
-		return net.ErrClosed
+	switch {
+	case w.broken != nil:
+		return false, w.broken
+	case w.closing:
+		return false, net.ErrClosed
+	case w.busy:
+		w.rest = append(w.rest, parts...)
+		return true, nil
 	}
-	if err := w.SetWriteDeadline(time.Now().Add(w.timeout)); err != nil {
-		return err
+	for i, p := range parts {
+		n, err := w.now(p)
+		if err != nil {
+			return false, err
+		}
+		if n < len(p) {
+			w.begun = frameEnd(p, n) - n
+			w.rest = append(append(w.rest, p[n:]), parts[i+1:]...)
+			w.wait()
+			return true, nil
+		}
 	}
-	_, err := p.parts.WriteTo(w.Conn)
-	return err
+	return false, nil
+}
+
+// settle waits until the wire is not busy.
+func (w *wire) settle() {
+	w.mu.Lock()
+	if !w.busy || w.broken != nil {
+		w.mu.Unlock()
+		return
+	}
+	if w.settled == nil {
+		w.settled = make(chan struct{})
+	}
+	settled := w.settled
+	w.mu.Unlock()
+	<-settled
+}
+
+// Close ends the connection, and whoever waits for it.
+func (w *wire) Close() error {
+	w.mu.Lock()
+	w.fail(net.ErrClosed)
+	w.mu.Unlock()
+	return w.Conn.Close()
+}
+
+// now writes what the kernel takes at once. The mutex is held.
+func (w *wire) now(p []byte) (int, error) {
+	if w.raw == nil {
+		return 0, nil
+	}
+	w.try, w.tried, w.fault = p, 0, nil
+	err := w.raw.Write(w.attempt)
+	w.try = nil
+	if err == nil {
+		err = w.fault
+	}
+	if err != nil {
+		w.fail(err)
+	}
+	return w.tried, err
+}
+
+// fail gives up. The mutex is held.
+func (w *wire) fail(err error) {
+	if w.broken == nil {
+		w.broken = err
+	}
+	w.rest, w.control, w.begun, w.flight = nil, nil, 0, 0
+	if w.settled != nil {
+		close(w.settled)
+		w.settled = nil
+	}
+}
+
+// cutShort drops what has not begun: a close frame comes next. The mutex is held.
+func (w *wire) cutShort() {
+	if len(w.rest) == 0 {
+		return
+	}
+	first, end := w.rest[0], w.begun
+	if w.flight > end {
+		end += frameEnd(first[end:], w.flight-end)
+	}
+	w.rest = nil
+	if end > 0 {
+		w.rest = [][]byte{first[:end]}
+	}
+}
+
+// wait has the rest written by a goroutine. The mutex is held.
+func (w *wire) wait() {
+	w.busy = true
+	go w.drain()
+}
+
+func (w *wire) drain() {
+	for {
+		w.mu.Lock()
+		p, control := w.next()
+		if w.flight = 0; !control {
+			w.flight = len(p)
+		}
+		if p == nil {
+			w.busy = false
+			whole := w.broken == nil
+			if w.settled != nil {
+				close(w.settled)
+				w.settled = nil
+			}
+			if whole && w.raw != nil {
+				_ = w.SetWriteDeadline(time.Time{}) // it would end writes that do not wait
+			}
+			w.mu.Unlock()
+			if whole {
+				w.drained()
+			}
+			return
+		}
+		w.mu.Unlock()
+		err := w.SetWriteDeadline(time.Now().Add(w.timeout))
+		if err == nil {
+			_, err = w.Conn.Write(p)
+		}
+		w.mu.Lock()
+		switch {
+		case err != nil:
+			w.fail(err)
+			_ = w.Conn.Close() // the reader finds out
+		case !control && w.broken == nil:
+			w.wrote(len(p))
+		}
+		w.mu.Unlock()
+	}
+}
+
+// next is what is to be written next, and whether that is control frames. The
+// mutex is held.
+func (w *wire) next() (p []byte, control bool) {
+	switch {
+	case len(w.control) > 0 && w.begun == 0:
+		p, w.control = w.control, nil
+		return p, true
+	case len(w.rest) == 0:
+		return nil, false
+	case len(w.control) > 0:
+		return w.rest[0][:w.begun], false
+	}
+	return w.rest[0][:min(len(w.rest[0]), fragment)], false
+}
+
+// wrote moves on behind n bytes of rest[0]. The mutex is held.
+func (w *wire) wrote(n int) {
+	if len(w.rest) == 0 {
+		return
+	}
+	p := w.rest[0]
+	w.flight = 0
+	w.begun += frameEnd(p[w.begun:], n-w.begun) - n
+	if p = p[n:]; len(p) > 0 {
+		w.rest[0] = p
+		return
+	}
+	w.rest[0] = nil
+	if w.rest = w.rest[1:]; len(w.rest) == 0 {
+		w.rest = nil
+	}
 }
 
 // upgrade hands the library a wire with small buffers in place of net/http's.
@@ -139,14 +276,17 @@ type upgrade struct {
 	wire    *wire // set by Hijack
 }
 
-// Hijack is called once by the library.
+// Hijack is called once by the library, after it has written the header.
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
 	shrink(conn)
-	u.wire = &wire{Conn: conn, timeout: u.timeout}
+	u.wire = newWire(conn, u.timeout)
+	if u.Header().Get("Sec-WebSocket-Extensions") != "" { // there is one only
+		u.wire.form = formDeflated
+	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	r := bufio.NewReaderSize(bytes.NewReader(bytes.Clone(early)), max(256, len(early)))
 	_, _ = r.Peek(len(early)) // the library takes over what is buffered, then reads the wire

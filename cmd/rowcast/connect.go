@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -14,12 +15,33 @@ import (
 
 // databaseFlags name the database. PG* variables work as they do for psql.
 type databaseFlags struct {
-	DatabaseURL string `name:"database-url" env:"DATABASE_URL,ROWCAST_DATABASE_URL" help:"PostgreSQL to serve, as a URL or key=value pairs; PG* variables work too."`
+	DatabaseURL  string `name:"database-url" env:"DATABASE_URL,ROWCAST_DATABASE_URL" help:"PostgreSQL to serve, as a URL or key=value pairs; PG* variables work too."`
+	PasswordFile string `placeholder:"FILE" help:"File that holds the password, such as a mounted secret."`
+}
+
+// adminFlags name the role that installs, where it is not the one that reads.
+type adminFlags struct {
+	AdminDatabaseURL  string `name:"admin-database-url" help:"The same database as a role that may install the doorbell; it is used for nothing else."`
+	AdminPasswordFile string `placeholder:"FILE" help:"File that holds that role's password."`
+}
+
+// openAdmin is the database for installing; reader unless another was named.
+func (f adminFlags) openAdmin(reader *database) (*database, error) {
+	if f.AdminDatabaseURL == "" {
+		return reader, nil
+	}
+	admin, err := databaseFlags{f.AdminDatabaseURL, f.AdminPasswordFile}.open()
+	if err != nil {
+		return nil, fmt.Errorf("administrator: %w", err)
+	}
+	return admin, nil
 }
 
 // database makes the sessions that the parts ask for.
 type database struct {
-	config *pgx.ConnConfig
+	config   *pgx.ConnConfig
+	sessions *sessions
+	traffic  *traffic
 }
 
 // maxMessage bounds one message from the server: a cell past it ends the
@@ -31,11 +53,20 @@ func (f databaseFlags) open() (*database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read database URL: %w", redacted(err))
 	}
+	if f.PasswordFile != "" {
+		secret, err := os.ReadFile(f.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("read password: %w", err)
+		}
+		config.Password = strings.TrimRight(string(secret), "\r\n")
+	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 3 * time.Second
 	}
 	config.MaxProtocolMessageBodyLen = maxMessage
-	return &database{config: config}, nil
+	db := &database{config: config, sessions: newSessions(config), traffic: &traffic{}}
+	config.Tracer = db.traffic
+	return db, nil
 }
 
 // redacted keeps what is wrong with a URL and drops the URL, which may hold a

@@ -26,11 +26,11 @@ type demoCommand struct {
 // Run starts a PostgreSQL, unless a database was named, puts the shop on it,
 // keeps selling and serves its dashboards until ctx ends.
 func (c *demoCommand) Run(ctx context.Context, s *streams) error {
-	ln, err := c.listen() // before a shop is built that nobody could visit
+	edge, err := c.openEdge(s.log) // before a shop is built that nobody could visit
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
+	defer edge.Close()
 	psql := c.Psql
 	var own *postgres.Server
 	if c.DatabaseURL == "" {
@@ -74,7 +74,7 @@ func (c *demoCommand) Run(ctx context.Context, s *streams) error {
 		parts = append(parts, stopsWith(own))
 	}
 	return c.serve(ctx, s, db, serving{
-		source: shop.Dashboards(), listener: ln,
+		source: shop.Dashboards(), edge: edge,
 		demo: &web.Demo{Command: command, Insert: func(ctx context.Context) error {
 			_, err := seller.InsertOrder(ctx)
 			return err

@@ -18,8 +18,11 @@ func (f *serveFlags) guardAddress() error {
 have people sign in with --auth, listen on 127.0.0.1, or say --let-anyone-on-the-network-read`, f.Listen)
 }
 
-func (f *serveFlags) loopback() bool {
-	host, _, err := net.SplitHostPort(f.Listen)
+func (f *serveFlags) loopback() bool { return isLoopback(f.Listen) }
+
+// isLoopback tells an address, host and port, that only this machine reaches.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false
 	}

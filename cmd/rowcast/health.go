@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 )
@@ -20,7 +22,12 @@ func (c *healthCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask health: %w", err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := &http.Client{}
+	if isLoopback(net.JoinHostPort(req.URL.Hostname(), req.URL.Port())) {
+		// This machine's own certificate is for the name that people use.
+		client.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask health: %w", err)
 	}

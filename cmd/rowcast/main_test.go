@@ -60,6 +60,14 @@ type server struct {
 
 func serve(t *testing.T, database string, args ...string) *server {
 	t.Helper()
+	s := begin(t, database, args...)
+	s.serves(t)
+	return s
+}
+
+// begin starts a server that may have to wait.
+func begin(t *testing.T, database string, args ...string) *server {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &server{log: &output{}, stop: cancel, done: make(chan error, 1)}
 	args = append([]string{"serve", "--database-url", database, "--listen", "127.0.0.1:0"}, args...)
@@ -70,6 +78,12 @@ func serve(t *testing.T, database string, args ...string) *server {
 			<-s.done
 		}
 	})
+	return s
+}
+
+// serves waits until the server tells its address.
+func (s *server) serves(t *testing.T) {
+	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for s.url == "" {
 		select {
@@ -87,7 +101,6 @@ func serve(t *testing.T, database string, args ...string) *server {
 			}
 		}
 	}
-	return s
 }
 
 func get(t *testing.T, url string) (int, string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,29 +13,98 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics serves what the parts count, in Prometheus' text format.
-func (a *app) metrics() http.Handler {
+// gauges hears what the engine measures, and keeps it for whoever asks.
+type gauges struct {
+	armed, cycle, frame prometheus.Histogram
+	query               *prometheus.HistogramVec
+	failed              *prometheus.CounterVec
+}
+
+func newGauges() *gauges {
+	within := []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10}
+	histogram := func(name, help string) prometheus.HistogramOpts {
+		return prometheus.HistogramOpts{Namespace: "rowcast", Name: name, Help: help, Buckets: within}
+	}
+	return &gauges{
+		armed: prometheus.NewHistogram(histogram("arm_seconds", "How long a cycle waited for its bells.")),
+		cycle: prometheus.NewHistogram(histogram("cycle_seconds", "How long one reading of the due pages took, with arming and comparing.")),
+		frame: prometheus.NewHistogram(histogram("ring_to_frame_seconds", "From the first ring that it answers to the frame that shows the change.")),
+		query: prometheus.NewHistogramVec(histogram("query_seconds", "How long a panel's query took."), []string{"page", "panel"}),
+		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "rowcast", Name: "query_errors_total", Help: "Readings of a panel that ended in an error.",
+		}, []string{"page", "panel", "code"}),
+	}
+}
+
+func (g *gauges) Armed(took time.Duration)      { g.armed.Observe(took.Seconds()) }
+func (g *gauges) Cycle(took time.Duration)      { g.cycle.Observe(took.Seconds()) }
+func (g *gauges) Frame(sinceRing time.Duration) { g.frame.Observe(sinceRing.Seconds()) }
+
+// Query counts under the page's path: the values of its variables may be many.
+func (g *gauges) Query(page, panel string, took time.Duration, code string) {
+	if u, err := url.Parse(page); err == nil {
+		page = u.Path
+	}
+	g.query.WithLabelValues(page, panel).Observe(took.Seconds())
+	if code != "" {
+		g.failed.WithLabelValues(page, panel, code).Inc()
+	}
+}
+
+// gather serves what the parts count, in Prometheus' text format.
+func (a *app) gather() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	count := func(name, help string, value func() uint64) {
-		registry.MustRegister(prometheus.NewCounterFunc(
-			prometheus.CounterOpts{Namespace: "rowcast", Name: name, Help: help}, func() float64 { return float64(value()) }))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		a.gauges.armed, a.gauges.cycle, a.gauges.frame, a.gauges.query, a.gauges.failed)
+	count := func(name, help string, value func() float64) {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "rowcast", Name: name, Help: help}, value))
 	}
 	gauge := func(name, help string, value func() float64) {
-		registry.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Namespace: "rowcast", Name: name, Help: help}, value))
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "rowcast", Name: name, Help: help}, value))
 	}
-	count("cycles_total", "Snapshots taken for pages that were due.", func() uint64 { return a.engine.Stats().Cycles })
-	registry.MustRegister(prometheus.NewCounterFunc(
-		prometheus.CounterOpts{Namespace: "rowcast", Name: "cycle_seconds_total", Help: "Time that those took, with arming and comparing."},
-		func() float64 { return a.engine.Stats().Reading.Seconds() }))
-	count("turns_kept_total", "Pages left for the next snapshot because one had used up its time.", func() uint64 { return a.engine.Stats().Left })
-	count("frames_total", "States published.", func() uint64 { return a.engine.Stats().Frames })
-	count("unrung_changes_total", "Changes that a safety read found and nobody rang for.", func() uint64 { return a.engine.Stats().Unrung })
-	count("torn_readings_total", "Readings thrown away because a table was being replaced.", func() uint64 { return a.engine.Stats().Repeats })
-	count("failed_readings_total", "Readings that failed as a whole.", func() uint64 { return a.engine.Stats().Failures })
-	gauge("pages", "Pages that somebody watches.", func() float64 { return float64(a.engine.Stats().Pages) })
-	gauge("subscribers", "Sockets and event streams that follow a page.", func() float64 { return float64(a.hub.Stats().Subscribers) })
+	a.countEngine(count, gauge)
+	a.countViewers(count, gauge)
+	a.countDatabase(count, gauge)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// register adds one number that is asked for when it is wanted.
+type register func(name, help string, value func() float64)
+
+func (a *app) countEngine(count, gauge register) {
+	stats := a.engine.Stats
+	count("cycles_total", "Snapshots taken for pages that were due.", func() float64 { return float64(stats().Cycles) })
+	count("turns_kept_total", "Pages left for the next snapshot because one had used up its time.", func() float64 { return float64(stats().Left) })
+	count("frames_total", "States published.", func() float64 { return float64(stats().Frames) })
+	count("unrung_changes_total", "Changes that a safety read found and nobody rang for.", func() float64 { return float64(stats().Unrung) })
+	count("torn_readings_total", "Readings thrown away because a table was being replaced.", func() float64 { return float64(stats().Repeats) })
+	count("failed_readings_total", "Readings that failed as a whole.", func() float64 { return float64(stats().Failures) })
+	gauge("pages", "Pages that somebody watches.", func() float64 { return float64(stats().Pages) })
+	gauge("proof_age_seconds", "How old the freshest proof is that nothing was missed; -1 before the first.", func() float64 {
+		if at := stats().Proved; !at.IsZero() {
+			return time.Since(at).Seconds()
+		}
+		return -1
+	})
+}
+
+func (a *app) countViewers(_, gauge register) {
+	gauge("viewers", "Sockets and event streams that are open.", func() float64 { return float64(a.web.Viewers()) })
+	gauge("subscribers", "Pages that they follow, each counted once for each who does.", func() float64 { return float64(a.hub.Stats().Subscribers) })
+	gauge("ring_bytes", "Frames kept for those who come again.", func() float64 { return float64(a.hub.Stats().RingBytes) })
+}
+
+func (a *app) countDatabase(count, gauge register) {
+	traffic := a.db.traffic
+	count("database_statements_total", "Statements sent to the database.", func() float64 {
+		return float64(traffic.statements.Load() + a.engine.Stats().Statements)
+	})
+	count("database_seconds_total", "Time that the database was waited for, with arming and comparing.", func() float64 {
+		return time.Duration(traffic.busy.Load()).Seconds() + a.engine.Stats().Reading.Seconds()
+	})
+	count("database_connects_total", "Sessions that were asked for.", func() float64 { return float64(traffic.connects.Load()) })
+	count("database_refusals_total", "Sessions that were asked for and not had.", func() float64 { return float64(traffic.refused.Load()) })
+	gauge("database_sessions", "Sessions that are open.", func() float64 { return float64(a.db.sessions.count()) })
 	gauge("bells_armed", "Bells that are armed now.", func() float64 { return float64(a.listener.State().Armed) })
 	gauge("doorbell_connected", "1 while the doorbell is heard.", func() float64 {
 		if a.listener.State().Connected {
@@ -42,15 +112,14 @@ func (a *app) metrics() http.Handler {
 		}
 		return 0
 	})
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
 // serveMetrics answers GET /metrics on an address of its own, for those who
 // gather them and do not sign in.
-func (f *serveFlags) serveMetrics(a *app) func(context.Context) error {
+func (f *serveFlags) serveMetrics(metrics http.Handler) func(context.Context) error {
 	return func(ctx context.Context) error {
 		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", a.metrics())
+		mux.Handle("GET /metrics", metrics)
 		server := &http.Server{Addr: f.MetricsListen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 		defer stop()

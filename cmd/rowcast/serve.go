@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,6 +30,7 @@ import (
 // serveCommand serves one database until it is told to stop.
 type serveCommand struct {
 	databaseFlags
+	adminFlags
 	serveFlags
 }
 
@@ -48,6 +51,9 @@ type serveFlags struct {
 	PanelTimeout  time.Duration `default:"5s" help:"Longest a panel's query may take."`
 	MaxSockets    int           `default:"20000" help:"Open sockets at most."`
 	MetricsListen string        `name:"metrics-listen" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not with the pages."`
+	TLSCert       string        `placeholder:"FILE" help:"Certificate with its chain, as PEM; renewed when the file changes."`
+	TLSKey        string        `placeholder:"FILE" help:"Its private key, as PEM."`
+	Pprof         string        `placeholder:"ADDRESS" help:"Serve Go's profiles on this loopback address."`
 	AllowPrepared bool          `help:"Ring although max_prepared_transactions is set: PREPARE TRANSACTION fails for writers of a watched table."`
 
 	ServeEveryone bool `name:"let-anyone-on-the-network-read" help:"Listen beyond loopback although nobody has to sign in."`
@@ -60,27 +66,33 @@ func (c *serveCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	return c.serve(ctx, s, db, serving{})
+	admin, err := c.openAdmin(db)
+	if err != nil {
+		return err
+	}
+	return c.serve(ctx, s, db, serving{admin: admin})
 }
 
 // serving is what demo adds to serve.
 type serving struct {
-	source   fs.FS                         // dashboards that are not in a folder
-	listener net.Listener                  // taken already; nil: of the flags
-	demo     *web.Demo                     // the order form
-	started  func(url string)              // called once the address is known
-	extra    []func(context.Context) error // run beside the server
+	admin   *database                     // installs the doorbell; nil: the one that is served
+	source  fs.FS                         // dashboards that are not in a folder
+	edge    *edge                         // taken already; nil: of the flags
+	demo    *web.Demo                     // the order form
+	started func(url string)              // called once the address is known
+	extra   []func(context.Context) error // run beside the server
 }
 
 // serve wires the parts and runs them until ctx ends or one of them fails.
 func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with serving) error {
-	ln := with.listener
-	if ln == nil {
+	signal.Ignore(syscall.SIGPIPE) // the end of who reads the log is not ours
+	edge := with.edge
+	if edge == nil {
 		var err error
-		if ln, err = f.listen(); err != nil {
+		if edge, err = f.openEdge(s.log); err != nil {
 			return err
 		}
-		defer ln.Close()
+		defer edge.Close()
 	}
 	gate, sessions, done, err := f.gate(s.log, f.PublicURL)
 	if err != nil {
@@ -115,7 +127,11 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	for _, p := range book.Problems() {
 		s.log.Warn("a dashboard has a mistake", "file", p.File, "line", p.Line, "column", p.Column, "what", p.What)
 	}
-	bells := newBells(db, f.Watch, book, s.log)
+	installer := db
+	if with.admin != nil {
+		installer = with.admin
+	}
+	bells := newBells(installer, f.Watch, book, s.log)
 	bells.prepare(ctx)
 
 	if gate == nil && book.Restricted() {
@@ -126,48 +142,40 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 		with.extra = append(with.extra, sessions.Run)
 	}
 	if f.MetricsListen != "" {
-		with.extra = append(with.extra, f.serveMetrics(app))
+		with.extra = append(with.extra, f.serveMetrics(app.metrics))
 	}
 	app.listening.Store(true)
-	url := f.url(ln)
+	url := f.url(edge)
 	s.log.Info("serving", "url", url, "database", db.where())
 	if with.started != nil {
 		with.started(url)
 	}
-	return app.run(ctx, ln, bells, with.extra)
-}
-
-// listen takes the address before anything else is done.
-func (f *serveFlags) listen() (net.Listener, error) {
-	if err := errors.Join(f.guardAddress(), web.CheckOrigins(f.Origins), web.CheckOrigins(f.Embed)); err != nil {
-		return nil, err
-	}
-	ln, err := net.Listen("tcp", f.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
-	}
-	return ln, nil
+	return app.run(ctx, edge, bells, append(with.extra, edge.parts()...))
 }
 
 // app is the running server.
 type app struct {
 	log       *slog.Logger
+	db        *database
+	gauges    *gauges
 	hub       *broadcast.Hub[*delta.State]
 	listener  *listener.Listener
 	engine    *live.Engine
 	book      *dashboard.Book
 	web       *web.Server
+	metrics   http.Handler
 	listening atomic.Bool
 }
 
 func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, gate *access.Gate, with serving) *app {
-	a := &app{log: log, book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
+	a := &app{log: log, db: db, gauges: newGauges(), book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
-		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log,
+		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log, Meter: a.gauges,
 		Safety: f.Safety, StatementTimeout: f.PanelTimeout,
 	})
-	metrics := a.metrics()
+	a.metrics = a.gather()
+	metrics := a.metrics
 	if f.MetricsListen != "" {
 		metrics = nil
 	}
@@ -204,7 +212,7 @@ func (a *app) ready() web.Readiness {
 
 // run runs every part; the first that fails stops the others. When ctx ends
 // the sockets are told before anything is torn down.
-func (a *app) run(ctx context.Context, ln net.Listener, bells *bells, extra []func(context.Context) error) error {
+func (a *app) run(ctx context.Context, edge *edge, bells *bells, extra []func(context.Context) error) error {
 	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, running := errgroup.WithContext(parts)
@@ -214,17 +222,15 @@ func (a *app) run(ctx context.Context, ln net.Listener, bells *bells, extra []fu
 		return a.book.Run(running, func(slugs []string) { a.reloaded(running, bells, slugs) })
 	})
 	group.Go(func() error { return bells.Run(running) })
+	group.Go(func() error { return a.db.probe(running) })
 	for _, part := range extra {
 		group.Go(func() error { return part(running) })
 	}
 	group.Go(func() error { return a.web.Run(running) })
 	server := a.web.HTTPServer()
-	group.Go(func() error {
-		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve pages: %w", err)
-		}
-		return nil
-	})
+	gate := newGate(edge, descriptors(), a.web.Viewers)
+	server.ConnState = gate.count
+	group.Go(func() error { return edge.serve(server, gate) })
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -267,17 +273,17 @@ func (a *app) reloaded(ctx context.Context, bells *bells, slugs []string) {
 	a.engine.Retire(func(p *dashboard.Page) bool { return changed[p.Slug] })
 }
 
-func (f *serveFlags) url(ln net.Listener) string {
+func (f *serveFlags) url(edge *edge) string {
 	if f.PublicURL != "" {
 		return strings.TrimRight(f.PublicURL, "/") + "/"
 	}
-	host, port, _ := net.SplitHostPort(ln.Addr().String())
+	host, port, _ := net.SplitHostPort(edge.Addr().String())
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		if name, err := os.Hostname(); err == nil {
 			host = name
 		}
 	}
-	return "http://" + net.JoinHostPort(host, port) + strings.TrimRight(f.BasePath, "/") + "/"
+	return edge.scheme() + "://" + net.JoinHostPort(host, port) + strings.TrimRight(f.BasePath, "/") + "/"
 }
 
 // pool serves what is asked beside the pages: lookups in the catalog, or counts
@@ -290,8 +296,11 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	config.ConnConfig = d.config.Copy()
 	config.ConnConfig.RuntimeParams["application_name"] = "rowcast/" + role
 	config.ConnConfig.RuntimeParams["statement_timeout"] = "5000"
+	config.ConnConfig.RuntimeParams["jit"] = "off" // it would be made anew for each look at the catalog
 	config.MaxConns, config.MinConns = most, 0
 	config.MaxConnIdleTime = 30 * time.Second
+	// A session that the database ended just now would be a page that fails.
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("make pool: %w", err)

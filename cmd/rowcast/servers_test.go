@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
@@ -137,4 +139,43 @@ func TestAStandbyIsServedByTheClockAndSaysWhy(t *testing.T) {
 	if out, err := command(t, "doctor", "--database-url", pg.URL()); err == nil || !strings.Contains(out, "this is a standby") {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
+}
+
+// TestAFullDatabaseIsWaitedFor holds that a server which starts while all
+// connections are taken waits for one, and that an application which prepares its
+// transactions goes on doing so: a table that it writes is read by the clock.
+func TestAFullDatabaseIsWaitedFor(t *testing.T) {
+	pg := pgtest.Server(t, map[string]string{"max_connections": "18", "superuser_reserved_connections": "3", "max_prepared_transactions": "2", "max_wal_senders": "2"})
+	conn := pgtest.Connect(t, pg.URL())
+	exec := func(sql string) {
+		t.Helper()
+		if err := conn.PgConn().Exec(t.Context(), sql).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE TABLE notes (id int PRIMARY KEY); CREATE ROLE reader LOGIN; GRANT SELECT ON notes TO reader`)
+	if _, err := command(t, "watch", "public.*", "--database-url", pg.URL()); err != nil {
+		t.Fatal(err)
+	}
+	url := strings.Replace(pg.URL(), "user=postgres", "user=reader", 1)
+	var taken []*pgx.Conn
+	for {
+		other, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			break
+		}
+		taken = append(taken, other)
+	}
+	s := begin(t, url)
+	await(t, s.log, "waiting for the database")
+	for _, other := range taken {
+		_ = other.Close(t.Context())
+	}
+	s.serves(t)
+
+	next := events(t, s, "/t/public.notes")
+	next(`"state":"timed"`, "max_prepared_transactions")
+	exec(`BEGIN; INSERT INTO notes VALUES (42); PREPARE TRANSACTION 'forty-two'`)
+	exec(`COMMIT PREPARED 'forty-two'`)
+	next(`"42"`)
 }

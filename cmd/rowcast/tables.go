@@ -15,7 +15,7 @@ import (
 )
 
 type watchCommand struct {
-	databaseFlags
+	installFlags
 	Tables []string `arg:"" help:"Tables or patterns, as SQL writes names: public.orders, public.*."`
 }
 
@@ -31,7 +31,7 @@ func (c *watchCommand) Run(ctx context.Context, s *streams) error {
 }
 
 type unwatchCommand struct {
-	databaseFlags
+	installFlags
 	Tables []string `arg:"" help:"Tables or patterns, as SQL writes names."`
 }
 
@@ -61,7 +61,7 @@ func (c *statusCommand) Run(ctx context.Context, s *streams) error {
 	})
 }
 
-type uninstallCommand struct{ databaseFlags }
+type uninstallCommand struct{ installFlags }
 
 // Run removes all that rowcast put into the database.
 func (c *uninstallCommand) Run(ctx context.Context, s *streams) error {
@@ -74,12 +74,34 @@ func (c *uninstallCommand) Run(ctx context.Context, s *streams) error {
 	})
 }
 
-// with connects, works and disconnects.
+// installFlags name the database for a command that changes it.
+type installFlags struct {
+	databaseFlags
+	adminFlags
+}
+
+// with connects as the role that installs, works and disconnects.
+func (f installFlags) with(ctx context.Context, work func(*database, *pgx.Conn) error) error {
+	db, err := f.open()
+	if err == nil {
+		db, err = f.openAdmin(db)
+	}
+	if err != nil {
+		return err
+	}
+	return db.with(ctx, work)
+}
+
+// with connects as the role that reads, works and disconnects.
 func (f databaseFlags) with(ctx context.Context, work func(*database, *pgx.Conn) error) error {
 	db, err := f.open()
 	if err != nil {
 		return err
 	}
+	return db.with(ctx, work)
+}
+
+func (db *database) with(ctx context.Context, work func(*database, *pgx.Conn) error) error {
 	// One-off commands prepare nothing, so that they work through a pooler too.
 	db.config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	reach, cancel := context.WithTimeout(ctx, 10*time.Second)

@@ -28,17 +28,24 @@ type Faults struct {
 	// ResetAfter resets a connection once so many bytes more went from server
 	// to client, in the middle of whatever that is; 0: never.
 	ResetAfter int
+	// Idle closes a connection that carried nothing for so long, as proxies and
+	// firewalls do; 0: never. It holds for connections made while it is set.
+	Idle time.Duration
+	// Life closes a connection that is so old, whatever it carries; 0: never. It
+	// holds for connections made while it is set.
+	Life time.Duration
 }
 
 // Proxy forwards connections to one server. Its methods may be called from any
 // goroutine.
 type Proxy struct {
-	listener        net.Listener
-	network, target string
-	wait            sync.WaitGroup
-	closing         chan struct{}
+	listener net.Listener
+	network  string
+	wait     sync.WaitGroup
+	closing  chan struct{}
 
 	mu      sync.Mutex
+	target  string
 	faults  Faults
 	changed chan struct{} // closed and replaced when the faults change
 	links   map[*link]struct{}
@@ -51,6 +58,7 @@ type link struct {
 	client, server net.Conn
 	cut            chan struct{}
 	once           sync.Once
+	idle           *time.Timer // nil where it may be idle
 }
 
 // TCP starts a proxy on a free port of 127.0.0.1 to a server there.
@@ -91,6 +99,13 @@ func (p *Proxy) Set(f Faults) {
 
 // Heal makes the line healthy; connections that were cut stay cut.
 func (p *Proxy) Heal() { p.Set(Faults{}) }
+
+// Redirect has new connections go to another server.
+func (p *Proxy) Redirect(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
 
 // Stall makes the line look open while nothing gets through.
 func (p *Proxy) Stall() { p.Set(Faults{Stall: true}) }
@@ -159,12 +174,16 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) serve(client net.Conn) {
-	server, err := net.Dial(p.network, p.target)
+	p.mu.Lock()
+	target, f := p.target, p.faults
+	p.mu.Unlock()
+	server, err := net.Dial(p.network, target)
 	if err != nil {
 		client.Close() // as if the server had refused
 		return
 	}
 	l := &link{client: client, server: server, cut: make(chan struct{})}
+	defer l.limit(f)()
 	p.mu.Lock()
 	p.links[l] = struct{}{}
 	p.total++
@@ -194,6 +213,7 @@ func (p *Proxy) pump(l *link, to io.Writer, from io.Reader, answers bool) {
 			if err != nil {
 				return
 			}
+			l.busy(f)
 			piece := b
 			if f.Slice > 0 {
 				piece = b[:min(f.Slice, len(b))]
@@ -249,6 +269,37 @@ func (p *Proxy) state() (Faults, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.faults, p.changed
+}
+
+// limit ends the connection when its time is over; what it returns stops the
+// clocks.
+func (l *link) limit(f Faults) (stop func()) {
+	var clocks []*time.Timer
+	over := func() { l.close(false) }
+	if f.Life > 0 {
+		clocks = append(clocks, time.AfterFunc(f.Life, over))
+	}
+	if f.Idle > 0 {
+		l.idle = time.AfterFunc(f.Idle, over)
+		clocks = append(clocks, l.idle)
+	}
+	return func() {
+		for _, c := range clocks {
+			c.Stop()
+		}
+	}
+}
+
+// busy begins the time anew in which a connection may be idle; a line that is
+// healed lets it be idle for good.
+func (l *link) busy(f Faults) {
+	switch {
+	case l.idle == nil:
+	case f.Idle > 0:
+		l.idle.Reset(f.Idle)
+	default:
+		l.idle.Stop()
+	}
 }
 
 // sleep answers whether the connection still stands afterwards.

@@ -234,3 +234,39 @@ func silent(t *testing.T, c net.Conn, d time.Duration) {
 		t.Fatal(err)
 	}
 }
+
+func TestIdleAndOldOnesAreCut(t *testing.T) {
+	for name, f := range map[string]proxy.Faults{
+		"idle": {Idle: 200 * time.Millisecond},
+		"old":  {Life: 400 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := open(t, "tcp")
+			p.Set(f)
+			c := dial(t, p, "tcp")
+			began := time.Now()
+			for time.Since(began) < 250*time.Millisecond { // busy, and young
+				echo(t, c, []byte("busy"))
+				time.Sleep(5 * time.Millisecond)
+			}
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Errorf("after %v: %v, want EOF", time.Since(began), err)
+			}
+		})
+	}
+}
+
+func TestRedirect(t *testing.T) {
+	p, c := open(t, "tcp")
+	echo(t, c, []byte("a"))
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Redirect(nobody.Addr().String())
+	_ = nobody.Close()
+	if _, err := dial(t, p, "tcp").Read(make([]byte, 1)); err == nil {
+		t.Error("a connection to nobody was served")
+	}
+	echo(t, c, []byte("the old one goes on"))
+}

@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"live":              {"broadcast", "dashboard", "delta", "internal/flaw"},
 	"web":               {"access", "broadcast", "dashboard", "delta", "static", "views"},
 	"internal/flaw":     {},
+	"internal/node":     {},
 	"internal/postgres": {},
 	"internal/proxy":    {},
 	"internal/shape":    {},

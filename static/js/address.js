@@ -31,14 +31,18 @@ function cut(s, end) {
   return at < 0 ? [s, ""] : [s.slice(0, at), s.slice(at)];
 }
 
-/** The values of a list, in quotes where they hold commas. @param {string} s @returns {string[]} */
-export function items(s) {
-  const list = [];
-  for (let rest = s; ;) {
-    const quoted = rest.trimStart().startsWith('"'), [item, after] = cut(rest.trimStart(), ",");
-    list.push(quoted ? item : item.trim());
-    if (!after.trimStart().startsWith(",")) return list.filter(Boolean);
-    rest = after.trimStart().slice(1);
+/**
+ * The values of a list, in quotes where they hold commas: every one as it stands, or as somebody meant it who typed it, with
+ * blanks around and commas at the end.
+ * @param {string} s @param {boolean} [typed] @returns {string[]}
+ */
+export function items(s, typed) {
+  const list = [], trim = (/** @type {string} */ t) => (typed ? t.trimStart() : t);
+  for (let rest = trim(s); ; rest = trim(rest.slice(1))) {
+    const quoted = rest.startsWith('"'), [item, after] = cut(rest, ","), value = typed && !quoted ? item.trim() : item;
+    if (value || quoted || !typed) list.push(value);
+    rest = trim(after);
+    if (!rest.startsWith(",")) return list;
   }
 }
 

@@ -1,23 +1,22 @@
 // Bars under the numbers of a column: the same rules as views/bar.go.
 import { reached } from "./format.js";
+import { float } from "./quantity.js";
 
 /** @typedef {import("./format.js").Column} Column @typedef {import("./delta.js").Row} Row @typedef {[low: number, high: number]} Ends */
 
-/** A number, NaN where there is none. @param {string|null} s */
-const number = (s) => (s === null ? NaN : Number(s));
 /** @param {number} share */
 const part = (share) => String(Math.floor(share * 10000 + 0.5) / 100);
 
-/** What a cell of bars reaches from and to; zero is always between them. @param {{max?: number}|undefined} bar @param {(string|null)[]} values @returns {Ends} */
-export function ends(bar, values) {
+/** What a cell of bars reaches from and to; zero is always between them. @param {Column} c @param {(string|null)[]} values @returns {Ends} */
+export function ends(c, values) {
   let low = 0, high = 0;
-  for (const v of values.map(number)) if (Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
-  return bar?.max === undefined ? [low, high] : [Math.max(low, -bar.max), bar.max];
+  for (const v of values.map((s) => float(c, s))) if (Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
+  return c.bar?.max === undefined ? [low, high] : [Math.max(low, -c.bar.max), c.bar.max];
 }
 
-/** Where a bar begins and how long it is, in percent. @param {string|null} value @param {Ends} ends @param {Column["thresholds"]} thresholds */
-export function extent(value, [low, high], thresholds) {
-  const v = number(value), hue = reached(thresholds, v) || "ink";
+/** Where a bar begins and how long it is, in percent. @param {Column} c @param {string|null} value @param {Ends} ends */
+export function extent(c, value, [low, high]) {
+  const v = float(c, value), hue = reached(c.thresholds, v) || "ink";
   if (Number.isNaN(v) || high <= low) return { at: "0", size: "0", hue };
   /** @param {number} x */
   const place = (x) => Math.max(0, Math.min(1, (x - low) / (high - low)));
@@ -32,11 +31,11 @@ export function extent(value, [low, high], thresholds) {
 export function drawBars(columns, rows, on) {
   columns.forEach((c, i) => {
     if (!c.bar) return;
-    const scale = ends(c.bar, rows.map((r) => r.cells[i]));
+    const scale = ends(c, rows.map((r) => r.cells[i]));
     for (const r of rows) {
       const rect = on(r.key)?.querySelector(`td[data-col="${i}"] > .databar > rect`);
       if (!rect) continue;
-      const { at, size, hue } = extent(r.cells[i], scale, c.thresholds);
+      const { at, size, hue } = extent(c, r.cells[i], scale);
       for (const [name, value] of [["x", `${at}%`], ["width", `${size}%`], ["data-hue", hue]]) if (rect.getAttribute(name) !== value) rect.setAttribute(name, value);
     }
   });

@@ -1,6 +1,6 @@
 // A chart's canvas: uPlot, told what a scene holds. It is made once; what changes is taken to it.
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { color } from "./dom.js";
+import { color, el } from "./dom.js";
 import { pointing } from "./gestures.js";
 import { AXIS, bars, font, HEAD, LARGER, marks, places, present, room, rules, token } from "./paint.js";
 import { range } from "./scale.js";
@@ -17,6 +17,8 @@ const GROUNDS = ["--paper", "--ink", "--ink-3", "--grid", "--accent", "--wash"];
 export const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 /** uPlot's own handling of the mouse is not used. */
 const unbound = () => null;
+/** A point for a series that shows none: without one, uPlot fails when the series goes. */
+const unseen = () => el("i", { hidden: "" });
 
 export class Canvas {
   /** @type {uPlot} */ #u;
@@ -47,6 +49,7 @@ export class Canvas {
       while (u.series.length <= many) u.addSeries(this.#look(), u.series.length);
       while (u.series.length > many + 1) u.delSeries(u.series.length - 1);
       this.scene.order.forEach((i, n) => {
+        u.series[n + 1].width = this.#width(i);
         const show = !hidden.has(plot.series[i].label);
         if (u.series[n + 1].show !== show) u.setSeries(n + 1, { show });
       });
@@ -106,14 +109,14 @@ export class Canvas {
         y: false, drag: { x: false, y: false },
         bind: { mousedown: unbound, mouseup: unbound, mousemove: unbound, mouseenter: unbound, mouseleave: unbound, click: unbound, dblclick: unbound },
         move: (u) => { const x = owner.pointed(); return x === null ? [-10, -10] : [u.valToPos(x, "x"), 0]; },
-        points: plain ? { show: false } : { size: 7 * px, width: 0, fill: (_, n) => this.#color(n) },
+        points: plain ? { show: unseen } : { size: 7 * px, width: 0, fill: (_, n) => this.#color(n) },
       },
       scales: { x: { time: false, range: () => owner.ends() }, y: { range: (_, lo, hi) => range(lo, hi, options) } },
       axes: [{
         font: font(scene), stroke: () => scene.colors["--ink-3"], grid: { show: false }, ticks: { show: false }, gap: 6 * px, size: AXIS * LARGER * scene.rem,
         splits: (u) => places(u, scene).map((t) => t.at), values: (u) => places(u, scene).map((t) => t.text),
       }, { side: 1, size: (u) => room(u, scene), stroke: "transparent", grid: { show: false }, ticks: { show: false }, splits: (u) => marks(u, scene), values: (_, all) => all.map(() => "") }],
-      series: [{}, ...scene.order.map((i) => ({ ...this.#look(), show: !scene.hidden.has(scene.plot.series[i].label) }))],
+      series: [{}, ...scene.order.map((i) => ({ ...this.#look(), width: this.#width(i), show: !scene.hidden.has(scene.plot.series[i].label) }))],
       hooks: { drawAxes: [(u) => rules(u, scene)], draw: [(u) => present(u, scene)] },
     }, data, this.host);
     pointing(u.over, owner);
@@ -125,8 +128,8 @@ export class Canvas {
   #data() {
     const { scene } = this, { series, xs } = scene.plot, { stacked, type } = scene.options;
     scene.order = series.map((_, i) => i);
-    scene.layers = stacked ? stack(series, series.map((s) => !scene.hidden.has(s.label))) : [];
-    if (stacked && type === "area") scene.order.reverse(); // what is below covers what stands on it
+    scene.layers = stacked ? stack(series, series.map((s) => !scene.hidden.has(s.label)), type === "area") : [];
+    if (type !== "bar") scene.order.reverse(); // what is below covers what stands on it
     return /** @type {uPlot.AlignedData} */ (/** @type {unknown} */ ([xs, ...scene.order.map((i) => (stacked ? scene.layers[i].to : series[i].values))]));
   }
 
@@ -143,12 +146,18 @@ export class Canvas {
   /** @param {number} n */
   #color(n) { return this.scene.colors[this.#of(n)?.hue ?? ""] ?? ""; }
 
+  /** @param {number} i a series */
+  #width(i) {
+    const { options, plot, rem } = this.scene;
+    return options.type === "bar" ? 0 : ((options.stacked || plot.series[i].rest ? 1 : 1.5) * rem) / 16;
+  }
+
   /** How a series is drawn: it asks which it is. @returns {uPlot.Series} */
   #look() {
     const { scene } = this, { type, stacked } = scene.options, px = scene.rem / 16;
-    if (type === "bar") return { width: 0, fill: (_, n) => this.#color(n), points: { show: false }, paths: (u, n, from, to) => bars(u, scene, n, from, to) };
+    if (type === "bar") return { fill: (_, n) => this.#color(n), points: { show: false }, paths: (u, n, from, to) => bars(u, scene, n, from, to) };
     return {
-      width: (stacked ? 1 : 1.5) * px, stroke: (_, n) => (stacked ? scene.colors["--paper"] : this.#color(n)), spanGaps: false,
+      stroke: (_, n) => (stacked ? scene.colors["--paper"] : this.#color(n)), spanGaps: false,
       fill: (u, n) => this.#wash(u, n), fillTo: 0,
       points: { show: !stacked, filter: (_, n) => lonely(this.#of(n)?.values ?? []), size: 4 * px, fill: (_, n) => this.#color(n), width: 0 },
     };

@@ -2,6 +2,7 @@
 import { attribute, el, svg, write } from "./dom.js";
 import { format } from "./format.js";
 import { outside, target } from "./link.js";
+import { float, measured } from "./quantity.js";
 
 /** @typedef {import("./format.js").Column} Column */
 
@@ -87,8 +88,8 @@ export function widths(columns) {
 
 /** @param {Column} column @param {string|null} was @param {string|null} is @returns {"up"|"down"|""} */
 export function direction(column, was, is) {
-  if ((column.kind !== "integer" && column.kind !== "decimal") || column.bare || was === null || is === null) return "";
-  const a = Number(was), b = Number(is);
+  if (!measured(column) || column.bare || was === null || is === null) return "";
+  const a = float(column, was), b = float(column, is);
   return b > a ? "up" : b < a ? "down" : "";
 }
 

@@ -4,7 +4,10 @@ import { Canvas, rem } from "./canvas.js";
 import { announce, attribute, one, write } from "./dom.js";
 import { keys } from "./gestures.js";
 import { Legend } from "./legend.js";
-import { ahead, say } from "./scale.js";
+import { written } from "./notation.js";
+import { size } from "./paper.js";
+import { undrawn } from "./problem.js";
+import { ahead } from "./scale.js";
 import { ends, name, nearest, plot, rest, shared, spot, within, words } from "./series.js";
 import { Slide } from "./slide.js";
 import { bounds } from "./timerange.js";
@@ -19,16 +22,16 @@ import { bounds } from "./timerange.js";
 const FEWEST = 8; // the narrowest drag that zooms, in px
 
 /** @type {Set<Chart>} those of this page */ const charts = new Set();
-addEventListener("beforeprint", () => repaint("light"));
-addEventListener("afterprint", () => repaint(""));
+addEventListener("beforeprint", () => repaint("light", true));
+addEventListener("afterprint", () => repaint("", false));
 document.fonts?.ready.then(() => charts.forEach((c) => c.theme()));
 // A finger leaves its crosshair where it was lifted, so that it may be read; a press elsewhere takes it away.
 addEventListener("pointerdown", (e) => { for (const c of charts) if (e.pointerType === "touch" && !c.host.contains(/** @type {Node} */ (e.target))) c.leave(); });
 
-/** Paper is light, whatever the screen is. @param {string} scheme */
-function repaint(scheme) {
+/** Paper is light, whatever the screen is. @param {string} scheme @param {boolean} paper */
+function repaint(scheme, paper) {
   document.documentElement.style.colorScheme = scheme;
-  for (const c of charts) c.theme(true);
+  for (const c of charts) c.print(paper);
 }
 
 /** @implements {Owner} */
@@ -111,10 +114,15 @@ export class Chart {
     return (x ? this.#columns.find((c) => c.name === x) : this.#columns[0])?.kind === "moment";
   }
 
-  /** Colours are other ones now. @param {boolean} [all] also what is out of sight */
-  theme(all = false) {
-    if (all && this.#dirty) this.#draw();
-    this.#canvas?.redraw(true);
+  /** Colours are other ones now. */
+  theme() { this.#canvas?.redraw(true); }
+
+  /** Draws for paper, also what is out of sight, or for the screen again. @param {boolean} paper */
+  print(paper) {
+    if (this.#dirty) this.#draw();
+    size(this.host, Number(this.node.dataset.w) || 12, paper);
+    this.#canvas?.resize();
+    this.theme();
   }
 
   /** The panel is gone: nothing holds it any more. */
@@ -138,14 +146,14 @@ export class Chart {
     const { scene } = this, { axis, labels } = scene.plot, panel = this.#panel;
     if (!panel) return;
     this.#dirty = false;
-    const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory);
-    this.#wrong(p.problem);
+    const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory, new Map(scene.plot.series.map((s) => [s.label, s.hue])));
+    if (p.problem && !panel.error) undrawn(this.node);
     scene.plot = p;
     scene.truncated = panel.truncated;
     const twice = one("[data-shared]", this.node);
     if (twice) twice.hidden = !p.shared;
     write(twice, shared(p.shared));
-    this.host.hidden = !!p.problem || !p.xs.length;
+    this.host.hidden = p.problem || !p.xs.length;
     if (this.host.hidden) { // no number is told of what is not there
       this.legend.show([]);
       for (const n of this.node.querySelectorAll("[data-readout] > *")) write(n, "");
@@ -163,18 +171,6 @@ export class Chart {
 
   /** Tells whoever does not see it. */
   #describe() { attribute(this.host, "aria-label", `${this.title}. ${words(this.scene.plot, this.options, ...this.#sight)}.`); }
-
-  /** @param {string} problem */
-  #wrong(problem) {
-    const node = one("[data-problem]", this.node);
-    if (!problem || !node || this.#panel?.error) return;
-    this.node.dataset.state = "error";
-    node.hidden = false;
-    write(one("[data-head]", node), "This cannot be drawn");
-    write(one("[data-text]", node), problem);
-    const none = one("[data-empty]", this.node);
-    if (none) none.hidden = true;
-  }
 
   // ---------- the axis ----------
 
@@ -331,7 +327,7 @@ export class Chart {
     const p = this.scene.plot, seen = p.series.filter((s) => !this.legend.hidden.has(s.label));
     if (!p.xs.length || i < 0 || i >= p.xs.length) return;
     this.#pointTo(i);
-    announce(`${name(p, this.options, i)}: ${seen.map((s) => `${s.label} ${s.values[i] == null ? "none" : say(/** @type {number} */ (s.values[i]), s.decimals)}`).join(", ")}`);
+    announce(`${name(p, this.options, i)}: ${seen.map((s) => `${s.label} ${s.values[i] == null ? "none" : written(s.notation, /** @type {number} */ (s.values[i]), s.decimals)}`).join(", ")}`);
   }
 
   /** Shows less of the axis, or more, around what is pointed at. @param {number} by */
@@ -372,7 +368,7 @@ export class Chart {
     if (!this.#canvas) return;
     const texts = p.series.map((s) => {
       const v = at >= 0 ? s.values[at] : rest(s.values, p.sums, first, last);
-      return v == null ? "–" : say(v, s.decimals);
+      return v == null ? "–" : written(s.notation, v, s.decimals);
     });
     legend.read(p.series, texts);
     const unit = options.unit ? ` ${options.unit}` : "", single = one("[data-readout]", this.node), all = this.#zoom ? " in view" : " in all";
@@ -385,7 +381,7 @@ export class Chart {
     if (at >= 0 && !single) {
       note = name(p, options, at);
       const whole = p.series.reduce((n, s) => n + (legend.hidden.has(s.label) ? 0 : s.values[at] ?? 0), 0);
-      if (options.stacked) note += `, ${say(whole, p.decimals)}${unit} in all`;
+      if (options.stacked) note += `, ${written(p.notation, whole, p.decimals)}${unit} in all`;
     }
     write(this.note, note);
   }

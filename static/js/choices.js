@@ -10,6 +10,7 @@
 /** From so many options on they can be searched. */
 export const MANY = 10;
 const ANYTHING = "any";
+const SAID = 6; // chosen options that are said by name
 /** @type {Record<string, string>} */
 const CALENDAR = { today: "Today", yesterday: "Yesterday", "this-week": "This week", "this-month": "This month" };
 
@@ -25,7 +26,7 @@ export function optionRows(rows) {
 export function choices(v) {
   const options = [...v.options], missing = v.multiple ? v.values : [...v.defaults, ...v.values];
   for (const value of [...missing].reverse()) {
-    if (!options.some((o) => o.value === value)) options.unshift({ value, label: v.type === "range" ? rangeText(value) : value });
+    if (!options.some((o) => o.value === value)) options.unshift({ value, label: v.type === "range" ? rangeText(value) : v.type === "date" ? dayText(value) : value });
   }
   return options.map((o) => ({ value: o.value, label: o.label || ANYTHING, chosen: v.values.includes(o.value) }));
 }
@@ -37,8 +38,15 @@ export function chosenText(v) {
   return chosen.map((c) => c.label).join(", ") || ANYTHING;
 }
 
+/** What is chosen, by name, as part of a sentence. @param {Variable} v */
+function allChosen(v) {
+  const labels = choices(v).filter((c) => c.chosen).map((c) => c.label), n = labels.length - SAID;
+  const text = (n > 0 ? [...labels.slice(0, SAID), `${n} more`] : labels).join(", ") || ANYTHING;
+  return v.type === "range" ? text[0].toLowerCase() + text.slice(1) : text;
+}
+
 /** What was chosen on a page, where the bar is not: on a wall and on paper. @param {(Variable & {label: string})[]} variables */
-export const said = (variables) => variables.filter((v) => v.type === "range" || !same(v.values, v.defaults)).map((v) => `${v.label} ${chosenText(v)}`).join(" · ");
+export const said = (variables) => variables.filter((v) => v.type === "range" || !same(v.values, v.defaults)).map((v) => `${v.label}: ${allChosen(v)}`).join(" · ");
 
 /** A time range as readers see it. @param {string} value */
 export function rangeText(value) {
@@ -50,6 +58,11 @@ export function rangeText(value) {
   const [from, to] = [value.slice(0, at), value.slice(at + 2)], [day] = from.split("T");
   return `${from.replaceAll("T", " ")} – ${(to.startsWith(`${day}T`) ? to.slice(day.length + 1) : to).replaceAll("T", " ")}`;
 }
+
+/** @type {Record<string, string>} */
+const DAYS = { today: "Today", yesterday: "Yesterday", tomorrow: "Tomorrow" };
+/** A day as readers see it. @param {string} value */
+export const dayText = (value) => (Object.hasOwn(DAYS, value) ? DAYS[value] : value.replace(/^today-(.*)$/, "$1 days ago").replace(/^today\+(.*)$/, "In $1 days"));
 
 /** @param {string} s */
 const escape = (s) => encodeURIComponent(s).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -67,6 +80,9 @@ export function address(path, variables) {
 /** @param {string[]} a @param {string[]} b */
 export const same = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
 
+/** Of the units of a time range up to now, in milliseconds. @type {Record<string, number>} */
+export const LENGTHS = { s: 1e3, m: 6e4, h: 36e5, d: 864e5 };
+
 /**
  * Both ends of a time range by the clock of a time zone, to begin with where somebody sets them by hand.
  * @param {string} value @param {number} now @param {string} zone @returns {[string, string]}
@@ -75,7 +91,7 @@ export function moments(value, now, zone) {
   const [from, to] = value.split("..");
   if (to !== undefined) return [from, to];
   const span = /^last-(\d+)([smhd])$/.exec(value);
-  const length = span ? Number(span[1]) * { s: 1e3, m: 6e4, h: 36e5, d: 864e5 }[/** @type {"s"|"m"|"h"|"d"} */ (span[2])] : 36e5;
+  const length = span ? Number(span[1]) * LENGTHS[span[2]] : LENGTHS.h;
   return [wall(now - length, zone), wall(now, zone)];
 }
 

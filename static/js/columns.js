@@ -1,5 +1,6 @@
-// Which columns a table page shows, in which order and how wide: a menu, handles at the heads, and keys upon a head.
+// Which columns a table page shows, in which order and how wide: a menu, heads that are carried, handles at them, and keys upon a head.
 import { widths, widthsText } from "./address.js";
+import { Carry } from "./carry.js";
 import { announce, attribute, el, icon, one, write } from "./dom.js";
 import { keys, open } from "./menu.js";
 
@@ -31,6 +32,10 @@ export class Columns {
     head?.addEventListener("pointerdown", (e) => this.#drag(e));
     head?.addEventListener("dblclick", (e) => { if (e.target instanceof HTMLElement && e.target.classList.contains("grip")) this.#size(this.#name(e.target), 0, true); });
     head?.addEventListener("keydown", (e) => this.#key(e));
+    new Carry(table, (name, beside, after) => {
+      const at = this.#shown.filter((n) => n !== name).indexOf(beside);
+      if (at >= 0) this.#place(name, at + (after ? 1 : 0));
+    });
   }
 
   /** @param {TableColumn[]} all @param {string[]} shown */
@@ -108,10 +113,12 @@ export class Columns {
   }
 
   /** Moves a column among those that are shown. @param {string} name @param {number} by */
-  #move(name, by) {
-    const names = [...this.#shown], at = names.indexOf(name), to = at + by;
-    if (at < 0 || to < 0 || to >= names.length) return;
-    names.splice(at, 1);
+  #move(name, by) { this.#place(name, this.#shown.indexOf(name) + by); }
+
+  /** @param {string} name @param {number} to from 0 */
+  #place(name, to) {
+    const at = this.#shown.indexOf(name), names = this.#shown.filter((n) => n !== name);
+    if (at < 0 || to < 0 || to > names.length || to === at) return;
     names.splice(to, 0, name);
     this.#choose(names);
     announce(`${name}: column ${to + 1} of ${names.length}`);

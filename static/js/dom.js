@@ -60,6 +60,16 @@ export function toast(text, sign = "check") {
   setTimeout(() => node.remove(), 5000);
 }
 
+/** Puts a text on the clipboard, and says so. @param {string} text */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast("Copied");
+  } catch {
+    toast("This browser does not let the page copy", "triangle-alert");
+  }
+}
+
 /** The colour that a custom property has here and now. @param {string} name */
 export function color(name) {
   const probe = el("i");
@@ -72,4 +82,4 @@ export function color(name) {
 }
 
 /** Is the reader writing somewhere, so that keys are letters? @param {EventTarget|null} target */
-export const writing = (target) => target instanceof HTMLElement && !!target.closest("input, select, textarea, [contenteditable], dialog");
+export const writing = (target) => target instanceof HTMLElement && !!target.closest("input, select, textarea, [contenteditable], dialog:not(.drawer)");

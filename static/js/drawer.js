@@ -1,12 +1,13 @@
-// One row, whole: its fields, its JSON, the rows that it names and what it went through. It watches the row's own page, so it lives
-// on when the row is not on the table's page any more.
-import { NOTHING, build } from "./address.js";
+// One row, whole: its fields, its JSON, the rows that it names and that name it, and what it went through. It watches the row's own
+// page, so it lives on when the row is not on the table's page any more.
 import { clock } from "./clock.js";
-import { announce, attribute, el, icon, one, toast, write } from "./dom.js";
-import { describe, format } from "./format.js";
+import { announce, copy, el, icon, one, toast, write } from "./dom.js";
+import { describe } from "./format.js";
 import { differences } from "./history.js";
-import { pretty, rowTokens } from "./rowjson.js";
 import { parse } from "./protocol.js";
+import { named, naming, rowAddress, rowTitle } from "./rowfacts.js";
+import { pretty, rowTokens } from "./rowjson.js";
+import { clip, code, keep, referencedBy, references, section, shownText, shownValue } from "./rowview.js";
 import { receive, start } from "./store.js";
 
 /**
@@ -19,7 +20,6 @@ import { receive, start } from "./store.js";
 
 const MOST = 100; // changes that are listed
 const NARROW = matchMedia("(width < 44rem)");
-const KINDS = { key: "k", text: "s", word: "d", mark: "w" };
 
 export class Drawer {
   /** @type {PanelView|null} */ #view = null;
@@ -30,6 +30,7 @@ export class Drawer {
   /** @type {Change[]} */ #changes = [];
   #gone = 0;
   #never = false; // it was not there when it was looked for
+  #own = false; // it has a page of its own: what is not there is nowhere
   /** @type {EventSource|null} */ #source = null;
 
   /** @param {import("./page.js").LivePage} live */
@@ -46,10 +47,11 @@ export class Drawer {
     this.node = /** @type {HTMLDialogElement} */ (el("dialog", { class: "drawer", "aria-labelledby": "drawer-h" },
       el("div", { class: "drawer-head" }, this.title, el("span", { class: "grow" }),
         button("chevron-up", "Row above (K)", () => this.step(-1)), button("chevron-down", "Row below (J)", () => this.step(1)),
-        button("link", "Copy the address of this row", () => this.#copy(location.href)), button("x", "Close (Esc)", () => this.node.close())),
+        button("link", "Copy the address of this row", () => copy(location.href)), button("x", "Close (Esc)", () => this.node.close())),
       this.body, el("div", { class: "drawer-foot" }, ...keys("J", "K"), " next and previous row", el("span", { class: "grow" }), ...keys("Esc"), " close")));
     (one(".split") ?? document.body).append(this.node);
     this.node.addEventListener("close", () => this.#closed());
+    live.onmove(() => this.#address());
     this.node.addEventListener("click", (e) => { if (e.target === this.node && NARROW.matches) this.node.close(); });
     document.addEventListener("keydown", (e) => {
       if (e.key !== "Escape" || !this.#view || e.defaultPrevented) return;
@@ -76,10 +78,11 @@ export class Drawer {
     this.#changes = view.history?.of(key) ?? [];
     this.#gone = 0;
     this.#never = false;
+    this.#own = true;
     view.hold?.set("row", true);
     table.select(key);
-    history.replaceState(history.state, "", `#row=${encodeURIComponent(key)}`);
-    write(this.title, title(view, data, this.#fields, row, key));
+    this.#address();
+    write(this.title, data ? rowTitle(data, this.#fields, row, key) : panelTitle(view, row));
     if (!this.node.open) {
       if (NARROW.matches) this.node.showModal();
       else this.node.show();
@@ -90,8 +93,11 @@ export class Drawer {
     this.#draw();
     announce(this.title.textContent ?? "");
     if (address) this.#watch(address);
-    else view.onlatest = (panel) => this.#take(panel.columns, panel.rows.find((r) => r.key === key) ?? null, Date.now());
+    else this.#follow(view);
   }
+
+  /** The address bar says which row is open, on whatever page of the table. */
+  #address() { if (this.#view) history.replaceState(history.state, "", `#row=${encodeURIComponent(this.#key)}`); }
 
   /** Opens the next row, or the one before. @param {number} by */
   step(by) {
@@ -120,15 +126,28 @@ export class Drawer {
   #unwatch() {
     this.#source?.close();
     this.#source = null;
-    if (this.#view) this.#view.onlatest = null;
+    if (this.#view) this.#view.onlatest = this.#view.onrun = null;
+  }
+
+  /** Watches what the page that it is on says of it. @param {PanelView} view */
+  #follow(view) {
+    this.#own = false;
+    view.onlatest = (panel) => this.#take(panel.columns, panel.rows.find((r) => r.key === this.#key) ?? null, Date.now());
   }
 
   /** Watches the row's own page. @param {string} address */
   #watch(address) {
     let store = start({ page: address, cursor: "", at: "", panels: new Map() }, Date.now());
+    let read = false;
+    const present = () => {
+      const panel = store.panels.get("rows");
+      if (panel) this.#take(panel.columns, panel.rows[0] ?? null, store.at);
+      read ||= !!panel;
+    };
     const source = (this.#source = new EventSource(`${this.live.base}/api/v1/events?page=${encodeURIComponent(address)}`));
-    source.onerror = () => { // refused for good: what the key says is not even a key here
-      if (source !== this.#source || source.readyState !== EventSource.CLOSED || this.#row) return;
+    source.onerror = () => { // refused for good: no filter names such a key, or what it says is not even a key here
+      if (source !== this.#source || source.readyState !== EventSource.CLOSED) return;
+      if (this.#row && this.#view) return this.#follow(this.#view);
       this.#never = true;
       this.#draw();
     };
@@ -137,8 +156,8 @@ export class Drawer {
       const m = parse(e.data);
       if (m?.type !== "snapshot" && m?.type !== "delta") return;
       try { store = receive(store, m, Date.now()); } catch { return this.#watch(address); } // it lost its place
-      const panel = store.panels.get("rows");
-      if (panel) this.#take(panel.columns, panel.rows[0] ?? null, store.at);
+      if (!read || !this.#view?.paused) present();
+      else this.#view.onrun = present; // it stands still with its page
     };
   }
 
@@ -169,7 +188,7 @@ export class Drawer {
     /** @type {(HTMLElement|"")[]} */ const parts = [this.#fieldsPart(columns)];
     if (row) {
       for (const c of docs) parts.push(this.#document(c, row.cells[columns.indexOf(c)]));
-      if (data) parts.push(...references(this.live.base, data, columns, row));
+      if (data) parts.push(references(this.live.base, named(data, columns, row)), referencedBy(this.live.base, naming(data, columns, row)));
     }
     parts.push(this.#log(), row ? this.#json(row) : "");
     keep(body, parts);
@@ -178,7 +197,7 @@ export class Drawer {
 
   /** @param {Column[]} columns */
   #fieldsPart(columns) {
-    const row = this.#row, was = this.#opened, note = this.#gone ? [el("p", { class: "gone-note" }, `Deleted at ${clock(this.#gone)}. This is how it was.`)] : [];
+    const row = this.#row, was = this.#opened, note = this.#gone ? [el("p", { class: "gone-note" }, `${this.#own ? "Deleted" : "It left the page"} at ${clock(this.#gone)}. This is how it was.`)] : [];
     if (!row) return section("fields", "", el("p", { class: "quiet" }, this.#never ? "There is no such row." : this.#gone ? "This row is not there any more." : "The row is being read."));
     const list = columns.map((c, i) => {
       if (c.kind === "document" && row.cells[i] !== null) return "";
@@ -196,52 +215,27 @@ export class Drawer {
 
   /** @param {Row} row */
   #json(row) {
-    const tokens = rowTokens(this.#fields, row.cells), copy = el("button", { class: "icon-btn", type: "button", "aria-label": "Copy the row as JSON", title: "Copy" }, icon("copy"));
-    copy.addEventListener("click", () => this.#copy(tokens.map((t) => t.text).join("")));
-    return section("json", "JSON", copy, code(tokens, "The row as JSON"));
+    const tokens = rowTokens(this.#fields, row.cells), button = el("button", { class: "icon-btn", type: "button", "aria-label": "Copy the row as JSON", title: "Copy" }, icon("copy"));
+    button.addEventListener("click", () => copy(tokens.map((t) => t.text).join("")));
+    return section("json", "JSON", button, code(tokens, "The row as JSON"));
   }
 
   #log() {
     const list = [...this.#changes].reverse(), columns = new Map(describe(this.#fields, this.#view?.formats ?? {}, true).map((c) => [c.name, c]));
     const text = (/** @type {string} */ name, /** @type {string|null} */ v) => { const c = columns.get(name); return c ? clip(shownText(c, v)) : clip(v ?? "null"); };
     const lines = list.map((c) => el("li", {}, el("time", { class: "num", datetime: new Date(c.at).toISOString() }, clock(c.at)), !c.column
-      ? el("span", {}, c.is === null ? "row deleted" : "row inserted")
+      ? el("span", {}, c.is === null ? (this.#own ? "row deleted" : "row left the page") : this.#own ? "row inserted" : "row came back")
       : el("span", {}, `${c.column} `, el("span", { class: "from" }, text(c.column, c.was)), icon("arrow-right"), text(c.column, c.is))));
     return section("log", "Changes", el("span", { class: "quiet" }, "since this page was opened"), lines.length ? el("ol", { class: "log" }, ...lines) : el("p", { class: "quiet" }, "None so far."));
   }
 
-  /** @param {string} text */
-  async #copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-      toast("Copied");
-    } catch {
-      toast("This browser does not let the page copy", "triangle-alert");
-    }
-  }
 }
 
 /** @param {PanelView} view @returns {TableData|null} */
 const tableData = (view) => (view.node.dataset.table ? JSON.parse(view.node.dataset.table) : null);
 
-/** The address of a row's own page; "" where nothing names it. @param {TableData} data @param {{name: string}[]} columns @param {Row|null} row @param {string} key */
-function rowAddress(data, columns, row, key) {
-  /** @type {unknown} */ let parts = null;
-  try { parts = JSON.parse(key); } catch { /* then the cells name it, or nothing does */ }
-  const where = data.key.map((column, n) => {
-    const i = columns.findIndex((c) => c.name === column), cell = row && i >= 0 ? row.cells[i] : Array.isArray(parts) && parts.length === data.key.length ? parts[n] : null;
-    return { column, op: "is", value: typeof cell === "string" ? cell : null };
-  });
-  const whole = where.flatMap((w) => (w.value === null ? [] : [{ ...w, value: w.value }]));
-  return where.length && whole.length === where.length ? build(data.address, { ...NOTHING, where: whole }) : "";
-}
-
-/** @param {PanelView} view @param {TableData|null} data @param {{name: string}[]} fields @param {Row|null} row @param {string} key */
-function title(view, data, fields, row, key) {
-  if (data) {
-    const names = data.key.map((k) => row?.cells[fields.findIndex((f) => f.name === k)] ?? "");
-    return `${data.name} ${names.every((n) => n) && names.length ? names.join(", ") : key.replace(/^\["?|"?\]$/g, "")}`;
-  }
+/** @param {PanelView} view @param {Row|null} row */
+function panelTitle(view, row) {
   const lead = view.table?.columns.findIndex((c) => c.as === "title") ?? -1;
   return row?.cells[Math.max(0, lead)] ?? one("h2", view.node)?.textContent ?? "Row";
 }
@@ -249,53 +243,4 @@ function title(view, data, fields, row, key) {
 /** A row as it would stand in other columns: what is not known of it is as it is now. @param {{name: string}[]} columns @param {{name: string}[]} old @param {Row|null} was @param {Row} now @returns {Row} */
 function inColumns(columns, old, was, now) {
   return { key: now.key, cells: columns.map((c, i) => { const at = old.findIndex((f) => f.name === c.name); return was && at >= 0 ? was.cells[at] : now.cells[i]; }) };
-}
-
-/** @param {Column} c @param {string|null} value */
-function shownText(c, value) {
-  if (value === null) return "null";
-  return c.kind === "integer" || c.kind === "decimal" || c.kind === "boolean" ? format({ ...c, decimals: undefined }, value, 0).text : value;
-}
-
-/** @param {Column} c @param {string|null} value @returns {Node} */
-function shownValue(c, value) {
-  if (value === null) return el("span", { class: "null" }, "null");
-  if (value === "") return el("span", { class: "null" }, "empty text");
-  const cell = format(c, value, 0);
-  if (cell.glyph) return el("span", { class: "chip" }, el("i", { class: `glyph ${cell.glyph}` }), cell.text);
-  if (/^https?:\/\/\S+$/.test(value)) return el("a", { class: "link", href: value, rel: "noopener noreferrer", target: "_blank" }, value);
-  return document.createTextNode(shownText(c, value));
-}
-
-/** @param {string} s */
-const clip = (s) => (s.length > 80 ? `${s.slice(0, 79)}…` : s);
-
-/** The rows that this one names. @param {string} base @param {TableData} data @param {Column[]} columns @param {Row} row */
-function references(base, data, columns, row) {
-  const value = (/** @type {string} */ name) => { const i = columns.findIndex((c) => c.name === name); return i < 0 ? null : row.cells[i]; };
-  const lines = (data.foreign_keys ?? []).flatMap((k) => {
-    const values = k.columns.map(value);
-    if (values.some((v) => v === null)) return [];
-    const where = k.references.map((column, i) => ({ column, op: "is", value: String(values[i]) }));
-    return [el("li", {}, icon("arrow-up"), el("span", { class: "quiet" }, k.columns.join(", ")), el("a", { class: "link", href: base + build(k.address, { ...NOTHING, where }) }, `${k.table} ${values.join(", ")}`))];
-  });
-  return lines.length ? [section("refs", "References", el("ul", { class: "refs" }, ...lines))] : [];
-}
-
-/** @param {string} id @param {string} head @param {...(Node|"")} children a button or note first goes into the heading's line */
-function section(id, head, ...children) {
-  const given = children.filter((c) => c !== ""), beside = head && given[0] instanceof HTMLElement && !["OL", "UL", "DL", "PRE", "P"].includes(given[0].tagName) ? [given.shift() ?? ""] : [];
-  return el("section", { "data-part": id }, ...(head ? [el("h3", {}, head, ...beside)] : []), ...given);
-}
-
-/** @param {import("./rowjson.js").Token[]} tokens @param {string} label */
-const code = (tokens, label) => el("pre", { class: "code", tabindex: "0", role: "region", "aria-label": label }, ...tokens.map((t) => el("span", { class: KINDS[t.kind] }, t.text)));
-
-/** Puts parts in the place of those of the same name, and leaves alone what is the same. @param {HTMLElement} body @param {(HTMLElement|"")[]} parts */
-function keep(body, parts) {
-  const wanted = parts.filter((p) => p !== ""), old = new Map([...body.children].map((n) => [/** @type {HTMLElement} */ (n).dataset.part, n]));
-  const nodes = wanted.map((p) => { const was = old.get(p.dataset.part); return was?.isEqualNode(p) ? was : p; });
-  for (const n of [...body.children]) if (!nodes.includes(/** @type {HTMLElement} */ (n))) n.remove();
-  nodes.forEach((n, i) => { if (body.children[i] !== n) body.insertBefore(n, body.children[i] ?? null); });
-  attribute(body, "aria-busy", "");
 }

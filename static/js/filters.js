@@ -93,8 +93,9 @@ export class Filters {
       const text = same ? picks(set).join(", ") : w.text;
       write(value, text);
       attribute(value, "aria-label", `${text ? `${text}, f` : "F"}ilter ${column.name}`);
-    } else if (again || document.activeElement !== value || set.length) {
-      if (value.value !== w.text && (again || document.activeElement !== value)) value.value = w.text;
+    } else if (value.value !== w.text && (again || document.activeElement !== value)) {
+      value.value = w.text;
+      this.#fault(line, ""); // it was about what is not there any more
     }
     if (set.length || again) this.#fault(line, "");
     if (again || document.activeElement !== value) line.tried = w.text;

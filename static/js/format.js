@@ -2,14 +2,14 @@
 // examples in views/testdata/format.json. Pure: nothing here knows the page.
 import { linkable, pieces } from "./link.js";
 import { group, minus } from "./number.js";
-import { interval, quantity } from "./quantity.js";
+import { amount, digits, measured, quantity } from "./quantity.js";
 import { deal } from "./status.js";
 
 /**
  * What a dashboard says about a column.
  * @typedef {{label?: string, unit?: string, align?: string, decimals?: number, time?: string, key?: boolean, colors?: Record<string, string>, format?: string, thresholds?: Threshold[], bar?: {max?: number}, hidden?: boolean, width?: number, link?: string}} Format
  * @typedef {{from: number, color: string}} Threshold
- * @typedef {"text"|"integer"|"decimal"|"boolean"|"document"|"uuid"|"moment"|"datetime"|"calendar"|"binary"|"array"|"span"} Kind
+ * @typedef {"text"|"integer"|"decimal"|"boolean"|"document"|"uuid"|"moment"|"datetime"|"calendar"|"duration"|"currency"|"binary"|"array"|"span"} Kind
  * A column ready to be shown; dealt: an enum's labels, where its colours are not the file's.
  * @typedef {{name: string, type: string, head: string, className: string, as: string, kind: Kind, bare: boolean, relative: boolean, label: string, unit: string, decimals?: number, colors?: Record<string, string>, dealt?: string[], style?: string, thresholds?: Threshold[], bar?: {max?: number}, hidden: boolean, width: number, link: (string|number)[]}} Column
  * A value ready to be shown.
@@ -24,8 +24,8 @@ const KINDS = {
   int2: "integer", int4: "integer", int8: "integer", oid: "integer", xid: "integer", xid8: "integer",
   numeric: "decimal", float4: "decimal", float8: "decimal", bool: "boolean", json: "document", jsonb: "document", uuid: "uuid",
   timestamptz: "moment", timestamp: "datetime", bytea: "binary",
-  date: "calendar", time: "calendar", timetz: "calendar", interval: "calendar", inet: "calendar", cidr: "calendar",
-  macaddr: "calendar", macaddr8: "calendar", money: "calendar", pg_lsn: "calendar",
+  date: "calendar", time: "calendar", timetz: "calendar", interval: "duration", inet: "calendar", cidr: "calendar",
+  macaddr: "calendar", macaddr8: "calendar", money: "currency", pg_lsn: "calendar",
   int4range: "span", int8range: "span", numrange: "span", daterange: "span", tsrange: "span", tstzrange: "span",
 };
 
@@ -41,10 +41,10 @@ export function describe(fields, formats, raw) {
   const columns = fields.map((f, i) => {
     const kind = Object.hasOwn(KINDS, f.type) ? KINDS[f.type] : f.type.startsWith("_") ? "array" : "text", say = said[i];
     const label = say.label || (raw ? f.name : f.name === "id" ? "ID" : capital(f.name.replaceAll("_", " "))), unit = say.unit ?? "";
-    const bare = kind === "integer" && (!!say.key || namesKey(f.name)), counts = (kind === "integer" || kind === "decimal") && !bare;
+    const bare = kind === "integer" && (!!say.key || namesKey(f.name)), counts = measured(/** @type {Column} */ ({ kind })) && !bare;
     return /** @type {Column} */ ({
       name: f.name, type: f.type, head: unit ? `${label}, ${unit}` : label, className: "", as: "", kind, label, unit, decimals: say.decimals,
-      colors: say.colors ?? (f.enum?.length ? deal(f.enum) : undefined), dealt: !say.colors && f.enum?.length ? f.enum : undefined, style: say.format, thresholds: counts ? say.thresholds : undefined,
+      colors: say.colors ?? (f.enum?.length ? deal(f.enum) : undefined), dealt: !say.colors && f.enum?.length ? f.enum : undefined, style: say.format ?? (kind === "duration" && !raw ? "duration" : undefined), thresholds: counts ? say.thresholds : undefined,
       bar: counts ? say.bar : undefined, hidden: !!say.hidden, width: say.width ?? 0, link: pieces(say.link ?? "", fields), bare,
       relative: kind === "moment" && (say.time === "relative" || (!say.time && !raw && f.name.endsWith("_at"))),
     });
@@ -89,9 +89,9 @@ function assign(columns, said, raw) {
 /** @param {Column} c @param {Format} say @param {boolean} raw */
 function className(c, say, raw) {
   const names = [];
-  const quantity = (c.kind === "integer" || c.kind === "decimal" || c.type === "money" || (c.type === "interval" && c.style === "duration")) && !c.bare;
+  const quantity = measured(c) && !c.bare && (c.kind !== "duration" || c.style === "duration");
   if (say.align === "right" || (!say.align && (quantity || c.relative))) names.push("n");
-  if (["integer", "decimal", "moment", "datetime", "calendar", "uuid"].includes(c.kind)) names.push("num");
+  if (["integer", "decimal", "moment", "datetime", "calendar", "duration", "currency", "uuid"].includes(c.kind)) names.push("num");
   else if (c.kind === "document" || c.kind === "binary") names.push("doc");
   if (c.kind === "uuid") names.push("uuid");
   if (c.bar) names.push("barred");
@@ -120,7 +120,8 @@ export function format(c, value, now) {
 function typed(c, value, now) {
   if (c.colors) return shown({ text: value, isBlank: value === "", glyph: glyph(Object.hasOwn(c.colors, value) ? c.colors[value] : "") });
   switch (c.kind) {
-    case "integer": case "decimal": return c.bare ? shown({ text: minus(value) }) : over(c, value);
+    case "integer": case "decimal": return c.bare ? shown({ text: minus(value) }) : over(c, value, quantity(value, c.style, c.decimals));
+    case "duration": case "currency": return over(c, value, amount(c, value));
     case "boolean": return value === "t" ? shown({ text: "true", glyph: "yes" }) : shown({ text: "false", glyph: "no", className: "dim" });
     case "uuid": return shown({ text: value, title: value }); // the style sheet shortens it: what is copied is whole
     case "document": return preview(value);
@@ -128,14 +129,14 @@ function typed(c, value, now) {
     case "span": return between(value);
     case "moment": case "datetime": return timestamp(c, value, now);
     case "binary": return value.length > 18 ? shown({ text: `${value.slice(0, 18)}…`, title: `${group(String((value.length - 2) / 2))} bytes` }) : shown({ text: value });
-    case "calendar": return shown(c.style === "duration" && c.type === "interval" ? interval(value) : { text: value });
+    case "calendar": return shown({ text: value });
     default: return linkable(value) ? { ...plain(value.replace(/^https?:\/\//i, "").replace(/\/$/, "")), href: value, title: value } : plain(value);
   }
 }
 
-/** A number, marked where it reached a threshold: a shape, a weight and a colour. @param {Column} c @param {string} s @returns {Cell} */
-function over(c, s) {
-  const color = reached(c.thresholds, Number(s)), cell = shown(quantity(s, c.style, c.decimals));
+/** A number, marked where it reached a threshold: a shape, a weight and a colour. @param {Column} c @param {string} s @param {import("./quantity.js").Shown} text @returns {Cell} */
+function over(c, s, text) {
+  const color = reached(c.thresholds, Number(digits(c, s) ?? NaN)), cell = shown(text);
   return color ? { ...cell, glyph: color, className: `over ${color}` } : cell;
 }
 
@@ -256,7 +257,6 @@ export function tally({ rows, exact }) {
   if (rows < 999_500) return `~${Math.floor((rows + 500) / 1000)} k`;
   return rows < 999_950_000 ? `~${(rows / 1e6).toFixed(1)} M` : `~${(rows / 1e9).toFixed(1)} G`;
 }
-
 /** Says which rows a page of a table shows. @param {number} first @param {number} n */
 export function shownRows(first, n) {
   if (!n) return "No rows";

@@ -4,7 +4,10 @@ import { match } from "./match.js";
 
 const EVERY = 5000;
 
-/** @typedef {{address: string, title: string, kind: string, live?: boolean, rows_estimate?: number}} Listed */
+/**
+ * @typedef {{title: string, whole: string, fraction?: string, unit?: string, line?: string, since?: string}} Peek a dashboard's first number
+ * @typedef {{address: string, title: string, kind: string, live?: boolean, rows_estimate?: number, peek?: Peek}} Listed
+ */
 
 /** @param {string} base path before every address */
 export function index(base) {
@@ -43,12 +46,24 @@ function narrow(query) {
 /** The lamps of the tables that are listed; what is new comes with the next load. @param {Listed[]} pages @param {string} base */
 function mark(pages, base) {
   const known = new Map(pages.map((p) => [base + p.address, p]));
+  peek(known);
   for (const tr of all("tr[data-find]")) {
     const page = known.get(one("a", tr)?.getAttribute("href") ?? ""), dot = one(".dot", tr);
     if (!page || !dot) continue;
     dot.classList.toggle("timed", !page.live);
     write(dot.nextElementSibling, page.live ? "live" : "by the clock");
     dot.nextElementSibling?.classList.toggle("dim", !page.live);
+  }
+}
+
+/** The first numbers of dashboards: of the present where somebody watches them, else as they were last seen. @param {Map<string, Listed>} known */
+function peek(known) {
+  for (const card of all(".board")) {
+    const p = known.get(card.getAttribute("href") ?? "")?.peek, node = one("[data-peek]", card);
+    if (!p || !node) continue;
+    for (const name of /** @type {const} */ (["title", "since", "whole", "fraction", "unit"])) write(one(`[data-${name}]`, node), p[name] ?? "");
+    node.querySelector("path")?.setAttribute("d", p.line ?? "");
+    node.hidden = false;
   }
 }
 

@@ -44,7 +44,7 @@ export class Keys {
 
   /** @param {KeyboardEvent} e */
   #pressed(e) {
-    const mod = e.metaKey || e.ctrlKey, dialog = document.querySelector("dialog[open]");
+    const mod = e.metaKey || e.ctrlKey, dialog = document.querySelector("dialog[open]:not(.drawer)"); // an open row stands beside its page
     if (e.altKey || e.isComposing || (!mod && writing(e.target))) return;
     const name = mod ? `mod+${e.key.toLowerCase()}` : e.key.length === 1 ? e.key.toLowerCase() : e.key;
     const key = this.list.find((k) => k.run && k.press.includes(name));

@@ -1,13 +1,16 @@
 // The legend of a chart, which is its readout too: a series each, that a click puts away and another brings back.
-import { el, one, write } from "./dom.js";
+import { attribute, el, one, write } from "./dom.js";
 
 /** @typedef {import("./series.js").Series} Series */
 
-const HINT = "Click: on or off. Double click or Alt-click: only this one";
+const HINT = "Click: on or off. Double click or Alt-click: only this one", MOST = 20;
+/** Says of what a series is the sum, and what a click does. @param {Series} s */
+const hint = ({ of }) => (of.length ? `${of.slice(0, MOST).join(", ")}${of.length > MOST ? ", …" : ""}. ${HINT}` : HINT);
 
 export class Legend {
   /** @type {Set<string>} labels of the series that the reader put away: also of those that are not there just now */ hidden = new Set();
   /** @type {Map<string, HTMLElement>} */ #entries = new Map();
+  #rest = 0;
 
   /** @param {HTMLElement|null} list @param {() => void} changed @param {(label: string|null) => void} regard a series is looked at, or none */
   constructor(list, changed, regard) {
@@ -15,7 +18,9 @@ export class Legend {
     this.changed = changed;
     for (const type of ["pointerover", "focusin"]) list?.addEventListener(type, (e) => regard(label(e) ?? null));
     for (const type of ["pointerleave", "focusout"]) list?.addEventListener(type, () => regard(null));
-    for (const li of list?.children ?? []) if (li instanceof HTMLElement) this.#entries.set(one("button", li)?.dataset.series ?? "", li);
+    this.more = (list && one(".unfold", list)) ?? el("li", { class: "unfold" }, el("button", { type: "button", "data-more": "", "aria-expanded": "false" }));
+    this.more.addEventListener("click", () => this.#open(!list?.classList.contains("open")));
+    for (const li of list?.children ?? []) if (li instanceof HTMLElement && li !== this.more) this.#entries.set(one("button", li)?.dataset.series ?? "", li);
     list?.addEventListener("click", (e) => { if (!e.altKey) this.#toggle(label(e)); else this.#alone(label(e)); });
     list?.addEventListener("dblclick", (e) => this.#alone(label(e)));
     list?.addEventListener("keydown", (e) => {
@@ -30,13 +35,32 @@ export class Legend {
     const { list } = this, labels = new Set(all.map((s) => s.label));
     for (const [l, li] of this.#entries) if (!labels.has(l)) { li.remove(); this.#entries.delete(l); }
     let cursor = list?.firstElementChild ?? null;
-    for (const { label: l, hue } of all) {
-      const li = this.#entries.get(l) ?? this.#make(l), swatch = one(".swatch", li);
-      if (swatch && swatch.dataset.hue !== hue) swatch.dataset.hue = hue;
+    const place = (/** @type {HTMLElement} */ li) => {
       if (li === cursor) cursor = li.nextElementSibling;
       else list?.insertBefore(li, cursor);
-    }
+    };
+    const first = all.findIndex((s) => s.rest);
+    this.#rest = first < 0 ? 0 : all.length - first;
+    all.forEach((s, i) => {
+      const li = this.#entries.get(s.label) ?? this.#make(s.label), swatch = one(".swatch", li);
+      if (swatch && swatch.dataset.hue !== s.hue) swatch.dataset.hue = s.hue;
+      li.classList.toggle("rest", s.rest);
+      write(one("span", li), s.of.length ? `${s.of.length} ${s.label}` : s.label);
+      attribute(/** @type {Element} */ (li.firstElementChild), "title", hint(s));
+      if (i === first) place(this.more);
+      place(li);
+    });
+    if (first < 0) this.more.remove();
+    this.#open(!!list?.classList.contains("open"));
     this.#press();
+  }
+
+  /** Shows the series that have no colour, or how many they are. @param {boolean} open */
+  #open(open) {
+    const button = one("button", this.more);
+    this.list?.classList.toggle("open", open);
+    if (button) attribute(button, "aria-expanded", String(open));
+    write(button, open ? "Fewer" : `${this.#rest} more`);
   }
 
   /** What each series says, in their order. @param {Series[]} all @param {string[]} texts */
@@ -50,7 +74,7 @@ export class Legend {
 
   /** @param {string} l */
   #make(l) {
-    const li = el("li", {}, el("button", { type: "button", "data-series": l, "aria-pressed": "true", title: HINT }, el("i", { class: "glyph swatch" }), el("span", {}, l), el("b", { class: "num" })));
+    const li = el("li", {}, el("button", { type: "button", "data-series": l, "aria-pressed": "true", title: "" }, el("i", { class: "glyph swatch" }), el("span"), el("b", { class: "num" })));
     this.#entries.set(l, li);
     return li;
   }

@@ -1,9 +1,8 @@
 // The entry: everything with a side effect starts here.
 import { edges } from "./cells.js";
-import { all, calm, one, toast } from "./dom.js";
+import { all, calm, copy, one, toast } from "./dom.js";
 import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
-import { palette } from "./palette.js";
 import { notYet } from "./reload.js";
 import { rows } from "./rows.js";
 import { theme } from "./theme.js";
@@ -11,7 +10,7 @@ import { variables } from "./variables.js";
 
 const { body } = document;
 const asked = new URLSearchParams(location.search);
-if (asked.has("kiosk")) import("./wall.js").then(({ wall }) => wall(asked));
+if (asked.has("kiosk")) import("./wall.js").then(({ wall }) => wall(asked, keys));
 if (asked.has("embed")) document.documentElement.classList.add("embed");
 
 const bar = variables(body.dataset);
@@ -28,7 +27,7 @@ const actions = {
   pause: () => live?.pause(),
   retry: () => live?.retry(),
   theme: () => toast(`Theme: ${colors.next()}`),
-  jump: () => jump.toggle(),
+  jump,
   keys: () => keys.sheet(),
   details: () => one("#details")?.togglePopover(),
   wall: () => {
@@ -65,7 +64,17 @@ keys.add(
   ...[["ArrowLeft", "Point at the point before"], ["ArrowRight", "Point at the next"], ["+", "Zoom in"], ["-", "Zoom out"], ["0", "Show all of it"]].map(([press, text]) => ({ press: [press], group: "On a chart", text, when: chart })),
 );
 if (live) rows(live, keys);
-const jump = palette(keys, { panels: () => panels.map((p) => ({ title: one("h2", p)?.textContent ?? "", go: () => goTo(p) })) });
+
+/** @type {Promise<() => void>|undefined} */ let finder;
+/** Opens the palette, or closes it. It is open before its code is there: what is typed meanwhile stands in it. */
+function jump() {
+  const dialog = one("#palette");
+  if (!(dialog instanceof HTMLDialogElement)) return;
+  if (dialog.open) return dialog.close();
+  dialog.showModal();
+  finder ??= import("./palette.js").then(({ palette }) => palette(dialog, keys, { panels: () => panels.map((p) => ({ title: one("h2", p)?.textContent ?? "", go: () => goTo(p) })) }));
+  finder.then((find) => find(), () => { finder = undefined; });
+}
 
 document.addEventListener("click", (e) => {
   const from = e.target instanceof Element ? e.target.closest("[data-do]") : null;
@@ -84,16 +93,6 @@ function goTo(panel) {
 function step(by) {
   const at = panels.findIndex((p) => p.contains(document.activeElement));
   goTo(panels[at < 0 ? (by > 0 ? 0 : panels.length - 1) : (at + by + panels.length) % panels.length]);
-}
-
-/** @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast("Copied");
-  } catch {
-    toast("This browser does not let the page copy", "triangle-alert");
-  }
 }
 
 edges();

@@ -3,10 +3,10 @@ import { clock } from "./clock.js";
 import { Lost, missed } from "./delta.js";
 import { all, announce, one, toast, write } from "./dom.js";
 import { LiveControl } from "./live.js";
-import { reload, restored } from "./reload.js";
+import { reachable, reload, restored } from "./reload.js";
 import { PanelView } from "./render.js";
 import { Socket } from "./socket.js";
-import { GRACE, linked, moved, receive, start, verdict } from "./store.js";
+import { GRACE, linked, moved, receive, shifted, start, verdict } from "./store.js";
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
@@ -65,6 +65,7 @@ export class LivePage {
       url: at.href, page: this.store.page, cursor: () => this.store.cursor,
       message: (m) => this.#receive(m),
       link: (l) => { this.store = linked(this.store, l); this.#say(); },
+      instead: async () => ((await reachable(`${this.#base}/healthz`)) ? (await import("./events.js")).open : null),
       signin: () => { if (data.signin) location.assign(`${data.signin}?again&next=${encodeURIComponent(this.#here())}`); },
     });
     this.socket.connect();
@@ -251,7 +252,11 @@ export class LivePage {
     for (const v of this.#views) {
       const panel = panels.get(v.id);
       if (!panel && cursor) v.wait?.(this.#quiet, this.#was);
-      if (panel && v.update(panel, Date.now() + this.store.ahead, this.#quiet, panels) && live) v.beat();
+      try {
+        if (panel && v.update(panel, Date.now() + this.store.ahead, this.#quiet, panels) && live) v.beat();
+      } catch (e) {
+        reportError(e); // one that cannot be drawn does not stop the others
+      }
     }
     this.#was = at;
     if (cursor) {
@@ -276,6 +281,7 @@ export class LivePage {
 
   #tick() {
     const now = Date.now(), slept = now - this.#ticked > GAP;
+    if (now < this.#ticked - 1000) this.store = shifted(this.store, now - this.#ticked);
     this.#ticked = now;
     if (document.hidden) return;
     if (slept) this.#wake();

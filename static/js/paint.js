@@ -1,6 +1,7 @@
 // What stands on a chart's canvas besides its lines: scales, bars, limits, and what is now.
 import { clocks, name } from "./series.js";
-import { categories, gutter, short, ticks, zoned } from "./scale.js";
+import { PLAIN, tick } from "./notation.js";
+import { categories, gutter, ticks, zoned } from "./scale.js";
 
 /**
  * @typedef {import("../vendor/uplot/uPlot.esm.js")} uPlot
@@ -33,15 +34,15 @@ export const shown = (s) => s.plot.series.map((_, i) => i).filter((i) => !s.hidd
 /** Where the scale is named. @param {uPlot} u @param {Scene} s */
 export function marks(u, s) {
   const { min, max } = u.scales.y;
-  return ticks(min ?? 0, max ?? 1, Math.max(2, Math.round(u.height / (2.6 * LARGER * s.rem))), !s.plot.decimals);
+  return ticks(min ?? 0, max ?? 1, Math.max(2, Math.round(u.height / (2.6 * LARGER * s.rem))), !s.plot.decimals, s.plot.notation.style);
 }
-/** @param {number[]} all @returns {string[]} */
-function named(all) {
+/** @param {number[]} all @param {import("./notation.js").Notation} [n] @returns {string[]} */
+function named(all, n = PLAIN) {
   const by = all.length > 1 ? all[1] - all[0] : Math.abs(all[0]) || 1;
-  return all.map((v) => short(v, by));
+  return all.map((v) => tick(n, v, by));
 }
 /** How wide the scale's names are, in px. @param {uPlot} u @param {Scene} s */
-export const room = (u, s) => gutter(named(marks(u, s))) * LARGER * s.rem;
+export const room = (u, s) => gutter(named(marks(u, s), s.plot.notation)) * LARGER * s.rem;
 
 /** Where the axis is named, and how. @param {uPlot} u @param {Scene} s @returns {Place[]} */
 export function places(u, s) {
@@ -82,7 +83,7 @@ export function bars(u, s, n, from, to) {
 
 /** Rules across the whole panel, their labels standing on them at the right: the plot begins where the title begins. @param {uPlot} u @param {Scene} s */
 export function rules(u, s) {
-  const { ctx } = u, { left, top, height } = u.bbox, right = ctx.canvas.width, all = marks(u, s), texts = named(all), px = devicePixelRatio;
+  const { ctx } = u, { left, top, height } = u.bbox, right = ctx.canvas.width, all = marks(u, s), texts = named(all, s.plot.notation), px = devicePixelRatio;
   const present = last(u, s), limits = (s.options.thresholds ?? []).map((t) => u.valToPos(t.from, "y", true)), em = s.rem * px * LARGER;
   ctx.save();
   ctx.font = font(s, px);
@@ -118,7 +119,7 @@ function limits(u, s) {
     ctx.font = font(s, devicePixelRatio);
     ctx.textAlign = "right";
     ctx.textBaseline = "bottom";
-    ctx.fillText(short(from, 10 ** -decimals(from)), right, y - 2 * devicePixelRatio);
+    ctx.fillText(tick(s.plot.notation, from, 10 ** -decimals(from)), right, y - 2 * devicePixelRatio);
   }
 }
 /** @param {number} n */

@@ -7,10 +7,8 @@ import { match } from "./match.js";
 
 const MOST = 60; // shown at once
 
-/** @param {import("./keys.js").Keys} keys @param {{panels: () => {title: string, go: () => void}[]}} page */
-export function palette(keys, page) {
-  const dialog = one("#palette");
-  if (!(dialog instanceof HTMLDialogElement)) return { toggle() {} };
+/** @param {HTMLDialogElement} dialog @param {import("./keys.js").Keys} keys @param {{panels: () => {title: string, go: () => void}[]}} page @returns {() => void} shows what is found */
+export function palette(dialog, keys, page) {
   const input = /** @type {HTMLInputElement} */ (one("input", dialog)), list = /** @type {HTMLElement} */ (one("ul", dialog)), none = /** @type {HTMLElement} */ (one(".none", dialog));
   const groups = pages(list);
   /** @type {Item[]} */ let shown = [];
@@ -53,7 +51,7 @@ export function palette(keys, page) {
     item.go();
   };
   input.addEventListener("input", filter);
-  dialog.addEventListener("close", () => list.replaceChildren(none));
+  dialog.addEventListener("close", () => { list.replaceChildren(none); input.value = ""; });
   dialog.addEventListener("click", (e) => {
     if (e.target === dialog) dialog.close();
     else if (e.target instanceof Element) go(shown.find((i) => i.node.contains(/** @type {Element} */ (e.target))));
@@ -65,14 +63,7 @@ export function palette(keys, page) {
     else return;
     e.preventDefault();
   });
-  return {
-    toggle() {
-      if (dialog.open) return dialog.close();
-      input.value = "";
-      dialog.showModal();
-      filter();
-    },
-  };
+  return filter;
 }
 
 /** The pages that the server listed. @param {HTMLElement} list */

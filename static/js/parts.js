@@ -1,19 +1,19 @@
 // Numbers beside each other, of a progress or donut, or the single one of a gauge. Pure.
 import { format } from "./format.js";
-import { colour, mend, shown } from "./series.js";
+import { end, notation } from "./notation.js";
+import { digits, float, measured, priced, quantity } from "./quantity.js";
+import { colour, shown } from "./series.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
  * @typedef {import("./delta.js").Panel} Panel
  * @typedef {{type: string, y?: string[], series?: string, unit?: string, min?: number, max?: number, maxBy?: string, target?: number, thresholds?: {from: number, color: string}[]}} Options
  * @typedef {{key: string, label: string, hue: string, text: string, percent: string, size: string, start: string}} Part
- * @typedef {{parts: Part[], total: string, low: string, high: string, mark: string, problem: string}} Parts
+ * @typedef {{parts: Part[], total: string, low: string, high: string, mark: string, problem: boolean}} Parts
  */
 
-/** @param {Column} c */
-const numeric = (c) => c.kind === "integer" || c.kind === "decimal";
-/** @param {string|null} s */
-const number = (s) => (s !== null && Number.isFinite(Number(s)) ? Number(s) : null);
+/** @param {Column} c @param {string|null} s */
+const number = (c, s) => { const v = float(c, s); return Number.isNaN(v) ? null : v; };
 /** @param {number} share */
 const percent = (share) => `${(Math.floor(share * 1000 + 0.5) / 10).toFixed(1)}%`;
 /** @param {number} share */
@@ -24,17 +24,17 @@ const size = (share) => String(Math.floor(Math.max(0, Math.min(1, share)) * 1000
  * @param {Column[]} columns @param {{key: string, cells: (string|null)[]}[]} rows @param {Options} o @returns {Parts}
  */
 export function parts(columns, rows, o) {
-  /** @type {Parts} */ const p = { parts: [], total: "", low: "", high: "", mark: "", problem: "" };
+  /** @type {Parts} */ const p = { parts: [], total: "", low: "", high: "", mark: "", problem: false };
   const at = find(columns, o);
-  if (typeof at === "string") return { ...p, problem: at };
-  const values = rows.map((r) => number(r.cells[at.y])), whole = values.reduce((/** @type {number} */ n, v) => n + Math.max(0, v ?? 0), 0);
-  const ends = rows.map((r) => (at.most >= 0 ? number(r.cells[at.most]) : o.max ?? (o.type === "gauge" || o.unit === "%" ? 100 : null)));
+  if (!at) return { ...p, problem: true };
+  const y = columns[at.y], values = rows.map((r) => number(y, r.cells[at.y])), note = notation(y, rows.map((r) => r.cells[at.y])), whole = values.reduce((/** @type {number} */ n, v) => n + Math.max(0, v ?? 0), 0);
+  const ends = rows.map((r) => (at.most >= 0 ? number(columns[at.most], r.cells[at.most]) : o.max ?? (y.style === "percent" ? 1 : o.type === "gauge" || o.unit === "%" ? 100 : null)));
   const hues = paint(columns[at.name], rows.map((r) => r.cells[at.name] ?? "null"), values, o);
   p.parts = rows.map((r, i) => {
     const v = r.cells[at.y], name = at.name < 0 ? "" : r.cells[at.name] ?? "null";
     return { key: r.key, label: at.name < 0 ? columns[at.y].head : shown(columns[at.name], name), hue: hues[i], text: v === null ? "–" : format(columns[at.y], v, 0).text, percent: "", size: "", start: "" };
   });
-  if (o.type === "gauge") gauge(p, o, values, ends);
+  if (o.type === "gauge") gauge(p, o, note, values, ends);
   else if (o.type === "donut") {
     let start = 0;
     p.parts.forEach((part, i) => {
@@ -42,8 +42,8 @@ export function parts(columns, rows, o) {
       Object.assign(part, { percent: values[i] === null ? "–" : Number(values[i]) < 0 ? "not drawn" : percent(share), size: size(share), start: size(start) });
       start += share;
     });
-    const tail = rows.reduce((n, r) => { const d = /\.(\d+)$/.exec(r.cells[at.y] ?? "")?.[1].length ?? 0; return Math.max(n, d > 4 ? 2 : d); }, 0);
-    p.total = format({ ...columns[at.y], kind: "decimal", bare: false, decimals: columns[at.y].style ? columns[at.y].decimals : tail, colors: undefined, thresholds: undefined, width: 0 }, whole.toFixed(tail), 0).text;
+    const tail = rows.reduce((n, r) => { const d = /\.(\d+)$/.exec(digits(y, r.cells[at.y]) ?? "")?.[1].length ?? 0; return Math.max(n, d > 4 ? 2 : d); }, 0);
+    p.total = priced(note, quantity(whole.toFixed(tail), y.style, y.style ? y.decimals : tail).text);
   } else {
     const largest = Math.max(0, ...values.map((v) => v ?? 0));
     p.parts.forEach((part, i) => {
@@ -54,22 +54,13 @@ export function parts(columns, rows, o) {
   return p;
 }
 
-/** @param {Column[]} columns @param {Options} o */
+/** The columns' places, null where one is not there or holds no numbers: the server says which. @param {Column[]} columns @param {Options} o */
 function find(columns, o) {
-  const at = /** @param {string|undefined} name */ (name) => columns.findIndex((c) => c.name === name), has = and(columns.map((c) => c.name));
-  const most = o.maxBy ? at(o.maxBy) : -1;
-  if (o.maxBy && (most < 0 || !numeric(columns[most]))) return `The query has no column of numbers “${o.maxBy}”, which the file names as max.`;
-  const wanted = o.y?.[0];
-  if (o.series && at(o.series) < 0) return `The query has no column “${o.series}”, which the file names as series. It has ${has}.`;
-  if (wanted && at(wanted) < 0) return `The query has no column “${wanted}”, which the file names as y. It has ${has}.`;
-  if (wanted && !numeric(columns[at(wanted)])) return `The column “${wanted}” holds no numbers (its type is ${columns[at(wanted)].type}), so it cannot be drawn as y.${mend([columns[at(wanted)]])}`;
-  const name = o.series ? at(o.series) : columns.findIndex((c) => !numeric(c));
-  const y = wanted ? at(wanted) : columns.findIndex((c, i) => numeric(c) && i !== most && i !== name);
-  return y < 0 ? `The query has no column of numbers to draw. It has ${has}.${mend(columns)}` : { most, name, y };
+  const at = /** @param {string|undefined} name */ (name) => columns.findIndex((c) => c.name === name), can = /** @param {number} i */ (i) => i >= 0 && measured(columns[i]);
+  const most = o.maxBy ? at(o.maxBy) : -1, wanted = o.y?.[0], name = o.series ? at(o.series) : columns.findIndex((c) => !measured(c));
+  const y = wanted ? at(wanted) : columns.findIndex((c, i) => measured(c) && i !== most && i !== name);
+  return (o.maxBy && !can(most)) || (o.series && name < 0) || !can(y) ? null : { most, name, y };
 }
-
-/** @param {string[]} names */
-const and = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join(""));
 
 /** The colours of parts. @param {Column|undefined} c that names them @param {string[]} names @param {(number|null)[]} values @param {Options} o */
 function paint(c, names, values, o) {
@@ -82,10 +73,10 @@ function paint(c, names, values, o) {
   });
 }
 
-/** @param {Parts} p @param {Options} o @param {(number|null)[]} values @param {(number|null)[]} ends */
-function gauge(p, o, values, ends) {
-  const low = o.min ?? 0, high = ends[0] ?? NaN, number = /** @type {Column} */ ({ kind: "decimal" });
-  [p.low, p.high] = [format(number, String(low), 0).text, Number.isNaN(high) ? "–" : format(number, String(high), 0).text];
+/** @param {Parts} p @param {Options} o @param {import("./notation.js").Notation} note @param {(number|null)[]} values @param {(number|null)[]} ends */
+function gauge(p, o, note, values, ends) {
+  const low = o.min ?? 0, high = ends[0] ?? NaN;
+  [p.low, p.high] = [end(note, low), Number.isNaN(high) ? "–" : end(note, high)];
   if (o.target !== undefined && high > low) p.mark = size((o.target - low) / (high - low));
   p.parts = p.parts.slice(0, 1);
   if (p.parts[0]) p.parts[0].size = high > low ? size(((values[0] ?? 0) - low) / (high - low)) : "0";

@@ -1,6 +1,7 @@
 // Parts as rows of a list and arcs of a ring, patched in place.
 import { attribute, one, write } from "./dom.js";
 import { long, parts, seam } from "./parts.js";
+import { undrawn } from "./problem.js";
 import { Wash } from "./wash.js";
 
 /**
@@ -26,16 +27,10 @@ export class PartsView {
 
   /** @param {Panel} panel @param {Column[]} columns */
   show(panel, columns) {
-    const p = parts(columns, panel.rows, this.options), body = one("[data-parts]", this.node), problem = one("[data-problem]", this.node);
+    const p = parts(columns, panel.rows, this.options), body = one("[data-parts]", this.node);
     if (body) body.hidden = !p.parts.length;
-    if (p.problem && problem) {
-      if (panel.error) return;
-      this.node.dataset.state = "error";
-      problem.hidden = false;
-      write(one("[data-head]", problem), "This cannot be drawn");
-      write(one("[data-text]", problem), p.problem);
-      const none = one("[data-empty]", this.node);
-      if (none) none.hidden = true;
+    if (p.problem) {
+      if (!panel.error) undrawn(this.node);
       return;
     }
     this.wash.over(this.options.type === "gauge" ? this.#gauge(p) : this.#list(p));

@@ -1,10 +1,10 @@
 // A box that opens under its button: several of a list, or a time range.
 import { all, el, one, write } from "./dom.js";
-import { MANY, chosenText, choices, moments } from "./choices.js";
+import { LENGTHS, MANY, chosenText, choices, moments } from "./choices.js";
 
 /** @typedef {import("./choices.js").Variable} Variable */
 
-const EDGE = 8, GAP = 4;
+const EDGE = 8, GAP = 4, LONGEST = 3660 * LENGTHS.d;
 
 export class Pick {
   #v;
@@ -79,8 +79,7 @@ export class Pick {
   #opened() {
     if (this.search instanceof HTMLInputElement) this.search.value = "";
     this.#filter();
-    const [from, to] = this.#ends();
-    if (from && to && this.#v.values[0] !== undefined) [from.value, to.value] = moments(this.#v.values[0], Date.now(), this.node.dataset.zone ?? "UTC");
+    this.#fill(this.#v.values[0] ?? "");
     this.#place();
     // Where a keyboard would cover half of the screen, nobody has asked for it yet.
     const first = this.search && !this.search.closest("label")?.hidden && !matchMedia("(pointer: coarse)").matches ? this.search : this.#ticks.find((t) => t.checked) ?? this.#ticks[0];
@@ -116,7 +115,7 @@ export class Pick {
     const ticks = this.#ticks.filter((t) => !t.parentElement?.hidden), at = ticks.indexOf(/** @type {HTMLInputElement} */ (e.target));
     if (e.key === "Enter" && e.target instanceof HTMLInputElement) {
       e.preventDefault();
-      if (e.target.dataset.end) this.#act("moments");
+      if (e.target.dataset.enter) this.#act(e.target.dataset.enter);
       else {
         if (!this.#v.multiple && at >= 0 && !ticks[at].checked) ticks[at].click();
         this.box.hidePopover();
@@ -132,6 +131,7 @@ export class Pick {
   /** @param {string} what */
   #act(what) {
     if (what === "moments") return this.#moments();
+    if (what === "last" || what === "day") return this.#own(what);
     const shown = this.#ticks.filter((t) => !t.parentElement?.hidden);
     for (const t of shown) t.checked = what === "all";
     this.#take(this.#ticks.filter((t) => t.checked).map((t) => t.value));
@@ -143,8 +143,30 @@ export class Pick {
     const [from, to] = this.#ends();
     from.setCustomValidity(from.value ? "" : "Say when it begins");
     to.setCustomValidity(!to.value ? "Say when it ends" : to.value <= from.value ? "It ends before it begins" : "");
-    if (!from.reportValidity() || !to.reportValidity()) return;
-    this.#v.values = [`${from.value}..${to.value}`];
+    if (from.reportValidity() && to.reportValidity()) this.#settle(`${from.value}..${to.value}`);
+  }
+
+  /** Begins where the reader is. @param {string} value */
+  #fill(value) {
+    const [from, to] = this.#ends(), [field, unit] = this.#fields(), span = /^last-(\d+)([smhd])$/.exec(value);
+    if (from) [from.value, to.value] = moments(value, Date.now(), this.node.dataset.zone ?? "UTC");
+    if (unit) [field.value, unit.value] = span ? span.slice(1) : ["1", "h"];
+    else if (field) field.value = /^\d/.test(value) ? value : "";
+  }
+
+  /** Where a reader writes how long a range is, and in what; or another day. @returns {[HTMLInputElement, HTMLSelectElement]} */
+  #fields() { return [/** @type {HTMLInputElement} */ (one("[data-enter=last], [data-enter=day]", this.box)), /** @type {HTMLSelectElement} */ (one("[data-unit]", this.box))]; }
+
+  /** @param {"last"|"day"} what */
+  #own(what) {
+    const [field, unit] = this.#fields();
+    if (what === "last") field.setCustomValidity(Number(field.value) * LENGTHS[unit.value] > LONGEST ? "Ten years at most" : "");
+    if (field.reportValidity()) this.#settle(what === "last" ? `last-${Number(field.value)}${unit.value}` : field.value);
+  }
+
+  /** @param {string} value */
+  #settle(value) {
+    this.#v.values = [value];
     this.show();
     this.box.hidePopover();
   }

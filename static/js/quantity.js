@@ -1,7 +1,7 @@
 // Numbers as percentages, sizes, durations and with short units: the same rules as views/quantity.go. Pure.
 import { group, number } from "./number.js";
 
-/** @typedef {{text: string, title: string}} Shown */
+/** @typedef {import("./format.js").Column} Column @typedef {{text: string, title: string}} Shown */
 
 /**
  * Formats a number that is no key.
@@ -43,7 +43,7 @@ function scaled(s, base, units, of, decimals) {
 }
 
 /** "850 ms", "12.3 s", "3 min 20 s", "1 h 4 min", "3 d 4 h". @param {string} s @param {number} v @returns {Shown} */
-function seconds(s, v) {
+export function seconds(s, v) {
   const t = Math.abs(v), n = Math.floor(t + 0.5);
   if (!(t < 1e12)) return number(s, undefined);
   /** @param {number} big @param {number} small @param {string} unit @param {string} rest */
@@ -54,10 +54,48 @@ function seconds(s, v) {
   return { text: v < 0 ? `−${text}` : text, title: s };
 }
 
-/** A duration as PostgreSQL writes it; one with months or years stays as it is. @param {string} s @returns {Shown} */
-export function interval(s) {
-  const m = /^(?:([+-]?\d+) days? ?)?(?:([+-])?(\d+):(\d\d):(\d\d(?:\.\d+)?))?$/.exec(s);
-  if (!m || s === "") return { text: s, title: "" };
-  const clock = m[3] ? Number(m[3]) * 3600 + Number(m[4]) * 60 + Number(m[5]) : 0;
-  return seconds(s, (m[2] === "-" ? -clock : clock) + Number(m[1] ?? 0) * 86400);
+/** An interval or money as it is stored, or an interval as a duration; one with months or years stays as it is. @param {Column} c @param {string} s @returns {Shown} */
+export function amount(c, s) {
+  const v = c.kind === "duration" && c.style === "duration" && !/mon|year/.test(s) ? lapse(s) : null;
+  return v === null ? { text: s, title: "" } : seconds(s, Number(v));
 }
+
+/** Does a column hold quantities, which can be drawn? @param {Column} c */
+export const measured = (c) => c.kind === "integer" || c.kind === "decimal" || c.kind === "duration" || c.kind === "currency";
+
+/** A number as it is drawn: as it is stored, the seconds of an interval, money without its currency; null for none. @param {Column} c @param {string|null} s */
+export const digits = (c, s) => (s === null ? null : c.kind === "duration" ? lapse(s) : c.kind === "currency" ? coins(s)?.digits ?? null : s);
+/** The same, NaN for none. @param {Column} c @param {string|null|undefined} s */
+export function float(c, s) {
+  const d = digits(c, s ?? null), n = d === null ? NaN : Number(d);
+  return Number.isFinite(n) ? n : NaN;
+}
+
+/** An interval in seconds, as PostgreSQL's extract(epoch FROM …) counts: a month is 30 days, a year 365.25. @param {string} s */
+function lapse(s) {
+  const m = /^(?:([+-]?\d+) years? ?)?(?:([+-]?\d+) mons? ?)?(?:([+-]?\d+) days? ?)?(?:([+-])?(\d+):(\d\d):(\d\d(?:\.\d+)?))?$/.exec(s);
+  if (!m || !s) return null;
+  const [years, months, days, , h, min, sec] = m.slice(1).map((p) => Number(p ?? 0)), clock = h * 3600 + min * 60 + sec;
+  return String(Math.floor((years * 31557600 + months * 2592000 + days * 86400 + (m[4] === "-" ? -clock : clock)) * 1e6 + 0.5) / 1e6);
+}
+
+/**
+ * Money as the database's locale writes it, such as "-$1,234.50", "1.234,50 €" or "(£3.00)": a point or comma before one or two
+ * last digits begins the decimals, and so does the last sign where there are both. @param {string} s
+ */
+export function coins(s) {
+  const m = /^(\D*)(\d(?:[\d.,'’\u00a0\u202f ]*\d)?)(\D*)$/.exec(s);
+  if (!m) return undefined;
+  const cut = (/^.*[.,](\d{1,2})$/.exec(m[2]) ?? /^(?:.*,.*\.|.*\..*,)(\d+)$/.exec(m[2]))?.[1], strip = (/** @type {string} */ p) => p.replace(/[-−()]/g, "");
+  const whole = (cut ? m[2].slice(0, -cut.length) : m[2]).replace(/\D/g, "");
+  return { digits: `${/[-−(]/.test(m[1] + m[3]) ? "-" : ""}${whole}${cut ? `.${cut}` : ""}`, before: strip(m[1]), after: strip(m[3]) };
+}
+
+/** What stands before and after the numbers of a column of money, told by the first that has it. @param {Column} c @param {(string|null)[]} values */
+export function currency(c, values) {
+  const s = c.kind === "currency" ? values.find((v) => v !== null && coins(v)) : null, m = s != null && coins(s);
+  return m ? { before: m.before, after: m.after } : { before: "", after: "" };
+}
+
+/** Puts a currency to a number: a sign comes first. @param {{before: string, after: string}} c @param {string} text */
+export const priced = ({ before, after }, text) => (text.startsWith("−") ? `−${before}${text.slice(1)}${after}` : before + text + after);

@@ -3,6 +3,7 @@
 import { one, toast } from "./dom.js";
 
 const KEY = "rowcast.reloads", MOST = 10, PAUSE = 120_000; // at most so many in such a time
+const ONCE = 300_000; // newer code is loaded so often at most, whatever its version: two builds may answer in turn
 const AGAIN = 600_000; // the same new version is tried again after this: another server may have answered with the old one
 const TOLD = { updated: "rowcast was updated", changed: "This dashboard was changed", gone: "What was chosen here is not there any more" };
 
@@ -26,19 +27,19 @@ function keep(p) {
 export function pause(p, version, now, random) {
   if (version && version === p.version && now - p.tried < AGAIN) return -1;
   const times = p.times.filter((t) => now - t < PAUSE), wait = times.length >= MOST ? times[times.length - MOST] + PAUSE - now : 0;
-  return wait + random() * (version ? 3000 : 250); // many browsers hear it at once
+  return Math.max(0, wait, version && p.tried ? p.tried + ONCE - now : 0) + random() * (version ? 3000 : 250); // many browsers hear it at once
 }
 
-let coming = false;
+let coming = Infinity; // when
 
 /**
  * Loads the page again soon. busy tells whether the reader is in the middle of something.
  * @param {string} version of the server's code where that changed, else "" @param {() => boolean} busy
  */
 export function reload(version, busy) {
-  const wait = pause(past(), version, Date.now(), Math.random);
-  if (coming || wait < 0) return;
-  coming = true;
+  const wait = pause(past(), version, Date.now(), Math.random), at = Date.now() + wait;
+  if (at >= coming || wait < 0) return;
+  coming = at;
   const attempt = async () => {
     const p = past(), now = Date.now();
     if (busy() || !(await reachable())) return void setTimeout(attempt, 1000);

@@ -2,7 +2,7 @@
 // selection and focus stay where they are.
 import { clock } from "./clock.js";
 import { apply, missed, steady } from "./delta.js";
-import { one, write } from "./dom.js";
+import { attribute, one, write } from "./dom.js";
 import { figure } from "./figure.js";
 import { ago, describe, shownRows } from "./format.js";
 import { History } from "./history.js";
@@ -17,6 +17,8 @@ import { mark } from "./wash.js";
  * @typedef {import("./format.js").Column} Column
  */
 
+/** Why a panel is not there yet. */
+const TURN = "It takes long. What takes long is read apart from the others, one query after another.";
 const NOTHING = { added: 0, changed: 0, removed: 0, moved: false };
 
 export class PanelView {
@@ -28,6 +30,7 @@ export class PanelView {
   /** @type {HTMLElement|null} */ #age;
   #failed = false; // an error is shown
   #stopped = 0; // when it came, where that was seen
+  #late = false; // the page is there, and this panel is not yet
   /** @type {(Panel|undefined)[]} the other panels that a stat shows */ #others = [];
 
   /** @param {HTMLElement} node a section with data-panel */
@@ -43,6 +46,7 @@ export class PanelView {
     this.hold = this.table && new Hold(this.table, () => this.#settle(), () => this.present(true));
     this.history = this.table && new History();
     /** @type {((panel: Panel) => void)|null} called with every state, held or not */ this.onlatest = null;
+    /** @type {(() => void)|null} called when the page runs again */ this.onrun = null;
     /** @type {(() => void)|null} called when other rows are on the screen */ this.onshown = null;
     this.stat = this.table || this.figure ? null : new StatView(node, this.formats);
   }
@@ -99,6 +103,7 @@ export class PanelView {
    */
   wait(other, at) {
     const shown = this.#shown, { node } = this, none = one("[data-empty]", node);
+    this.#late = true;
     if (node.dataset.state === "loading") return;
     if (shown && other) {
       this.hold?.clear();
@@ -122,7 +127,10 @@ export class PanelView {
   pause(paused) {
     this.#paused = paused;
     this.hold?.mute(paused);
+    if (!paused) this.onrun?.();
   }
+
+  get paused() { return this.#paused; }
 
   /** Shows as much of what is known as the reader can bear now. @returns {boolean} whether anything changed on the screen */
   #settle() {
@@ -149,6 +157,7 @@ export class PanelView {
   #show(panel, quiet) {
     const before = this.#shown, now = Date.now() + this.#ahead;
     this.#shown = panel;
+    this.#late = false;
     if (!before || before.columns !== panel.columns) this.#head(panel);
     this.table?.show(panel, now, quiet || !before);
     if (panel.columns.length || before) this.stat?.show(this.#columns, panel, quiet ? undefined : before, now, this.#others);
@@ -174,7 +183,11 @@ export class PanelView {
   /** How old what is shown is: as old as the page, unless the panel is read apart. @param {number} ms of the page @param {number} [old] from when on it says so loudly */
   age(ms, old = 2000) {
     if (!this.#age) return;
-    if (!this.#shown) return write(this.#age, ""); // nothing has no age
+    attribute(this.#age, "title", this.#late ? TURN : "");
+    if (!this.#shown) { // nothing has no age
+      this.#age.classList.toggle("own", this.#late);
+      return write(this.#age, this.#late ? "waits for its turn" : "");
+    }
     const { at, every } = this.#shown;
     this.#age.classList.toggle("own", !!at || this.#failed);
     this.#age.classList.toggle("old", !at && !this.#failed && ms >= old);

@@ -13,7 +13,7 @@ export function rows(live, list) {
     { press: ["k"], group: "Table", text: "Row before", when: any },
     { press: ["Enter"], group: "Table", text: "Open the row, or sort by the head, that has the focus", when: any },
     { press: ["-"], group: "Table", text: "Upon a head: narrower, or wider with +, as it fits with 0", when: () => !!one("[data-table]") },
-    { press: ["Shift+ArrowRight"], group: "Table", text: "Upon a head: move the column", when: () => !!one("[data-table]") },
+    { press: ["Shift+ArrowRight"], group: "Table", text: "Upon a head: move the column, as dragging the head does", when: () => !!one("[data-table]") },
     { press: ["Shift+Enter"], group: "Table", text: "Upon a head: sort by it, too", when: () => !!one("[data-table]") },
   );
   /** @type {Promise<import("./drawer.js").Drawer>|null} */ let drawer = null;

@@ -22,12 +22,20 @@ export function range(low, high, o) {
   return hi > lo ? [lo, hi] : [lo, lo + 1];
 }
 
+/** The least round number that is not below one, as people count what is written so. @param {number} raw @param {string} style of a notation */
+function round(raw, style) {
+  if (style === "duration" && raw > 0.5 && raw <= DAY) return LAPSES.find((by) => by >= raw * 0.999) ?? DAY;
+  if (style === "bytes" && raw > 1) return 2 ** Math.ceil(Math.log2(raw * 0.999));
+  const size = style === "duration" && raw > DAY ? DAY : 1, unit = 10 ** Math.floor(Math.log10(raw / size));
+  return ([1, 2, 5, 10].find((m) => m * unit >= (raw / size) * 0.999) ?? 10) * unit * size;
+}
+
 /**
- * Round numbers between two, about so many; whole: of numbers that have no decimals.
- * @param {number} lo @param {number} hi @param {number} about @param {boolean} [whole] @returns {number[]}
+ * Round numbers between two, about so many; whole: of numbers that have no decimals; style: of a notation.
+ * @param {number} lo @param {number} hi @param {number} about @param {boolean} [whole] @param {string} [style] @returns {number[]}
  */
-export function ticks(lo, hi, about, whole = false) {
-  const raw = Math.max(whole ? 1 : 0, (hi - lo) / Math.max(1, about)), unit = 10 ** Math.floor(Math.log10(raw)), by = [1, 2, 5, 10].map((m) => m * unit).find((m) => m >= raw * 0.999) ?? raw;
+export function ticks(lo, hi, about, whole = false, style = "") {
+  const raw = (hi - lo) / Math.max(1, about), by = round(whole && style !== "percent" && style !== "duration" ? Math.max(1, raw) : raw, style);
   const out = [];
   for (let i = Math.ceil(lo / by - 1e-9); i * by <= hi + by * 1e-9 && out.length < 50; i++) out.push(Number((i * by).toPrecision(12)));
   return out;
@@ -35,6 +43,7 @@ export function ticks(lo, hi, about, whole = false) {
 
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const STEPS = [1, 5, 15, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY];
+const LAPSES = [1, 2, 5, 10, 15, 30, MINUTE, 2 * MINUTE, ...STEPS.slice(5, 10), 2 * HOUR, ...STEPS.slice(10, 14)];
 const MONTHS = [1, 3, 6, 12, 24, 60, 120, 240, 600, 1200];
 const NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 

@@ -1,15 +1,18 @@
 // A result's rows as a chart's numbers. Pure: the same rules as views/plot.go, held to the same examples in
 // views/testdata/chart.json.
 import { format } from "./format.js";
+import { alike, notation, PLAIN, written } from "./notation.js";
 import { group } from "./number.js";
-import { say, span } from "./scale.js";
+import { digits as stored, measured } from "./quantity.js";
+import { span } from "./scale.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
  * @typedef {{type: string, x?: string, y?: string[], series?: string, stacked?: boolean, order?: string[], unit?: string, min?: number, max?: number, window?: number, range?: string, rangeBy?: string, zone?: string, from?: number, to?: number, thresholds?: {from: number, color: string}[]}} Options
  * A series' numbers, one for each x: null is a gap, undefined only says that others have a point there.
- * @typedef {{label: string, hue: string, values: (number|null|undefined)[], decimals: number}} Series
- * @typedef {{axis: "time"|"number"|"category", xs: number[], labels: string[], offsets: number[], step: number, regular: boolean, series: Series[], decimals: number, shared: number, sums: boolean, problem: string}} Plot
+ * @typedef {{label: string, hue: string, values: (number|null|undefined)[], decimals: number, notation: import("./notation.js").Notation, of: string[], rest: boolean}} Series
+ * of: labels of the series that it is the sum of; rest: one of many that have no colour
+ * @typedef {{axis: "time"|"number"|"category", xs: number[], labels: string[], offsets: number[], step: number, regular: boolean, series: Series[], decimals: number, notation: import("./notation.js").Notation, shared: number, sums: boolean, problem: boolean}} Plot
  * shared: rows that are not drawn, because a later one has their x and series; sums: a readout may add its numbers up
  * xs: seconds since 1970, numbers, or places of labels; offsets: of the zone that each time was written in, in seconds
  * Where the series of a stack begin and end.
@@ -22,26 +25,29 @@ const HUES = 8;
 const NULL = "null";
 
 /**
- * @param {Column[]} columns @param {(string|null)[][]} rows @param {Options} options @param {Memory} [memory] @returns {Plot}
+ * @param {Column[]} columns @param {(string|null)[][]} rows @param {Options} options @param {Memory} [memory] @param {Map<string, string>} [before] the colours that series have on the screen @returns {Plot}
  */
-export function plot(columns, rows, options, memory = new Map()) {
-  /** @type {Plot} */ const p = { axis: "category", xs: [], labels: [], offsets: [], step: 0, regular: false, series: [], decimals: 0, shared: 0, sums: false, problem: "" };
+export function plot(columns, rows, options, memory = new Map(), before = new Map()) {
+  /** @type {Plot} */ const p = { axis: "category", xs: [], labels: [], offsets: [], step: 0, regular: false, series: [], decimals: 0, notation: PLAIN, shared: 0, sums: false, problem: false };
   const at = find(columns, options);
-  if (typeof at === "string") return { ...p, problem: at };
+  if (!at) return { ...p, problem: true };
   const x = columns[at.x];
   p.axis = x.kind === "moment" || x.kind === "datetime" || x.type === "date" ? "time" : x.kind === "integer" || x.kind === "decimal" ? "number" : "category";
-  if ((options.window || options.range) && p.axis !== "time") return { ...p, axis: "category", problem: `The column “${x.name}” holds no times (its type is ${x.type}), so no window can move along it.` };
+  if ((options.window || options.range) && p.axis !== "time") return { ...p, axis: "category", problem: true };
   const known = rows.map((r) => {
     let k = memory.get(r);
     if (!k) memory.set(r, (k = read(r, at.x, at.y, columns, p.axis)));
     return k;
   });
   const place = places(p, rows, known, at.x, options.type);
-  if (rows.length && !p.xs.length) return { ...p, problem: `No row has a place on the axis: “${x.name}” is null or infinite in each.` };
+  if (rows.length && !p.xs.length) return { ...p, problem: true };
   const by = at.series < 0 ? undefined : columns[at.series], names = by ? labels(rows, at.series, options.order?.length ? options.order : by.dealt ?? []) : at.y.map((c) => columns[c].head);
-  const index = new Map(names.map((n, i) => [n, i])), dense = p.regular || p.axis === "category", taken = new Set();
-  p.series = names.map((label) => ({ label, hue: "", values: new Array(p.xs.length).fill(dense ? null : undefined), decimals: 0 }));
-  p.sums = options.type === "bar" && at.y.every((c) => columns[c].style !== "percent" && !MEASURE.test(columns[c].name));
+  const index = new Map(names.map((n, i) => [n, i])), taken = new Set();
+  const empty = (p.regular || p.axis === "category") && !options.stacked ? null : undefined; // in a stack, null is what nobody knows
+  const adds = at.y.every((c) => columns[c].style !== "percent" && !MEASURE.test(columns[c].name)), wrote = at.y.map((c) => notation(columns[c], rows.map((r) => r[c])));
+  p.series = names.map((label, i) => ({ label, hue: "", values: new Array(p.xs.length).fill(empty), decimals: 0, notation: wrote[by ? 0 : i], of: [], rest: false }));
+  if (wrote.every((n) => alike(n, wrote[0]))) p.notation = wrote[0];
+  p.sums = adds && options.type === "bar";
   rows.forEach((r, k) => {
     const i = place[k], { ys, decimals } = known[k];
     if (i === undefined) return;
@@ -55,8 +61,7 @@ export function plot(columns, rows, options, memory = new Map()) {
     });
   });
   p.decimals = Math.max(0, ...p.series.map((s) => s.decimals));
-  colour(p.series, by?.colors, !!by?.dealt);
-  if (by) for (const s of p.series) s.label = shown(by, s.label);
+  fold(p, by, adds && !!by && (!!options.stacked || options.type === "bar"), !!options.stacked && options.type === "area", before);
   p.labels = p.labels.map((l) => shown(x, l));
   return p;
 }
@@ -67,29 +72,16 @@ const MEASURE = /(^|_)(avg|average|mean|median|min|max|rate|ratio|share|percent|
 /** A value as a label: a boolean in words, and an empty text as something that can be seen. @param {Column} c @param {string} s */
 export const shown = (c, s) => (s === "" ? "“”" : c.kind !== "boolean" ? s : s === "t" ? "true" : s === "f" ? "false" : s);
 
-/** How a query makes numbers of what holds none. @param {Column[]} columns */
-export const mend = (columns) => {
-  const c = columns.find((c) => c.type === "interval" || c.type === "money");
-  return c ? (c.type === "money" ? ` Write ${c.name}::numeric in the query.` : ` Write extract(epoch FROM ${c.name}) in the query for its seconds.`) : "";
-};
-
-/** The columns' places, or what is wrong. @param {Column[]} columns @param {Options} o */
+/** The columns' places, null where one is not there or holds no numbers: the server says which. @param {Column[]} columns @param {Options} o */
 function find(columns, o) {
   const at = /** @param {string} name */ (name) => columns.findIndex((c) => c.name === name);
-  const numeric = /** @param {Column} c */ (c) => c.kind === "integer" || c.kind === "decimal";
-  for (const [field, name] of [["x", o.x], ["series", o.series], ...(o.y ?? []).map((y) => ["y", y])]) {
-    if (name && at(name) < 0) return `The query has no column “${name}”, which the file names as ${field}. It has ${and(columns.map((c) => c.name))}.`;
-  }
+  const counts = /** @param {number} i */ (i) => (columns[i].kind === "integer" ? "decimal" : columns[i].kind);
   const x = o.x ? at(o.x) : 0, series = o.series ? at(o.series) : -1;
-  const y = o.y?.length ? o.y.map(at) : columns.map((_, i) => i).filter((i) => i !== x && i !== series && numeric(columns[i]));
-  const text = y.find((i) => !numeric(columns[i]));
-  if (text !== undefined) return `The column “${columns[text].name}” holds no numbers (its type is ${columns[text].type}), so it cannot be drawn as y.${mend([columns[text]])}`;
-  if (!y.length) return `The query has no column of numbers to draw. It has ${and(columns.map((c) => c.name))}.${mend(columns)}`;
-  return { x, y: series < 0 ? y : y.slice(0, 1), series };
+  const able = columns.map((_, i) => i).filter((i) => i !== x && i !== series && measured(columns[i]));
+  const y = o.y?.length ? o.y.map(at) : able.filter((i) => counts(i) === counts(able[0])); // those of one scale
+  const wrong = x < 0 || (o.series && series < 0) || !y.length || y.some((i) => i < 0 || !measured(columns[i]));
+  return wrong ? null : { x, y: series < 0 ? y : y.slice(0, 1), series };
 }
-
-/** @param {string[]} names */
-const and = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names.join(""));
 
 /** @param {string|null} s @returns {number|null} */
 function number(s) {
@@ -117,7 +109,7 @@ function read(r, x, y, columns, axis) {
   const s = r[x], t = s === null ? undefined : axis === "time" ? moment(s) : { at: axis === "number" ? Number(s) : 0, offset: 0 };
   return {
     at: t && Number.isFinite(t.at) ? t.at : NaN, offset: t?.offset ?? 0,
-    ys: y.map((c) => number(r[c])), decimals: y.map((c) => columns[c].decimals ?? decimals(r[c])),
+    ys: y.map((c) => number(stored(columns[c], r[c]))), decimals: y.map((c) => columns[c].decimals ?? decimals(stored(columns[c], r[c]))),
   };
 }
 
@@ -190,15 +182,21 @@ const SAME = { blue: "c1", amber: "c2", teal: "c3", pink: "c4", purple: "c5", ol
 /**
  * No two have one colour, unless the file gives it: a colour that was dealt to two of an enum's labels goes to the first.
  * @param {{label: string, hue: string}[]} all @param {Record<string, string>|undefined} colors @param {boolean} dealt they are not the file's
- * @param {string} [single] the colour of one alone
+ * @param {string} [single] the colour of one alone @param {Map<string, string>} [before] what they have on the screen stays with them
  */
-export function colour(all, colors, dealt, single = "ink") {
+export function colour(all, colors, dealt, single = "ink", before) {
   const taken = new Set();
   for (const s of all) {
     const said = colors && Object.hasOwn(colors, s.label) ? colors[s.label].replace("gray", "grey") : "";
     if (!said || (dealt && taken.has(said))) continue;
     s.hue = said;
     taken.add(said).add(SAME[said]);
+  }
+  for (const s of all) {
+    const had = s.hue || all.length === 1 ? undefined : before?.get(s.label);
+    if (!had || !/^c\d$/.test(had) || taken.has(had)) continue;
+    s.hue = had;
+    taken.add(had);
   }
   let n = 0;
   for (const s of all) {
@@ -209,16 +207,51 @@ export function colour(all, colors, dealt, single = "ink") {
 }
 
 /**
- * Where each series begins and ends when they stand on each other: numbers below zero hang below it. Hidden ones take no room.
- * @param {Series[]} all @param {boolean[]} shown @returns {Layer[]}
+ * Gives series their colours and labels. Where there are more than can be told apart, the greatest keep theirs, and the others are
+ * drawn as their sum or in grey.
+ * @param {Plot} p @param {Column|undefined} by @param {boolean} adds they may be summed up @param {boolean} unknown what nobody knows of one is not known of the sum @param {Map<string, string>} before
  */
-export function stack(all, shown) {
-  const n = all[0]?.values.length ?? 0, up = new Float64Array(n), down = new Float64Array(n), any = new Uint8Array(n);
-  all.forEach(({ values }, k) => { for (let i = 0; shown[k] && i < n; i++) if (values[i] != null) any[i] = 1; });
+function fold(p, by, adds, unknown, before) {
+  const kept = greatest(p.series, by?.dealt ? undefined : by?.colors, before), all = p.series.filter((s) => kept.has(s)), rest = p.series.filter((s) => !kept.has(s));
+  colour(all, by?.colors, !!by?.dealt, "ink", before);
+  for (const s of p.series) if (by) s.label = shown(by, s.label);
+  for (const s of rest) [s.hue, s.rest] = ["grey", rest.length > 1];
+  if (rest.length > 1) p.series = [...all, ...(adds ? [others(rest, all, unknown)] : rest)]; // one alone stays where it is
+}
+
+/** The series that keep a colour: those that the file gives one, and those with the most in all rows. On the screen one goes only for one that is greater by a tenth. @param {Series[]} all @param {Record<string, string>|undefined} colors @param {Map<string, string>} before */
+function greatest(all, colors, before) {
+  const said = all.filter((s) => colors && Object.hasOwn(colors, s.label)), size = new Map(), left = Math.max(0, HUES - said.length);
+  if (all.length <= HUES) return new Set(all);
+  for (const s of all) size.set(s, s.values.reduce((/** @type {number} */ n, v) => n + Math.abs(v ?? 0), 0) * ((before.get(s.label) ?? "grey") !== "grey" ? 1.1 : 1));
+  return new Set([...said, ...all.filter((s) => !said.includes(s)).sort((a, b) => size.get(b) - size.get(a)).slice(0, left)]);
+}
+
+/** Series as one. @param {Series[]} rest @param {Series[]} all @param {boolean} unknown @returns {Series} */
+function others(rest, all, unknown) {
+  let label = "others";
+  while (all.some((s) => s.label === label)) label = `all ${label}`;
+  const values = rest[0].values.map((_, i) => rest.map((s) => s.values[i]).reduce((sum, v) => {
+    if (sum != null && v != null) return sum + v;
+    if (sum === null && unknown) return null;
+    return v != null || (v === null && (unknown || sum === undefined)) ? v : sum;
+  }));
+  return { ...rest[0], label, values, decimals: Math.max(...rest.map((s) => s.decimals)), of: rest.map((s) => s.label), rest: false };
+}
+
+/**
+ * Where each series begins and ends when they stand on each other: numbers below zero hang below it. Hidden ones take no room. What
+ * nobody knows takes none between bars; in areas it is a gap of its series and of all that would stand on it.
+ * @param {Series[]} all @param {boolean[]} shown @param {boolean} [area] @returns {Layer[]}
+ */
+export function stack(all, shown, area = false) {
+  const n = all[0]?.values.length ?? 0, up = new Float64Array(n), down = new Float64Array(n), known = new Uint8Array(n);
+  all.forEach(({ values }, k) => { for (let i = 0; shown[k] && i < n; i++) if (values[i] != null) known[i] = 1; });
   return all.map(({ values }, k) => {
     /** @type {(number|null)[]} */ const from = new Array(n).fill(null), /** @type {(number|null)[]} */ to = new Array(n).fill(null);
     for (let i = 0; shown[k] && i < n; i++) {
-      if (!any[i]) continue;
+      if (area && values[i] === null) known[i] = 0;
+      if (!known[i]) continue;
       const v = values[i] ?? 0, base = v < 0 ? down : up;
       from[i] = base[i];
       to[i] = base[i] += v;
@@ -307,8 +340,8 @@ export function words(p, o, first, last) {
       if (v < low) low = v;
       if (v > high) high = v;
     }
-    if (low === high) text += `; ${s.label} ${say(low, s.decimals)}`;
-    else if (low < high) text += `; ${s.label} ${say(low, s.decimals)} to ${say(high, s.decimals)}`;
+    if (low <= high) text += `; ${s.label} ${written(s.notation, low, s.decimals)}`;
+    if (low < high) text += ` to ${written(s.notation, high, s.decimals)}`;
   }
   return p.series.length > 5 ? `${text}; and ${p.series.length - 5} more` : text;
 }

@@ -3,19 +3,33 @@
 import { SUBPROTOCOL, afterClose, backoff, parse, watch } from "./protocol.js";
 import { SILENCE } from "./store.js";
 
+/** Where nothing was heard for longer, what comes then was sent while nobody listened: it says "live" of another time. */
+const OLD = 8000;
+
 /**
  * @typedef {import("./protocol.js").Message} Message
  * @typedef {import("./store.js").Link} Link
  * @typedef {{
  *   url: string, page: string,
  *   cursor: () => string, message: (m: Message) => boolean, link: (l: Link) => void, signin: () => void,
- *   open?: (url: string, protocol: string) => WebSocket, random?: () => number, now?: () => number,
+ *   open?: (url: string, protocol: string) => Wire, instead?: () => Promise<typeof import("./events.js").open|null>,
+ *   random?: () => number, now?: () => number,
  * }} Options cursor: what is shown now; message: takes a message, false if it did not fit; link: told of every change;
- * signin: the session ended
+ * signin: the session ended; instead: opens what does as a WebSocket where none comes through, null where the server is away
+ *
+ * What a WebSocket is to this file.
+ * @typedef {{
+ *   readonly readyState: number, onopen: ((e: any) => void)|null, onmessage: ((e: any) => void)|null, onclose: ((e: any) => void)|null,
+ *   send(text: string): void, close(): void,
+ * }} Wire
  */
 
 export class Socket {
-  /** @type {WebSocket|null} */ #ws = null;
+  /** @type {Wire|null} */ #ws = null;
+  /** @type {typeof import("./events.js").open|null} */ #instead = null;
+  #opened = false;
+  #unopened = 0; // connections in a row that were closed before they were open
+  #heard = 0;
   #attempt = 0;
   #told = 0; // delay that the server asked for
   #why = "";
@@ -27,7 +41,7 @@ export class Socket {
 
   /** @param {Options} options */
   constructor(options) {
-    this.#o = { open: (url, protocol) => new WebSocket(url, protocol), random: Math.random, now: Date.now, ...options };
+    this.#o = { open: (url, protocol) => /** @type {Wire} */ (/** @type {unknown} */ (new WebSocket(url, protocol))), instead: async () => null, random: Math.random, now: Date.now, ...options };
   }
 
   /** Connects now, whatever it was waiting for. */
@@ -36,17 +50,22 @@ export class Socket {
     this.#timer = undefined;
     this.#drop();
     this.#answered = false;
-    this.#told = 0;
+    this.#told = this.#heard = 0;
+    this.#opened = false;
     this.#say("connecting", 0);
     let ws;
     try {
-      ws = this.#o.open(this.#o.url, SUBPROTOCOL);
+      ws = (this.#instead ?? this.#o.open)(this.#o.url, SUBPROTOCOL);
     } catch {
       this.#retry();
       return;
     }
     this.#ws = ws;
-    ws.onopen = () => { if (ws === this.#ws) this.watch(this.#o.cursor()); };
+    ws.onopen = () => {
+      if (ws !== this.#ws) return;
+      this.#opened = true;
+      this.watch(this.#o.cursor());
+    };
     ws.onmessage = (e) => { if (ws === this.#ws) this.#message(e.data); };
     ws.onclose = (e) => { if (ws === this.#ws) this.#closed(e.code); };
     this.#listen();
@@ -95,6 +114,9 @@ export class Socket {
   /** @param {unknown} data */
   #message(data) {
     this.#listen();
+    const now = this.#o.now(), old = this.#heard && now - this.#heard > OLD;
+    if (old) return this.connect();
+    this.#heard = now;
     let m;
     try {
       m = typeof data === "string" ? parse(data) : null;
@@ -143,6 +165,9 @@ export class Socket {
 
   #retry(delay = backoff(this.#attempt, this.#o.random)) {
     this.#attempt++;
+    this.#unopened = this.#instead ? 1 : this.#opened ? 0 : this.#unopened + 1; // after something else a WebSocket is tried again
+    this.#instead = null;
+    if (this.#unopened > 1) this.#o.instead().then((open) => { this.#instead = open; }, () => {});
     this.#timer = setTimeout(() => { this.#timer = undefined; this.connect(); }, delay);
     this.#say("waiting", this.#o.now() + delay);
   }

@@ -1,7 +1,7 @@
 // A stat: a number, what it is measured by, and the way that led to it. The same rules as views/stat.go, held to the same examples
 // in views/testdata/stat.json. Pure.
 import { format, moment, reached } from "./format.js";
-import { quantity } from "./quantity.js";
+import { currency, digits, float, measured, priced, quantity } from "./quantity.js";
 import { power } from "./scale.js";
 
 /**
@@ -15,14 +15,10 @@ import { power } from "./scale.js";
  * @typedef {{whole: string, fraction: string, unit: string, note: string, title: string, isNull: boolean, level: string, limit: string, size: string, change: Change|null, trend: Trend|null}} Stat
  */
 
-/** @param {Column} c */
-const numeric = (c) => c.kind === "integer" || c.kind === "decimal";
 /** @param {number} v */
 const hundredth = (v) => String(Math.floor(v * 100 + 0.5) / 100);
 /** A cell as a text. @param {import("./format.js").Cell} c */
 const said = (c) => (c.dim ? `${c.dim} ${c.text}` : c.text);
-/** @param {string|null|undefined} s */
-const float = (s) => (s != null && Number.isFinite(Number(s)) ? Number(s) : NaN);
 /** @param {string} s */
 const lower = (s) => (/^[A-Z][a-z]/.test(s) ? s[0].toLowerCase() + s.slice(1) : s);
 
@@ -38,46 +34,50 @@ export function stat(columns, rows, unit, o, now, earlier, spark) {
   Object.assign(s, { unit: unit || c.unit, whole: first.text, title: first.title, isNull: first.isNull });
   if (first.isNull) Object.assign(s, { whole: "–", title: "null" });
   else {
-    const dot = numeric(c) ? s.whole.indexOf(".") : -1, v = float(cells[0]), all = said(first);
+    const dot = c.kind === "currency" ? s.whole.search(/[.,]\d{1,2}\D*$/) : c.kind === "integer" || c.kind === "decimal" ? s.whole.indexOf(".") : -1, all = said(first);
     if (dot >= 0) [s.whole, s.fraction] = [s.whole.slice(0, dot), s.whole.slice(dot)];
     else if (first.dim) [s.whole, s.fraction] = [first.dim, ` ${first.text}`]; // a day and its time
     else if (first.isBlank) s.whole = "“”";
     const wide = 10 * [...s.whole].length + 6 * [...s.fraction].length + 4 * [...s.unit].length; // letters, as wide as they are drawn
     s.size = wide > 160 ? "longest" : wide > 115 ? "longer" : wide > 90 ? "long" : "";
     if (s.size) s.title ||= all; // where it is cut, all of it is to be had
-    if (numeric(c)) [s.level, s.limit] = [reached(thresholds, v), limit(c, thresholds, v, s.unit)];
+    if (measured(c)) [s.level, s.limit] = [reached(thresholds, float(c, cells[0])), limit(c, thresholds, cells[0], s.unit)];
   }
   s.note = columns.flatMap((x, i) => {
     if (!i || x.hidden) return [];
     if (x.name === o.compare) {
-      s.change = change(o, c, cells[0], cells[i] ?? null, x.label);
+      s.change = change(o, c, cells[0], digits(x, cells[i] ?? null), x.label);
       return [];
     }
-    return [!numeric(x) || all[i].isNull ? said(all[i]) : [all[i].text, x.unit, lower(x.label)].filter(Boolean).join(" ")];
+    return [!measured(x) || all[i].isNull ? said(all[i]) : [all[i].text, x.unit, lower(x.label)].filter(Boolean).join(" ")];
   }).join(", ");
-  if (o.earlier && earlier) s.change = change(o, c, cells[0], earlier.rows[0]?.cells[0] ?? null, earlier.columns[0]?.label ?? "");
+  if (o.earlier && earlier) {
+    const [x] = earlier.columns, was = earlier.rows[0]?.cells[0];
+    s.change = change(o, c, cells[0], x && was !== undefined ? digits(x, was) : null, x?.label ?? "");
+  }
   return s;
 }
 
 /** How bad a threshold's colour is. @param {string} color */
 const trouble = (color) => (color === "red" ? 2 : color === "amber" ? 1 : 0);
 
-/** Which threshold a number in trouble crossed: the one below it, or, where less is worse, the next one up. @param {Column} c @param {Threshold[]} thresholds @param {number} v @param {string} unit */
-function limit(c, thresholds, v, unit) {
-  const at = thresholds.findLastIndex((t) => v >= t.from);
+/** Which threshold a number in trouble crossed: the one below it, or, where less is worse, the next one up. @param {Column} c @param {Threshold[]} thresholds @param {string|null} s @param {string} unit */
+function limit(c, thresholds, s, unit) {
+  const v = float(c, s), at = thresholds.findLastIndex((t) => v >= t.from);
   if (at < 0 || !trouble(thresholds[at].color)) return "";
   const bad = (/** @type {number} */ i) => trouble(thresholds[i].color), next = at + 1;
   const under = next < thresholds.length && bad(next) < bad(at) && (at === 0 || bad(at - 1) > bad(at));
-  const words = `${under ? "under" : "over"} ${quantity(String(thresholds[under ? next : at].from), c.style, c.decimals).text}`;
+  const words = `${under ? "under" : "over"} ${priced(currency(c, [s]), quantity(String(thresholds[under ? next : at].from), c.style, c.decimals).text)}`;
   return unit ? `${words} ${unit}` : words;
 }
 
-/** Measures a number by an earlier one. @param {Options} o @param {Column} c @param {string|null} is @param {string|null} was @param {string} name @returns {Change} */
-function change(o, c, is, was, name) {
-  const none = { way: "", mood: "", text: "–", more: "", than: o.label || `on ${lower(name)}` }, diff = is === null || was === null || !numeric(c) ? "" : difference(is, was);
+/** Measures a number by an earlier one. @param {Options} o @param {Column} c @param {string|null} stored @param {string|null} was @param {string} name @returns {Change} */
+function change(o, c, stored, was, name) {
+  const is = digits(c, stored);
+  const none = { way: "", mood: "", text: "–", more: "", than: o.label || `on ${lower(name)}` }, diff = is === null || was === null || !measured(c) ? "" : difference(is, was);
   if (!diff) return none;
   if (!/[1-9]/.test(diff)) return { ...none, way: "same", text: "no change" };
-  const way = diff.startsWith("-") ? "down" : "up", shown = quantity(diff, c.style, c.decimals).text;
+  const way = diff.startsWith("-") ? "down" : "up", shown = priced(currency(c, [stored]), quantity(diff, c.style, c.decimals).text);
   const amount = (way === "up" ? "+" : "") + (c.style === "percent" ? shown.replace(/%$/, " pp") : shown); // points: the percentage beside it is of the number itself
   const mood = !o.good ? "" : o.good === way ? "good" : "poor", base = Math.abs(Number(was));
   if (!(base > 0)) return { ...none, way, mood, text: amount };
@@ -98,10 +98,10 @@ function difference(a, b) {
 
 /** A line in a square of 100: the first column of numbers along the first column, or along the rows. @param {Result} r @param {Threshold[]} thresholds @returns {Trend|null} */
 function trend({ columns, rows: unordered }, thresholds) {
-  const y = columns.findIndex((c, i) => numeric(c) && (i > 0 || columns.length === 1));
+  const y = columns.findIndex((c, i) => measured(c) && (i > 0 || columns.length === 1));
   if (y < 0) return null;
   const { rows, places: at } = along(columns, unordered);
-  const values = rows.map((r) => float(r.cells[y])), known = values.map((_, i) => i).filter((i) => !Number.isNaN(values[i]));
+  const values = rows.map((r) => float(columns[y], r.cells[y])), known = values.map((_, i) => i).filter((i) => !Number.isNaN(values[i]));
   if (known.length < 2) return null;
   const low = known.reduce((m, i) => (values[i] < values[m] ? i : m)), high = known.reduce((m, i) => (values[i] > values[m] ? i : m)), last = /** @type {number} */ (known.at(-1));
   const span = values[high] - values[low];
@@ -138,6 +138,6 @@ function along([c, ...more], rows) {
 /** A number, or a moment in milliseconds; NaN for what has no place on an axis. @param {Column} c @param {string|null} s */
 function place(c, s) {
   if (s === null) return NaN;
-  if (numeric(c)) return float(s);
+  if (measured(c)) return float(c, s);
   return c.kind === "moment" ? moment(s) : c.kind === "datetime" ? moment(`${s}+00`) : c.type === "date" ? moment(`${s} 00:00:00+00`) : NaN;
 }

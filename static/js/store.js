@@ -41,6 +41,15 @@ export const start = (first, now) => ({
 /** @param {Store} s @param {Link} link @returns {Store} */
 export const linked = (s, link) => ({ ...s, link, status: link.kind === "open" ? null : s.status, refused: link.kind === "open" ? null : s.refused });
 
+/**
+ * The clock was set back, by so much: what was noted by it moves along, or nothing would be old for as long.
+ * @param {Store} s @param {number} by milliseconds, less than none @returns {Store}
+ */
+export const shifted = (s, by) => ({
+  ...s, heard: s.heard && s.heard + by, proven: s.proven + by, started: s.started + by, ahead: s.ahead - by,
+  link: { ...s.link, retryAt: s.link.retryAt && s.link.retryAt + by },
+});
+
 /** Another page is to be shown: nothing is known of it yet, and what is shown stays until its snapshot comes. @param {Store} s @param {string} page @returns {Store} */
 export const moved = (s, page) => ({ ...s, page, cursor: "", status: null, refused: null });
 

@@ -4,6 +4,7 @@ import { drawBars } from "./bars.js";
 import { direction, emptyCell, headCell, moved, paint, value, widths } from "./cells.js";
 import { attribute, calm, el, one, write } from "./dom.js";
 import { ago } from "./format.js";
+import { print, unprint } from "./paper.js";
 import { Room } from "./room.js";
 import { mark, Wash } from "./wash.js";
 import { SMALL, including, range, seen } from "./window.js";
@@ -133,6 +134,7 @@ export class TableView {
 
   /** The result has these columns now. @param {Column[]} columns @param {boolean} same whether heads and rows may stay */
   head(columns, same) {
+    const th = document.activeElement?.closest("th"), focused = th && this.table.contains(th) ? this.#columns[th.cellIndex]?.name : undefined;
     this.#columns = columns;
     if (same) return;
     const { node } = this, tr = one("thead tr", node), template = node.querySelector("template[data-row]");
@@ -146,6 +148,8 @@ export class TableView {
     tr?.replaceChildren(...columns.map(headCell));
     if (template instanceof HTMLTemplateElement) template.content.replaceChildren(el("tr", {}, ...columns.map(emptyCell)));
     this.onhead(columns);
+    const again = columns.findIndex((c) => c.name === focused);
+    if (again >= 0) one("a, [tabindex]", tr?.children[again])?.focus();
   }
 
   /** Times that count from now grow by themselves. @param {number} now */
@@ -338,6 +342,7 @@ export class TableView {
     this.#whole = whole;
     this.#look();
     this.#lay();
+    (whole ? print : unprint)(this.table);
   }
 
   /** @param {Row} r @returns {HTMLTableRowElement} */

@@ -12,9 +12,10 @@ import { group } from "./number.js";
  * @typedef {import("./address.js").Query} Query
  * @typedef {import("./typed.js").TableColumn} TableColumn
  * @typedef {{rows: number, exact: boolean}} Count
+ * @typedef {{columns: string[], table: string, address: string, references: string[]}} ForeignKey
  * What the server says of a table besides its rows.
  * @typedef {{address: string, schema: string, name: string, columns: TableColumn[], key: string[], shown: string[],
- *   foreign_keys: {columns: string[], table: string, address: string, references: string[]}[],
+ *   foreign_keys: ForeignKey[], referenced_by: ForeignKey[],
  *   sort: import("./address.js").Term[], rows: number, page_sizes: number[], page: number, count: Count|null,
  *   csv: string, json: string, page_csv: string}} TableData
  */
@@ -124,7 +125,7 @@ export class TablePage {
 
   /** @param {HTMLTableCellElement} th @param {TableColumn|undefined} c @param {string} text @param {import("./address.js").Term[]} terms */
   #head(th, c, text, terms) {
-    if (!c?.sortable) return;
+    if (!c?.sortable) return void th.querySelector("span")?.setAttribute("tabindex", "0"); // it is moved and sized by keys
     let a = th.querySelector("a.th");
     if (!a) {
       a = el("a", { class: "th", title: c.type }, text);
@@ -143,8 +144,8 @@ export class TablePage {
 
   /** @param {MouseEvent} e */
   #sort(e) {
-    const a = e.target instanceof Element ? e.target.closest("a.th") : null, c = a && this.table.columns[a.closest("th")?.cellIndex ?? -1];
-    if (!c || e.ctrlKey || e.metaKey || e.button) return;
+    const th = e.target instanceof Element && !e.target.closest(".grip") ? e.target.closest("th") : null, c = this.table.columns[th?.cellIndex ?? -1];
+    if (!c || !th?.querySelector("a.th") || e.ctrlKey || e.metaKey || e.button) return; // beside its words a head is a head, too
     e.preventDefault();
     this.#go(sorted(this.#query, c.name, e.shiftKey, this.#data.sort));
     const term = this.#query.sort.find((t) => t.column === c.name);

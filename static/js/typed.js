@@ -63,7 +63,7 @@ function condition(text, op, c) {
   if (op === "..") op = "ge";
   if (value === "") return [];
   if (op === "in") {
-    const list = items(value);
+    const list = items(value, true);
     return list.length ? [{ op, value: listed(list) }] : [];
   }
   if (op === "ge" && !sign && ops.includes("last") && /^\d+\s*(s|m|min|h|d|w|mo|y)$/.test(value)) op = "last"; // 15m is a span, not a moment
@@ -99,9 +99,10 @@ export function written(list) {
 
 /** A value so that it is read as it is. @param {Condition} f */
 function typed({ op, value }) {
-  if (op === "in") return items(value).map((i) => (/[,"]/.test(i) ? listed([i]) : i)).join(", ");
+  const quote = (/** @type {string} */ s) => `"${s.replaceAll('"', '""')}"`;
+  if (op === "in") return items(value).map((i) => (/^$|^\s|[,"]| & |\s$/.test(i) ? quote(i) : i)).join(", ");
   if (op === "contains") return value;
-  return SIGNS.some(([s]) => begins(value, s)) || QUOTED.test(value) || value !== value.trim() || / & |\.\./.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  return SIGNS.some(([s]) => begins(value, s)) || QUOTED.test(value) || value !== value.trim() || / & |\.\./.test(value) ? quote(value) : value;
 }
 
 /** How conditions are read, in words. @param {Condition[]} list @param {TableColumn} c */

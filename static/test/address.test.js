@@ -14,6 +14,7 @@ const addresses = [
   "/t/public.orders?where=note.has.a.b%26c%20d",
   "/t/public.orders?where=%22a.b%22.is.x",
   "/t/public.orders?where=city.in.%22Paris%2C%20Texas%22,Rome",
+  "/t/public.orders?where=city.in.,%20Rome",
   "/t/public.orders?search=50%25%20%22off%22",
   "/t/public.orders?columns=id,%22a%2Cb%22,total",
   "/t/public.orders?sort=id&where=id.gt.5&search=x&columns=id&rows=50&page=3",
@@ -64,8 +65,10 @@ test("filters of one column are replaced where they stood", () => {
 });
 
 test("lists", () => {
-  assert.deepEqual(items('paid, "a, b" ,pending'), ["paid", "a, b", "pending"]);
-  assert.deepEqual(items(""), []);
+  assert.deepEqual(items('paid, "a, b" ,pending,', true), ["paid", "a, b", "pending"]);
+  assert.deepEqual(items('"", " a "', true), ["", " a "]);
+  assert.deepEqual(items("", true), []);
+  assert.deepEqual(items(" a,,b "), [" a", "", "b "]);
   assert.equal(listed(["a, b", "c", 'd"']), '"a, b",c,"d"""');
   assert.deepEqual(items(listed(["a, b", "c", 'd"'])), ["a, b", "c", 'd"']);
 });

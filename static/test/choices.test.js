@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { address, choices, chosenText, moments, optionRows, rangeText, said } from "../js/choices.js";
+import { address, choices, chosenText, dayText, moments, optionRows, rangeText, said } from "../js/choices.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../views/testdata/variables.json", import.meta.url), "utf8"));
 
@@ -13,6 +13,7 @@ for (const c of golden.cases) {
   });
 }
 for (const s of golden.said) test(`said: ${s.note}`, () => assert.equal(said(s.variables.map((v) => ({ multiple: false, ...v }))), s.text));
+test("days", () => { for (const [value, text] of golden.days) assert.equal(dayText(value), text); });
 test("ranges", () => { for (const [value, text] of golden.ranges) assert.equal(rangeText(value), text); });
 test("options of rows", () => { for (const r of golden.rows) assert.deepEqual(optionRows(r.rows), r.options, r.note); });
 test("an address of several variables", () => {

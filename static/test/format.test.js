@@ -28,9 +28,9 @@ test("deal", () => {
 });
 for (const b of golden.bars) {
   test(`bars: ${b.note}`, () => {
-    const [column] = describe([{ name: "n", type: "float8" }], { n: { bar: b.bar, thresholds: b.thresholds } }, false);
-    const rows = b.values.map((v) => ({ cells: [v] })), scale = ends(column.bar, rows.map((r) => r.cells[0]));
-    assert.deepEqual(rows.map((r) => { const e = extent(r.cells[0], scale, column.thresholds); return [e.at, e.size, e.hue]; }), b.bars);
+    const [column] = describe([{ name: "n", type: b.type ?? "float8" }], { n: { bar: b.bar, thresholds: b.thresholds } }, false);
+    const rows = b.values.map((v) => ({ cells: [v] })), scale = ends(column, rows.map((r) => r.cells[0]));
+    assert.deepEqual(rows.map((r) => { const e = extent(column, r.cells[0], scale); return [e.at, e.size, e.hue]; }), b.bars);
   });
 }
 test("links", () => {

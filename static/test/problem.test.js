@@ -12,5 +12,5 @@ for (const c of JSON.parse(readFileSync(new URL("../../views/testdata/source.jso
 test("an error says what helps, in order", () => {
   assert.equal(said({ code: "forbidden", message: "permission denied for table salaries", hint: "ask somebody", fix: "GRANT …" }, true),
     "Permission denied for table salaries. Ask somebody. These are its last rows. Whoever owns it can run:");
-  assert.equal(said({ code: "timeout", message: "the query took longer than 5s" }, false), "The query took longer than 5s.");
+  assert.equal(said({ code: "timeout", message: "the query took longer than 5 s" }, false), "The query took longer than 5 s.");
 });

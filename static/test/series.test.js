@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { describe } from "../js/format.js";
 import { long, parts, seam } from "../js/parts.js";
+import { PLAIN, tick } from "../js/notation.js";
 import { ahead, categories, gutter, range, say, short, span, ticks, times, zoned } from "../js/scale.js";
 import { clocks, ends, lonely, moment, name, nearest, plot, rest, rhythm, shared, spot, stack, within, words } from "../js/series.js";
 import { bounds } from "../js/timerange.js";
@@ -13,10 +14,10 @@ const formats = (fields) => Object.fromEntries(fields.filter((f) => f.format).ma
 for (const c of golden.plots) {
   test(`plot: ${c.note}`, () => {
     const got = plot(describe(c.fields, formats(c.fields), false), c.rows, c.chart);
-    assert.equal(got.problem, c.problem ?? "");
+    assert.equal(got.problem, !!c.problem);
     if (c.problem) return;
     const series = got.series.map((s) => ({ ...s, values: s.values.map((v) => (v === undefined ? "" : v)) }));
-    assert.deepEqual({ ...got, series }, { axis: c.axis, xs: c.xs, labels: c.labels ?? [], offsets: c.offsets, step: c.step, regular: c.regular, series: c.series.map((s) => ({ decimals: 0, ...s })), decimals: c.decimals, shared: c.shared ?? 0, sums: !!c.sums, problem: "" });
+    assert.deepEqual({ ...got, series }, { axis: c.axis, xs: c.xs, labels: c.labels ?? [], offsets: c.offsets, step: c.step, regular: c.regular, series: c.series.map((s) => ({ decimals: 0, of: [], rest: false, ...s, notation: { ...PLAIN, ...s.notation } })), decimals: c.decimals, notation: { ...PLAIN, ...c.notation }, shared: c.shared ?? 0, sums: !!c.sums, problem: false });
     if (c.words) assert.equal(words(got, c.chart, 0, got.xs.length - 1), c.words);
   });
 }
@@ -24,7 +25,8 @@ test("ranges", () => {
   for (const c of golden.ranges) assert.deepEqual(range(c.low ?? null, c.high ?? null, c).map((v) => Math.round(v * 1e9) / 1e9), [c.lo, c.hi], JSON.stringify(c));
 });
 test("ticks", () => {
-  for (const c of golden.ticks) assert.deepEqual(ticks(c.lo, c.hi, c.about, c.whole), c.ticks);
+  for (const c of golden.ticks) assert.deepEqual(ticks(c.lo, c.hi, c.about, c.whole, c.style), c.ticks);
+  for (const [n, by, style, text] of golden.scales) assert.equal(tick(style === "$" ? { ...PLAIN, before: "$" } : { ...PLAIN, style }, n, by), text);
   for (const [n, by, text] of golden.shorts) assert.equal(short(n, by), text);
 });
 test("times", () => {
@@ -33,6 +35,23 @@ test("times", () => {
     assert.deepEqual(got.map((t) => t.text), c.texts, c.note);
     if (c.at) assert.deepEqual(got.map((t) => t.at), c.at);
   }
+});
+test("stacks", () => {
+  for (const c of golden.stacks) {
+    const all = c.values.map((values) => ({ values: values.map((v) => (v === "" ? undefined : v)) }));
+    assert.deepEqual(stack(all, all.map(() => true), c.area).map((s) => [s.from, s.to]), c.values.map((_, i) => [c.from[i], c.to[i]]), c.note);
+  }
+});
+test("on the screen a series gives way only to one that is greater by a tenth, which takes its colour", () => {
+  const columns = describe([{ name: "x", type: "text" }, { name: "who", type: "text" }, { name: "n", type: "int4" }], {}, false), names = [..."abcdefghijk"];
+  const draw = (sizes, before) => plot(columns, names.map((n, i) => ["x", n, String(sizes[i])]), { type: "bar", series: "who" }, undefined, before);
+  const hues = (p) => new Map(p.series.map((s) => [s.label, s.hue])), sizes = [100, 10, 20, 90, 80, 70, 60, 50, 40, 39, 5];
+  const first = hues(draw(sizes));
+  assert.equal([...first.keys()].join(" "), "a d e f g h i j others");
+  assert.deepEqual(hues(draw(sizes.with(2, 42), first)), first);
+  const after = hues(draw(sizes.with(2, 50), first));
+  assert.equal([...after.keys()].join(" "), "a c d e f g h i others");
+  for (const [name, hue] of after) assert.equal(hue, first.get(name === "c" ? "j" : name), name);
 });
 test("a stack leaves no room for what is hidden, and hangs what is below zero", () => {
   const all = [{ label: "a", hue: "", values: [1, 2, null] }, { label: "b", hue: "", values: [10, -4, null] }, { label: "c", hue: "", values: [5, 5, undefined] }];
@@ -113,7 +132,7 @@ test("a point is called by its name, number or time", () => {
 for (const c of golden.parts) {
   test(`parts: ${c.note}`, () => {
     const rows = c.rows.map((cells, i) => ({ key: String(i), cells }));
-    assert.deepEqual(parts(describe(c.fields, formats(c.fields), false), rows, c.chart), { parts: c.parts ?? [], total: c.total ?? "", low: c.low ?? "", high: c.high ?? "", mark: c.mark ?? "", problem: c.problem ?? "" });
+    assert.deepEqual(parts(describe(c.fields, formats(c.fields), false), rows, c.chart), { parts: c.parts ?? [], total: c.total ?? "", low: c.low ?? "", high: c.high ?? "", mark: c.mark ?? "", problem: !!c.problem });
   });
 }
 test("a number that has no room is written smaller", () => {

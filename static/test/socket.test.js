@@ -110,6 +110,45 @@ test("the close codes", () => {
   }
   assert.equal(afterClose(1013), "retry");
 });
+test("what comes after a long silence is not news: it is asked for anew", () => {
+  let now = 1;
+  const wires = [], socket = new Socket({
+    url: "ws://x/live", page: "/d/shop?b=1", cursor: () => "a:1", now: () => now, link: () => {}, signin: () => {},
+    open: () => { const w = new Wire(); wires.push(w); return w; }, message: (m) => { heard.push(m.type); return true; },
+  }), heard = [];
+  socket.connect();
+  wires[0].onopen();
+  wires[0].say(watching);
+  now += 8000;
+  wires[0].say(status);
+  assert.deepEqual(heard, ["watching", "status"]);
+  now += 8001; // the machine slept, and its timers with it
+  wires[0].say(status);
+  assert.deepEqual(heard, ["watching", "status"]);
+  assert.ok(wires[0].closed);
+  assert.equal(wires.length, 2);
+});
+test("where two connections are closed before they are open, something else is opened in their place, once", async () => {
+  const opened = [], wire = (kind) => () => { const w = new Wire(); opened.push([kind, w]); return w; };
+  const socket = new Socket({
+    url: "ws://x/live", page: "/d/shop?b=1", cursor: () => "", random: () => 1, now: () => 0, message: () => true, link: () => {}, signin: () => {},
+    open: wire("socket"), instead: async () => wire("events"),
+  });
+  const fail = async () => { opened.at(-1)[1].onclose({ code: 1006 }); await Promise.resolve(); await Promise.resolve(); mock.timers.tick(30_000); };
+  socket.connect();
+  await fail();
+  await fail();
+  opened.at(-1)[1].onopen();
+  await fail();
+  await fail();
+  assert.deepEqual(opened.map(([kind]) => kind), ["socket", "socket", "events", "socket", "events"]);
+  opened.at(-1)[1].onopen();
+  await fail();
+  opened.at(-1)[1].onopen(); // a WebSocket that comes through ends it
+  await fail();
+  await fail();
+  assert.deepEqual(opened.slice(5).map(([kind]) => kind), ["socket", "socket", "socket"]);
+});
 test("waking tries at once, but only where something waits", () => {
   const { seen, socket, wire } = setup();
   socket.wake();

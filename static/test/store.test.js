@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linked, receive, start, verdict } from "../js/store.js";
+import { linked, receive, shifted, start, verdict } from "../js/store.js";
 
 const T = Date.parse("2026-11-20T10:00:00Z");
 const open = { kind: "open", retryAt: 0, why: "" };
@@ -54,6 +54,23 @@ test("a lost connection is reconnecting first, then stale with the next try", ()
 test("after a reconnect nothing is live before a new proof", () => {
   const s = linked(linked(live(), { kind: "connecting", retryAt: 0, why: "" }), open);
   assert.notEqual(verdict(s, T + 100, true).state, "live");
+});
+test("a clock that is set back makes nothing younger", () => {
+  const day = 86_400_000, s = shifted(live(), -day);
+  assert.equal(verdict(s, T - day + 8000, true).state, "live");
+  const v = verdict(s, T - day + 9000, true);
+  assert.equal(v.state, "stale");
+  assert.match(v.banner.text, /9 s old/);
+  const lost = shifted(linked(live(), { kind: "waiting", retryAt: T + 14_000, why: "" }), -day);
+  assert.match(verdict(lost, T - day + 10_000, true).banner.text, /Next try in 4 s/);
+});
+test("wherever the two clocks stand, an age is what the server says it is", () => {
+  for (const off of [-86_400_000, -300_000, 0, 300_000, 86_400_000]) {
+    const s = receive(linked(start({ page: "/d/shop", cursor: "a:1", at: new Date(T).toISOString(), panels: new Map() }, T + off), open), status("stale", { since: new Date(T - 4000).toISOString(), age_ms: 4000 }), T + off);
+    const v = verdict(s, T + off + 1000, true);
+    assert.match(v.banner.text, /5 s old/, String(off));
+    assert.equal(s.ahead, 4000 - off);
+  }
 });
 test("no network", () => assert.equal(verdict(linked(live(), { kind: "waiting", retryAt: T, why: "" }), T, false).state, "offline"));
 test("a page that is gone", () => {

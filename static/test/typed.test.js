@@ -67,4 +67,6 @@ test("written as it is typed", () => {
     const w = written(list);
     assert.deepEqual(conditions(w.text, w.op, c), list, typed);
   }
+  const odd = [{ op: "in", value: ', a,"b,","""",x & y' }], w = written(odd);
+  assert.deepEqual(conditions(w.text, w.op, text), odd, w.text);
 });

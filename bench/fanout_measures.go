@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+// with runs the side's server with its viewers there.
+func (f *fanout) with(ctx context.Context, s side, do func(at *serving, c *sockets) error) (err error) {
+	at, err := f.start(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, at.stop()) }()
+	c, err := f.come(at, s, "")
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	// One event shows that everybody is there, and begins the count.
+	time.Sleep(300 * time.Millisecond)
+	seen := c.events.Load()
+	if _, err := f.change(ctx, s); err != nil {
+		return err
+	}
+	if err := until(ctx, c, seen+int64(s.viewers)); err != nil {
+		return err
+	}
+	return do(at, c)
+}
+
+// write commits for d, at the side's rate or as fast as events arrive, and waits
+// until all have. It tells of each commit.
+func (f *fanout) write(ctx context.Context, s side, c *sockets, d time.Duration, told func(event int, at time.Time)) (commits int, err error) {
+	began, heard := time.Now(), c.events.Load()
+	for time.Since(began) < d {
+		if s.rate > 0 {
+			time.Sleep(time.Until(began.Add(time.Duration(float64(commits) / s.rate * float64(time.Second)))))
+		}
+		if wait := commits - s.ahead + 1; s.ahead > 0 && wait > 0 {
+			if err := until(ctx, c, heard+int64(wait*s.viewers)); err != nil {
+				return commits, err
+			}
+		}
+		at, err := f.change(ctx, s)
+		if err != nil {
+			return commits, err
+		}
+		if told != nil {
+			told(f.last, at)
+		}
+		commits++
+	}
+	return commits, until(ctx, c, heard+int64(commits*s.viewers))
+}
+
+// perDelivery is the server's microseconds of CPU for one event to one viewer.
+func perDelivery(ctx context.Context, f *fanout, s side) ([]float64, error) {
+	micros := 0.0
+	err := f.with(ctx, s, func(at *serving, c *sockets) error {
+		if _, err := f.write(ctx, s, c, f.seconds/4, nil); err != nil { // warms up
+			return err
+		}
+		before := spent(at.pid)
+		commits, err := f.write(ctx, s, c, f.seconds, nil)
+		micros = (spent(at.pid) - before) * 1e6 / float64(commits*s.viewers)
+		return err
+	})
+	return []float64{micros}, err
+}
+
+// lateness are quantiles of the milliseconds from a commit to each viewer.
+func lateness(quantiles ...float64) func(context.Context, *fanout, side) ([]float64, error) {
+	return func(ctx context.Context, f *fanout, s side) (millis []float64, err error) {
+		var late []time.Duration
+		err = f.with(ctx, s, func(_ *serving, c *sockets) error {
+			if _, err := f.write(ctx, s, c, f.seconds/4, nil); err != nil {
+				return err
+			}
+			committed := map[int]time.Time{}
+			c.recording.Store(true)
+			_, err := f.write(ctx, s, c, f.seconds, func(event int, at time.Time) { committed[event] = at })
+			c.close()
+			for _, a := range c.arrivals {
+				if at, ok := committed[a.event]; ok {
+					late = append(late, max(0, a.at.Sub(at)))
+				}
+			}
+			return err
+		})
+		for _, q := range quantiles {
+			millis = append(millis, float64(quantile(late, q))/1e6)
+		}
+		return millis, err
+	}
+}
+
+// atRest is what viewers cost whose page does not change: the memory that the
+// server's process grew by, in KiB a viewer, and its CPU, in percent of a core.
+func atRest(ctx context.Context, f *fanout, s side) (_ []float64, err error) {
+	at, err := f.start(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, at.stop()) }()
+	few, err := f.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
+	if err != nil {
+		return nil, err
+	}
+	defer few.close()
+	before, err := resident(at.pid)
+	if err != nil {
+		return nil, err
+	}
+	c, err := f.come(at, s, "")
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	time.Sleep(2 * time.Second)
+	after, err := resident(at.pid)
+	if err != nil {
+		return nil, err
+	}
+	const rest = 15 * time.Second // three statuses long
+	used := spent(at.pid)
+	time.Sleep(rest)
+	used = spent(at.pid) - used
+	if lost := c.lost.Load(); lost > 0 {
+		return nil, fmt.Errorf("%d viewers lost their connection", lost)
+	}
+	return []float64{float64(after-before) / 1024 / float64(s.viewers), used / rest.Seconds() * 100}, nil
+}
+
+// perConnect is the server's CPU for one of many who connect at once, in
+// microseconds, and for one who comes back with what it shows.
+func perConnect(ctx context.Context, f *fanout, s side) (micros []float64, err error) {
+	at, err := f.start(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, at.stop()) }()
+	few, err := f.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
+	if err != nil {
+		return nil, err
+	}
+	defer few.close() // keeps the page
+	cursor := ""
+	if !s.raw {
+		if cursor, err = f.cursor(ctx, at, s.page); err != nil {
+			return nil, err
+		}
+	}
+	for _, cursor := range []string{"", cursor} {
+		before := spent(at.pid)
+		c, err := f.come(at, s, cursor)
+		if err != nil {
+			return nil, err
+		}
+		micros = append(micros, (spent(at.pid)-before)*1e6/float64(s.viewers))
+		c.close()
+		time.Sleep(500 * time.Millisecond) // their ends are not what is measured
+	}
+	return micros, nil
+}
+
+// cursor is that of a page's newest state.
+func (f *fanout) cursor(ctx context.Context, at *serving, page string) (string, error) {
+	v, err := watch(ctx, at.url, page, nil)
+	if err != nil {
+		return "", err
+	}
+	defer v.close()
+	cursor := ""
+	return cursor, v.until(ctx, "the page", func(s *delta.State, _ string) bool {
+		if s != nil {
+			cursor = s.Cursor
+		}
+		return s != nil
+	})
+}
+
+// spent is the seconds of CPU that a process's threads have used, to the
+// nanosecond. Those of a Go program do not end.
+func spent(pid int) (seconds float64) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		nanos, err := strconv.ParseFloat(first, 64)
+		if err == nil {
+			seconds += nanos / 1e9
+		}
+	}
+	return seconds
+}
+
+// resident is a process's memory in bytes.
+func resident(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0, fmt.Errorf("ask for memory: %w", err)
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0, errors.New("the system does not tell what memory a process has")
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("ask for memory: %w", err)
+	}
+	return pages * int64(os.Getpagesize()), nil
+}

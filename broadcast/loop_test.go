@@ -1,0 +1,424 @@
+package broadcast_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rowcast/rowcast/broadcast"
+)
+
+// tray is a sink that keeps what it is handed. It is busy with a batch for as
+// long as pace says.
+type tray struct {
+	pace func() time.Duration // nil: never busy
+
+	mu      sync.Mutex // guards all below
+	sub     *broadcast.Subscription[int]
+	batches []*broadcast.Batch
+	words   []string
+	busy    bool
+	broken  error
+	viewer  *viewer // follows the texts of the chaos test, if not nil
+	fault   error
+}
+
+func attach(h *hub, cursor string, y *tray) *tray {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.sub = h.Attach("a", cursor, y)
+	return y
+}
+
+func (y *tray) Take(b *broadcast.Batch) bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.busy {
+		y.fault = fmt.Errorf("handed %d messages while busy", len(b.Messages))
+	}
+	y.batches = append(y.batches, b)
+	for _, m := range b.Messages {
+		y.words = append(y.words, strings.TrimSpace(string(m.Data)))
+		if y.viewer != nil && y.fault == nil {
+			y.fault = y.viewer.take(m)
+		}
+	}
+	if y.pace == nil {
+		return true
+	}
+	d := y.pace()
+	if d < 0 {
+		return true
+	}
+	y.busy = true
+	time.AfterFunc(d, y.rest)
+	return false
+}
+
+func (y *tray) rest() {
+	y.mu.Lock()
+	y.busy = false
+	y.mu.Unlock()
+	y.sub.Ready()
+}
+
+func (y *tray) Prepare(broadcast.Message) {}
+
+func (y *tray) Break(err error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.broken = err
+}
+
+// got takes what came, once all is quiet.
+func (y *tray) got() string {
+	synctest.Wait()
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	defer func() { y.words = nil }()
+	return strings.Join(y.words, " ")
+}
+
+func (y *tray) want(t *testing.T, words string) {
+	t.Helper()
+	if got := y.got(); got != words {
+		t.Errorf("got %q, want %q", got, words)
+	}
+}
+
+func TestSinkIsHandedWhatNextReturns(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		y := attach(h, "", &tray{})
+		defer y.sub.Close()
+		y.want(t, "")
+		h.Publish("a", with(epoch(1), "live"))
+		y.want(t, "=1 live")
+		h.Publish("a", step(2))
+		y.want(t, "+2")
+		h.Publish("a", update{Status: says("quiet"), Quiet: true})
+		y.want(t, "")
+		h.Publish("a", with(step(3), "live3"))
+		y.want(t, "+3 live3")
+		late := attach(h, cursor(2), &tray{})
+		defer late.sub.Close()
+		late.want(t, "+3 live3")
+		h.Drop("a")
+		h.Publish("a", with(epoch(7), "live7"))
+		y.want(t, "=7 live7")
+		h.Publish("a", update{Last: []byte("reload")})
+		y.want(t, "reload")
+		h.Publish("a", with(epoch(8), "live8"))
+		y.want(t, "")
+		y.mu.Lock()
+		defer y.mu.Unlock()
+		if last := y.batches[len(y.batches)-1]; !last.Last {
+			t.Error("the last batch does not say so")
+		}
+	})
+}
+
+func TestBusySinkIsHandedTheRestAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		h.Publish("a", with(epoch(1), "live"))
+		slow := attach(h, cursor(1), &tray{pace: func() time.Duration { return time.Second }})
+		quick := attach(h, cursor(1), &tray{})
+		defer slow.sub.Close()
+		defer quick.sub.Close()
+		slow.want(t, "live")
+		for n := 2; n <= 4; n++ {
+			h.Publish("a", step(n))
+			slow.want(t, "")
+		}
+		quick.want(t, "live +2 +3 +4")
+		time.Sleep(time.Second)
+		slow.want(t, "+2 +3 +4")
+		time.Sleep(time.Second)
+		slow.want(t, "")
+		h.Publish("a", step(5))
+		slow.want(t, "+5")
+	})
+}
+
+func TestInsist(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		say := func(newest []byte) []byte { return append([]byte("!"), newest...) }
+		y := attach(h, "", &tray{})
+		s := h.Subscribe("a", "")
+		defer y.sub.Close()
+		defer s.Close()
+		y.sub.Insist(say)
+		y.want(t, "!")
+		s.Insist(say)
+		want(t, s, "!")
+		h.Publish("a", with(epoch(1), "live"))
+		y.want(t, "=1 live")
+		want(t, s, "=11 live")
+		y.sub.Insist(say)
+		y.want(t, "!live")
+		s.Insist(say)
+		want(t, s, "!live")
+		want(t, s, "nothing")
+		h.Publish("a", step(2))
+		y.want(t, "+2")
+	})
+}
+
+// All who are at one position share the batch, and what was made of it.
+func TestBatchIsShared(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		h.Publish("a", with(epoch(1), "live"))
+		trays := make([]*tray, 100)
+		for i := range trays {
+			trays[i] = attach(h, "", &tray{})
+			defer trays[i].sub.Close()
+			trays[i].want(t, "=1 live")
+		}
+		h.Publish("a", step(2))
+		h.Publish("a", with(step(3), "live3"))
+		synctest.Wait()
+		var made atomic.Int32
+		build := func(data []byte) []byte {
+			made.Add(1)
+			return append(data[:len(data):len(data)], ';')
+		}
+		for i, y := range trays {
+			y.mu.Lock()
+			var parts [][]byte
+			for _, b := range y.batches[1:] {
+				parts = append(parts, b.Parts(1, build)...)
+			}
+			if got := string(bytes.Join(parts, nil)); got != "+2;+3;live3;" {
+				t.Errorf("tray %d: %q", i, got)
+			}
+			y.mu.Unlock()
+		}
+		if n := made.Load(); n != 3 {
+			t.Errorf("made %d times", n)
+		}
+	})
+}
+
+func TestLongMessagesAreNotJoined(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		long := strings.Repeat("x", 1<<16)
+		h.Publish("a", with(epoch(1), "live"))
+		y := attach(h, cursor(1), &tray{pace: func() time.Duration { return time.Second }})
+		defer y.sub.Close()
+		y.want(t, "live")
+		for n, text := range []string{"a", "b", long, "c", "d"} {
+			u := step(n + 2)
+			u.Delta = []byte(text)
+			h.Publish("a", u)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		y.mu.Lock()
+		defer y.mu.Unlock()
+		var lengths []int
+		for _, p := range y.batches[len(y.batches)-1].Parts(0, func(data []byte) []byte { return data }) {
+			lengths = append(lengths, len(p))
+		}
+		if fmt.Sprint(lengths) != "[2 65536 2]" {
+			t.Errorf("parts of %v bytes", lengths)
+		}
+	})
+}
+
+// A snapshot is encoded while the loops serve others, and states that come
+// meanwhile keep nobody from it.
+func TestLoopsDoNotEncode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := broadcast.New[int](broadcast.Config{Loops: 1})
+		hold := make(chan struct{})
+		var encoded atomic.Int32
+		slowly := func(u update) update {
+			encode := u.Snapshot
+			u.Snapshot = func() []byte { encoded.Add(1); <-hold; return encode() }
+			return u
+		}
+		h.Publish("a", slowly(with(epoch(1), "live")))
+		waiting, knowing := attach(h, "", &tray{}), attach(h, cursor(1), &tray{})
+		defer waiting.sub.Close()
+		defer knowing.sub.Close()
+		waiting.want(t, "")
+		h.Publish("a", slowly(step(2)))
+		h.Publish("a", slowly(step(3)))
+		knowing.want(t, "live +2 +3")
+		waiting.want(t, "")
+		hold <- struct{}{}
+		waiting.want(t, "=1 +2 +3 live")
+		close(hold)
+		synctest.Wait()
+		newcomer := attach(h, "", &tray{})
+		defer newcomer.sub.Close()
+		newcomer.want(t, "=3 live")
+		if n := encoded.Load(); n > 2 {
+			t.Errorf("encoded %d times", n)
+		}
+	})
+}
+
+// Where the ring is too short to go on from the last snapshot, the newest one
+// follows it, and no status comes before it may.
+func TestLastSnapshotIsBetterThanNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := broadcast.New[int](broadcast.Config{RingFrames: 1})
+		hold := make(chan struct{})
+		slowly := func(u update) update {
+			encode := u.Snapshot
+			u.Snapshot = func() []byte { <-hold; return encode() }
+			return u
+		}
+		h.Publish("a", slowly(with(epoch(1), "live")))
+		y := attach(h, "", &tray{})
+		defer y.sub.Close()
+		synctest.Wait()
+		for n := 2; n <= 4; n++ {
+			h.Publish("a", slowly(with(step(n), fmt.Sprint("live", n))))
+		}
+		hold <- struct{}{}
+		y.want(t, "=1")
+		hold <- struct{}{}
+		y.want(t, "=4 live4")
+	})
+}
+
+func TestSnapshotThatPanics(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		u := with(epoch(1), "live")
+		u.Snapshot = func() []byte { panic("a mistake") }
+		h.Publish("a", u)
+		one, other := attach(h, "", &tray{}), attach(h, "", &tray{})
+		one.want(t, "")
+		other.want(t, "")
+		if one.broken == nil || other.broken == nil || !strings.Contains(one.broken.Error(), "a mistake") {
+			t.Errorf("errors %v and %v", one.broken, other.broken)
+		}
+		if n := h.Stats().Subscribers; n != 0 {
+			t.Errorf("%d subscribers are left", n)
+		}
+		h.Publish("a", with(step(2), "live2"))
+		y := attach(h, "", &tray{})
+		defer y.sub.Close()
+		y.want(t, "=2 live2")
+	})
+}
+
+// TestSinkChaos is TestChaos for sinks, of which some are always behind.
+func TestSinkChaos(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	for round := range 3 {
+		synctest.Test(t, func(t *testing.T) { sinkChaos(t, seed+uint64(round)) })
+	}
+}
+
+func sinkChaos(t *testing.T, seed uint64) {
+	const viewers, updates = 60, 400
+	h := broadcast.New[int](broadcast.Config{RingBytes: 1000, RingFrames: 20, Loops: 3})
+	ctx, quiet := context.WithCancel(t.Context())
+	seen := make([]viewer, viewers)
+	trays := make([]*tray, viewers)
+	var wg sync.WaitGroup
+	for i := range viewers {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		slowest := r.IntN(40)
+		next := func() *tray {
+			sunk := rand.New(rand.NewPCG(seed, r.Uint64()))
+			return &tray{viewer: &seen[i], pace: func() time.Duration { return time.Duration(sunk.IntN(2+slowest)-1) * time.Millisecond }}
+		}
+		trays[i] = attach(h, "", next())
+		wg.Go(func() { // leaves and comes back
+			for ctx.Err() == nil {
+				time.Sleep(time.Duration(r.IntN(500)) * time.Millisecond)
+				old := trays[i]
+				old.sub.Close()
+				synced := func() bool { old.mu.Lock(); defer old.mu.Unlock(); return !old.busy }
+				for !synced() { // what is handed over late would be another viewer's
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(time.Millisecond)
+				old.mu.Lock()
+				fault := old.fault
+				old.mu.Unlock()
+				if fault != nil {
+					t.Errorf("seed %d: viewer %d: %v", seed, i, fault)
+					return
+				}
+				trays[i] = attach(h, seen[i].cursor, next())
+			}
+		})
+	}
+	epoch, n := publish(h, rand.New(rand.NewPCG(seed, viewers)), updates)
+	quiet()
+	wg.Wait()
+	time.Sleep(10 * time.Second)
+	for i, y := range trays {
+		y.mu.Lock()
+		if v := &seen[i]; y.fault != nil || v.epoch != epoch || v.shown != n || v.told != n || !v.answered {
+			t.Errorf("seed %d: viewer %d ends at %+v, want %d:%d (%v)", seed, i, *v, epoch, n, y.fault)
+		}
+		y.mu.Unlock()
+		y.sub.Close()
+	}
+	h.Drop("a")
+	if stats := h.Stats(); stats != (broadcast.Stats{}) {
+		t.Errorf("left over: %+v", stats)
+	}
+}
+
+// TestSinkRace does the same on real threads, for the race detector.
+func TestSinkRace(t *testing.T) {
+	const viewers = 50
+	h := broadcast.New[int](broadcast.Config{RingFrames: 5, Loops: 2})
+	seen := make([]viewer, viewers)
+	trays := make([]*tray, viewers)
+	for i := range trays {
+		r := rand.New(rand.NewPCG(1, uint64(i)))
+		trays[i] = attach(h, "", &tray{viewer: &seen[i], pace: func() time.Duration { return time.Duration(r.IntN(900)-300) * time.Microsecond }})
+	}
+	var churn sync.WaitGroup
+	stop := make(chan struct{})
+	churn.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				attach(h, "", &tray{}).sub.Close()
+			}
+		}
+	})
+	epoch, n := publish(h, rand.New(rand.NewPCG(1, 1)), 60)
+	close(stop)
+	churn.Wait()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		behind := 0
+		for i, y := range trays {
+			y.mu.Lock()
+			if seen[i].epoch != epoch || seen[i].told != n {
+				behind++
+			}
+			if y.fault != nil {
+				t.Fatalf("viewer %d: %v", i, y.fault)
+			}
+			y.mu.Unlock()
+		}
+		if behind == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d viewers are not at %d:%d", behind, epoch, n)
+		}
+	}
+	for _, y := range trays {
+		y.sub.Close()
+	}
+}

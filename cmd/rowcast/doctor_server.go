@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// sound is the first minor version in which LISTEN no longer fails for good
+// after a notification queue was left unread for long (November 2025).
+func sound(major int) int {
+	switch major {
+	case 14:
+		return 20
+	case 15:
+		return 15
+	case 16:
+		return 11
+	case 17:
+		return 7
+	case 18:
+		return 1
+	}
+	return 0
+}
+
+func lookVersion(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
+	var number int
+	var text string
+	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+		pg_catalog.current_setting('server_version')`).Scan(&number, &text)
+	f := finding{good: number >= 140000, what: "PostgreSQL " + text}
+	switch least := sound(number / 10000); {
+	case !f.good:
+		f.what += ", which is older than 14"
+		f.mend = "upgrade PostgreSQL"
+	case number%10000 < least:
+		f.note = true
+		f.what += ": a notification queue that nobody empties can make LISTEN fail until a restart"
+		f.mend = fmt.Sprintf("upgrade to %d.%d or later; no dump is needed", number/10000, least)
+	}
+	return f, err
+}
+
+func lookQueue(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
+	var usage float64
+	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_notification_queue_usage()`).Scan(&usage)
+	f := finding{good: usage < 0.1, what: fmt.Sprintf("the notification queue is %.1f %% full", usage*100)}
+	if !f.good {
+		f.mend = "some session LISTENs and does not read; end it:\nSELECT pid, application_name, state, query FROM pg_stat_activity WHERE query ILIKE 'LISTEN%';"
+	}
+	return f, err
+}
+
+// spare is how many sessions rowcast may have open at the same time.
+const spare = 11
+
+func lookSessions(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+	var most, used, own int
+	err := conn.QueryRow(ctx, `SELECT
+		pg_catalog.current_setting('max_connections')::pg_catalog.int4 - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4,
+		(SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'
+			AND application_name NOT LIKE 'rowcast/%')::pg_catalog.int4,
+		(SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = current_user)`).Scan(&most, &used, &own)
+	f := finding{good: true, what: fmt.Sprintf("%d of %d sessions are taken by others", used, most)}
+	switch {
+	case own >= 0 && own < spare:
+		f.good, f.what = false, fmt.Sprintf("role %s may have %d sessions, and rowcast needs up to %d", db.config.User, own, spare)
+		f.mend = fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d;", pgx.Identifier{db.config.User}.Sanitize(), spare)
+	case most-used < spare:
+		f.good = false
+		f.what += fmt.Sprintf(", and rowcast needs up to %d", spare)
+		f.mend = fmt.Sprintf("ALTER SYSTEM SET max_connections = %d;  -- and restart", most+spare+10)
+	}
+	return f, err
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/migrations"
+)
+
+func lookBells(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
+	tables, err := migrations.Status(ctx, conn)
+	if err != nil {
+		return finding{}, err
+	}
+	f := finding{good: true, what: fmt.Sprintf("%d tables have the doorbell", len(tables))}
+	for _, t := range tables {
+		if !t.Whole() {
+			f.good = false
+			f.mend += t.Quoted() + ": " + strings.Join(t.Missing, "; ") + "\n"
+		}
+	}
+	if !f.good {
+		f.what = "some tables have a doorbell that does not ring for every write"
+		f.mend += "rowcast watch <the tables above>"
+	}
+	return f, nil
+}
+
+// lookSilent looks for what can be read and can never ring.
+func lookSilent(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
+	names, err := listed(ctx, conn, `SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
+		|| CASE c.relkind WHEN 'f' THEN ' (a foreign table)' ELSE ' (a materialized view)' END
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('f', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+		  AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+		ORDER BY 1`)
+	if len(names) == 0 || err != nil {
+		return finding{good: true, what: "every table that can be read can ring"}, err
+	}
+	return finding{good: true, note: true, what: "no trigger can ring for " + some(names) + ": pages that read them go by the clock",
+		mend: "nothing to do; every: in a panel says how often it is read"}, nil
+}
+
+// slowPanel is what a panel may take before it holds up others.
+const slowPanel = 250 * time.Millisecond
+
+// lookDashboards tries the panels of every dashboard once.
+func (c *doctorCommand) lookDashboards(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+	pool, err := db.pool(ctx, "doctor", 1)
+	if err != nil {
+		return finding{}, err
+	}
+	defer pool.Close()
+	if _, err := os.Stat(c.Dashboards); err != nil {
+		return finding{}, fmt.Errorf("read dashboards: %w", err)
+	}
+	problems, err := dashboard.Check(ctx, dashboard.Config{Dir: c.Dashboards, DB: pool})
+	if err != nil {
+		return finding{}, err
+	}
+	f := finding{good: true}
+	for _, p := range problems {
+		f.good = f.good && p.Note
+		f.mend += p.String() + "\n"
+	}
+	if !f.good {
+		f.what = "some dashboards have mistakes"
+		return f, nil
+	}
+	book, err := dashboard.Open(ctx, dashboard.Config{Dir: c.Dashboards, DB: pool, Bulk: pool})
+	if err != nil {
+		return finding{}, err
+	}
+	index, err := book.Index(ctx)
+	if err != nil {
+		return finding{}, err
+	}
+	panels := 0
+	for _, d := range index.Dashboards {
+		page, err := book.Page(ctx, d.Address)
+		if err != nil {
+			return finding{}, err
+		}
+		for _, p := range page.Panels {
+			if p.SQL == "" {
+				continue
+			}
+			panels++
+			if said := try(ctx, conn, p); said != "" {
+				f.good = false
+				f.mend += fmt.Sprintf("%s, panel %s: %s\n", page.Slug, p.ID, said)
+			}
+		}
+	}
+	f.what = fmt.Sprintf("%d panels of %d dashboards answer within %d ms", panels, len(index.Dashboards), slowPanel.Milliseconds())
+	if !f.good {
+		f.what = fmt.Sprintf("some panels take more than %d ms, so that they are read apart from their page, and less often", slowPanel.Milliseconds())
+		f.mend += "EXPLAIN ANALYZE says where the time goes; an index, or a narrower query, may mend it"
+	}
+	return f, nil
+}
+
+// try runs a panel's query twice, as the second viewer finds it, and says what
+// is wrong; "" where nothing is.
+func try(ctx context.Context, conn *pgx.Conn, p dashboard.Panel) string {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	args := make([][]byte, len(p.Args))
+	for i, a := range p.Args {
+		if a != nil {
+			args[i] = []byte(*a)
+		}
+	}
+	var took time.Duration
+	for range 2 {
+		began := time.Now()
+		if err := readOnly(ctx, conn, strings.TrimRight(p.SQL, "; \t\r\n"), args); err != nil {
+			return short(err).Error()
+		}
+		took = time.Since(began)
+	}
+	if took > slowPanel {
+		return took.Round(time.Millisecond).String()
+	}
+	return ""
+}
+
+func readOnly(ctx context.Context, conn *pgx.Conn, sql string, args [][]byte) (err error) {
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly, IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tx.Rollback(context.WithoutCancel(ctx))) }()
+	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '5s'`); err != nil {
+		return err
+	}
+	rows := conn.PgConn().ExecParams(ctx, sql, args, nil, nil, nil)
+	for rows.NextRow() { // they are not looked at, and so not kept
+	}
+	_, err = rows.Close()
+	return err
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rowcast/rowcast/internal/pgtest"
+)
+
+// pair writes a certificate for 127.0.0.1 with this serial number into dir.
+func pair(t *testing.T, dir string, serial int64) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "rowcast"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile = filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	for file, block := range map[string]*pem.Block{
+		certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: secret},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certFile, keyFile
+}
+
+func TestCertificateIsRenewedWhileTheServerRuns(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := pair(t, dir, 1)
+	log := &output{}
+	c, err := openCertificate(cert, key, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.every = time.Millisecond
+	done := make(chan error, 1)
+	go func() { done <- c.Run(t.Context()) }()
+	t.Cleanup(func() { <-done })
+	serial := func() int64 { return c.current.Load().Leaf.SerialNumber.Int64() }
+	until := func(what string, reached func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); !reached(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: serial %d\n%s", what, serial(), log)
+			}
+		}
+	}
+	pair(t, dir, 2)
+	until("not renewed", func() bool { return serial() == 2 })
+	if err := os.WriteFile(cert, []byte("half of one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until("a mistake is not said", func() bool { return strings.Contains(log.String(), "stays as it was") })
+	if serial() != 2 {
+		t.Errorf("serial %d after a mistake", serial())
+	}
+	pair(t, dir, 3)
+	until("not renewed after a mistake", func() bool { return serial() == 3 })
+}
+
+func TestServeOverTLS(t *testing.T) {
+	db := pgtest.New(t)
+	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY, text text); INSERT INTO notes VALUES (1, 'hello')`)
+	cert, key := pair(t, t.TempDir(), 1)
+	s := serve(t, db.URL, "--watch", "public.*", "--tls-cert", cert, "--tls-key", key)
+	if !strings.HasPrefix(s.url, "https://") {
+		t.Fatalf("the server says it is at %s", s.url)
+	}
+	roots := x509.NewCertPool()
+	text, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots.AppendCertsFromPEM(text)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get(s.url + "t/public.notes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+		t.Errorf("the page: %s, %s", resp.Status, resp.Proto)
+	}
+	ws := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, s.url+"live", &websocket.DialOptions{
+		HTTPClient: ws, Subprotocols: []string{"rowcast.v1"}, HTTPHeader: http.Header{"Origin": {strings.TrimSuffix(s.url, "/")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if err := conn.Write(ctx, websocket.MessageText, []byte(`{"type":"watch","page":"/t/public.notes"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, message, err := conn.Read(ctx); err != nil || !strings.Contains(string(message), `"watching"`) {
+		t.Errorf("the socket's first message: %s, %v", message, err)
+	}
+	if _, err := command(t, "health", "--url", s.url+"healthz"); err != nil {
+		t.Errorf("health: %v", err)
+	}
+	if _, err := command(t, "serve", "--database-url", db.URL, "--tls-cert", cert); err == nil || !strings.Contains(err.Error(), "--tls-key") {
+		t.Errorf("a certificate without its key: %v", err)
+	}
+}
+
+func TestProfilesStayOnThisMachine(t *testing.T) {
+	db := pgtest.New(t)
+	address := freeAddress(t)
+	s := serve(t, db.URL, "--pprof", address)
+	if status, body := get(t, "http://"+address+"/debug/pprof/goroutine?debug=1"); status != http.StatusOK || !strings.Contains(body, "goroutine profile") {
+		t.Errorf("the profile: %d %s", status, body)
+	}
+	if status, _ := get(t, s.url+"debug/pprof/"); status != http.StatusNotFound {
+		t.Errorf("profiles among the pages: %d", status)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/debug/pprof/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "rebound.example"
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("under a foreign name: %s", resp.Status)
+	}
+	if _, err := command(t, "serve", "--database-url", db.URL, "--pprof", "0.0.0.0:0"); err == nil || !strings.Contains(err.Error(), "loopback") {
+		t.Errorf("profiles for the network: %v", err)
+	}
+}
+
+// freeAddress is a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func TestInstallingAsAnotherRole(t *testing.T) {
+	db := pgtest.New(t)
+	role := fmt.Sprintf("reader_%d", time.Now().UnixNano())
+	db.Script(t, fmt.Sprintf(`CREATE TABLE notes (id int PRIMARY KEY, text text); CREATE ROLE %[1]s LOGIN;
+		REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT SELECT ON notes TO %[1]s`, role))
+	t.Cleanup(func() { db.Exec(t, `DROP OWNED BY `+role); db.Exec(t, `DROP ROLE `+role) })
+	u, err := url.Parse(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User(role)
+	s := serve(t, u.String(), "--watch", "public.*", "--admin-database-url", db.URL)
+	hear := events(t, s, "/t/public.notes")
+	hear(`"state":"live"`) // which needs a bell, which the reader could not have put there
+	db.Exec(t, `INSERT INTO notes VALUES (1, 'heard')`)
+	hear("heard")
+	s.stop()
+	if out, err := command(t, "uninstall", "--database-url", u.String(), "--admin-database-url", db.URL); err != nil {
+		t.Errorf("uninstall: %v\n%s", err, out)
+	}
+}
+
+func TestPasswordFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("s3cret word\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := databaseFlags{"postgres://reader@db/app", file}.open()
+	if err != nil || db.config.Password != "s3cret word" {
+		t.Errorf("the password is not that of the file: %v", err)
+	}
+	if _, err := (databaseFlags{"postgres://reader@db/app", file + "s"}).open(); err == nil {
+		t.Error("a missing file was not missed")
+	}
+}

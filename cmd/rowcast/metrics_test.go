@@ -1,0 +1,72 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/internal/pgtest"
+)
+
+// metric is the sum of the series of this name whose line has all of the words.
+func metric(t *testing.T, s *server, name string, words ...string) (sum float64) {
+	t.Helper()
+	found := false
+	_, body := get(t, s.url+"metrics")
+	for line := range strings.Lines(body) {
+		rest, ok := strings.CutPrefix(strings.TrimSpace(line), name)
+		if !ok || rest[0] != ' ' && rest[0] != '{' {
+			continue
+		}
+		all := true
+		for _, w := range words {
+			all = all && strings.Contains(rest, w)
+		}
+		if !all {
+			continue
+		}
+		v, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		found, sum = true, sum+v
+	}
+	if !found {
+		t.Fatalf("no %s %q among the metrics", name, words)
+	}
+	return sum
+}
+
+func TestMetricsTellOfAChange(t *testing.T) {
+	db := pgtest.New(t)
+	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY, text text)`)
+	s := serve(t, db.URL, "--watch", "public.*")
+	hear := events(t, s, "/t/public.notes?sort=-id")
+	hear(`"state":"live"`)
+	for deadline := time.Now().Add(10 * time.Second); metric(t, s, "rowcast_bells_armed") != 1; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) { // until then the page is read all the time, and nobody rings
+			t.Fatal("the bell is never armed")
+		}
+	}
+	const page = `page="/t/public.notes"` // without what stands behind the question mark
+	frames, read := metric(t, s, "rowcast_ring_to_frame_seconds_count"), metric(t, s, "rowcast_query_seconds_count", page)
+	asked := metric(t, s, "rowcast_database_statements_total")
+	db.Exec(t, `INSERT INTO notes VALUES (1, 'counted')`)
+	hear("counted")
+	if n := metric(t, s, "rowcast_ring_to_frame_seconds_count") - frames; n != 1 {
+		t.Errorf("one change, %v frames in the histogram", n)
+	}
+	if took := metric(t, s, "rowcast_ring_to_frame_seconds_sum"); took <= 0 || took > 10 {
+		t.Errorf("it took %v s", took)
+	}
+	if metric(t, s, "rowcast_query_seconds_count", page) <= read {
+		t.Error("the reading is not in the panel's histogram")
+	}
+	if metric(t, s, "rowcast_database_statements_total") <= asked {
+		t.Error("the reading's statements are not counted")
+	}
+	if n := metric(t, s, "rowcast_viewers"); n != 1 {
+		t.Errorf("one viewer, %v counted", n)
+	}
+}

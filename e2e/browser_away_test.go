@@ -1,0 +1,300 @@
+//go:build unix
+
+package e2e_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"github.com/rowcast/rowcast/internal/pgtest"
+	"github.com/rowcast/rowcast/internal/proxy"
+)
+
+// absence is a way in which a page, its browser or its line is away for a while.
+type absence struct {
+	name string
+	test func(*away)
+	rare bool // left to the longer run
+}
+
+func absences() []absence {
+	return []absence{
+		{name: "machine-asleep", test: (*away).asleep},
+		{name: "tab-frozen", test: (*away).frozen},
+		{name: "line-silent", test: (*away).silent},
+		{name: "clock-wrong", test: (*away).clocks},
+		{name: "there-and-back", test: (*away).back},
+		{name: "twenty-tabs", test: (*away).tabs, rare: true},
+	}
+}
+
+// away is one absence, on a server that all share.
+type away struct {
+	*testing.T
+	b      *browser
+	server *process
+	db     *pgtest.DB
+}
+
+// Pages that were away come back right, and do not call live what is old. Two of
+// the ways, drawn by the seed; all of them where ROWCAST_FAULTS asks for a time
+// or "away".
+func testAway(t *testing.T, b *browser) {
+	server, db := serve(t, parts, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sum.yaml": sumPage}))
+	r := rand.New(rand.NewPCG(seed(t), 8))
+	plan := absences()
+	r.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
+	asked := os.Getenv("ROWCAST_FAULTS")
+	named := func(a absence) bool { return slices.Contains(strings.Split(asked, ","), a.name) }
+	_, err := time.ParseDuration(cmp.Or(asked, "no"))
+	switch {
+	case slices.ContainsFunc(plan, named):
+		plan = slices.DeleteFunc(plan, func(a absence) bool { return !named(a) })
+	case err != nil && asked != "away":
+		plan = slices.DeleteFunc(plan, func(a absence) bool { return a.rare })[:2]
+	}
+	for _, a := range plan {
+		t.Run(a.name, func(t *testing.T) { a.test(&away{t, b, server, db}) })
+	}
+}
+
+// claims notes what a page shows and what it calls itself, whenever it is drawn.
+const claims = adds + `;
+	window.claims = [];
+	(function each() { claims.push([Date.now(), document.querySelector("#live").dataset.state, shownSum()]); if (claims.length > 5000) claims.shift(); requestAnimationFrame(each) })()`
+
+// watch opens the page, and has it note its claims.
+func (a *away) watch(w *tab, url string) {
+	a.Helper()
+	w.watch(url + "d/sum")
+	w.until("its number", `document.querySelector("[data-panel=sum] [data-value]").textContent !== ""`)
+	w.run(claims)
+}
+
+// add changes the rows and returns their new sum.
+func (a *away) add() (sum int) {
+	a.Helper()
+	if err := a.db.Conn(a).QueryRow(a.Context(), `WITH more AS (UPDATE parts SET v = v + 1 RETURNING v) SELECT sum(v)::int FROM more`).Scan(&sum); err != nil {
+		a.Fatal(err)
+	}
+	return sum
+}
+
+// glance is how soon after it is back a page looks at its clock: it does so four
+// times a second.
+const glance = 300 * time.Millisecond
+
+// isBack checks that a page which is there again since that moment was right
+// soon, and called itself live only where it was.
+func (a *away) isBack(w *tab, since time.Time, within time.Duration, sum int) {
+	a.Helper()
+	right := fmt.Sprintf(`document.querySelector("#live").dataset.state === "live" && shownSum() === %d && rowsSum() === %[1]d`, sum)
+	w.within(within+10*time.Second, "a page that is right again", right)
+	took := ask[float64](w, fmt.Sprintf(`claims.find(([at, state, n]) => at >= %d && state === "live" && n === %d)?.[0] ?? Date.now()`, since.UnixMilli(), sum)) - float64(since.UnixMilli())
+	if took > float64(within.Milliseconds()) && !raceDetector {
+		a.Errorf("it was right only after %.0f ms", took)
+	} else {
+		a.Logf("right after %.0f ms", took)
+	}
+	if lies := ask[[]string](w, fmt.Sprintf(`claims.filter(([at, state, n]) => at > %d && state === "live" && n !== %d).slice(0, 3).map(String)`, since.Add(glance).UnixMilli(), sum)); len(lies) > 0 {
+		a.Errorf("back since %d it called old numbers live: %q, the sum is %d", since.UnixMilli(), lies, sum)
+	}
+	if wrong := ask[[]string](w, `wrong.slice(0, 5)`); len(wrong) > 0 {
+		a.Errorf("the page showed what never was: %q", wrong)
+	}
+	w.stayed()
+}
+
+// asleep stops a whole browser in the middle, as a laptop that is shut does.
+// What its line held meanwhile is no news.
+func (a *away) asleep() {
+	var cmd *exec.Cmd
+	b := launch(a.T, chromedp.ModifyCmdFunc(func(c *exec.Cmd) {
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd = c
+	}))
+	w := b.tab(a.T)
+	w.allow(`WebSocket is closed before`) // what was on its way when it woke
+	a.watch(w, a.server.URL)
+	signal := func(s syscall.Signal) {
+		if err := syscall.Kill(-cmd.Process.Pid, s); err != nil {
+			a.Error(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	sum := 0
+	for began := time.Now(); time.Since(began) < 11*time.Second; {
+		sum = a.add()
+		sleep(a.Context(), 500*time.Millisecond)
+	}
+	signal(syscall.SIGCONT)
+	a.isBack(w, time.Now(), 3*time.Second, sum)
+}
+
+// frozen freezes a tab as browsers do with those that nobody looks at.
+func (a *away) frozen() {
+	w := a.b.tab(a.T)
+	w.allow(`Page entered Back-Forward Cache`) // the browser ends its socket
+	a.watch(w, a.server.URL)
+	be := func(state page.SetWebLifecycleStateState) {
+		if _, err := chromedp.Call(w.ctx, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: state}); err != nil {
+			a.Fatal(err)
+		}
+	}
+	be(page.SetWebLifecycleStateStateFrozen)
+	sum := a.add()
+	sleep(a.Context(), 9*time.Second)
+	be(page.SetWebLifecycleStateStateActive)
+	a.isBack(w, time.Now(), 3*time.Second, sum)
+}
+
+// line is a proxy before the server, and the address behind it.
+func (a *away) line() (*proxy.Proxy, string) {
+	p, err := proxy.TCP(strings.TrimSuffix(strings.TrimPrefix(a.server.URL, "http://"), "/"))
+	if err != nil {
+		a.Fatal(err)
+	}
+	a.Cleanup(func() { _ = p.Close() })
+	return p, "http://" + p.Addr() + "/"
+}
+
+// silent lets nothing through a line that stands.
+func (a *away) silent() {
+	line, url := a.line()
+	w := a.b.tab(a.T)
+	w.allow(`WebSocket connection to|Failed to load resource`)
+	a.watch(w, url)
+	line.Stall()
+	began := time.Now()
+	sum := a.add()
+	took := w.within(15*time.Second, "the page to say that nothing comes", `document.querySelector("#live").dataset.state === "stale"`)
+	if took > 8500*time.Millisecond && !raceDetector {
+		a.Errorf("it called itself live for %s", took)
+	}
+	a.Logf("stale %s after the line fell silent", took.Round(10*time.Millisecond))
+	w.says("The server is silent")
+	line.Heal()
+	a.isBack(w, began.Add(time.Since(began)), 5*time.Second, sum)
+}
+
+// skewed gives a page a clock that is wrong, and one that can be set.
+const skewed = `
+	const Real = Date;
+	let off = 86_400_000;
+	window.set = (ms) => { off = ms; };
+	window.Date = class extends Real {
+		constructor(...a) { if (a.length) super(...a); else super(Real.now() + off); }
+		static now() { return Real.now() + off; }
+	};`
+
+// clocks has a browser whose clock is a day ahead, and then is set two days back.
+// All times are the server's, no age is less than none, and a line that falls
+// silent is noticed all the same.
+func (a *away) clocks() {
+	line, url := a.line()
+	w := a.b.tab(a.T)
+	w.allow(`WebSocket connection to|Failed to load resource`)
+	w.before(skewed)
+	a.watch(w, url)
+	told := func(when string) {
+		a.Helper()
+		sum := a.add()
+		w.until("the change", fmt.Sprintf(`shownSum() === %d && document.querySelector("#live").dataset.state === "live"`, sum))
+		const age = `Math.abs(Date.parse(document.querySelector("[data-asof]").getAttribute("datetime")) - (Date.now() - %s))`
+		off := map[string]string{"ahead": "86_400_000", "behind": "-86_400_000"}[when]
+		if ms := ask[float64](w, fmt.Sprintf(age, off)); ms > 15_000 {
+			a.Errorf("with a clock that is %s the page stands at a time that is %.0f ms off", when, ms)
+		}
+		w.until("how long it took", `/^\d+(\.\d+)? (ms|s)$/.test(document.querySelector("#live [data-note]").textContent.trim())`)
+		if strings.Contains(w.text(), "-") && ask[bool](w, `/(^|\s)[-−]\d+ (ms|s|min|h|d)\b/.test(document.body.innerText)`) {
+			a.Errorf("with a clock that is %s an age is less than none: %s", when, w.text())
+		}
+	}
+	told("ahead")
+	w.run(`set(-86_400_000)`)
+	sleep(a.Context(), 1200*time.Millisecond) // it looks at its clock once a second
+	told("behind")
+	line.Stall()
+	took := w.within(15*time.Second, "the page to say that nothing comes", `document.querySelector("#live").dataset.state === "stale"`)
+	if took > 9500*time.Millisecond && !raceDetector {
+		a.Errorf("it called itself live for %s", took)
+	}
+	if text := ask[string](w, `banner.innerText`); strings.Contains(text, "day") || strings.Contains(text, " h ") {
+		a.Errorf("the page is as old as the clock was set back: %s", text)
+	}
+	line.Heal()
+	w.live()
+}
+
+// back leaves a page and comes back to it, has it twice, and loads it again and
+// again.
+func (a *away) back() {
+	w := a.b.tab(a.T)
+	a.watch(w, a.server.URL)
+	w.run(`addEventListener("pageshow", (e) => { window.persisted = e.persisted })`)
+	w.open(a.server.URL + "t/public.parts")
+	w.live()
+	sum := a.add()
+	w.run(`history.back()`)
+	right := func(w *tab, sum int) {
+		a.Helper()
+		w.within(patience, "the newest sum", fmt.Sprintf(`document.querySelector("[data-panel=sum] [data-value]")?.textContent === %q && document.querySelector("#live").dataset.state === "live"`, strconv.Itoa(sum)))
+	}
+	right(w, sum)
+	a.Logf("it came back from the browser's cache: %t", ask[bool](w, `!!window.persisted`))
+	twin := a.b.tab(a.T)
+	twin.open(a.server.URL + "d/sum")
+	right(twin, sum)
+	for range 8 {
+		w.run(`setTimeout(() => location.reload())`)
+		sleep(a.Context(), 40*time.Millisecond)
+	}
+	sum = a.add()
+	right(twin, sum)
+	right(w, sum)
+	a.watched(2)
+}
+
+// tabs has the page in twenty tabs.
+func (a *away) tabs() {
+	var all []*tab
+	for range 20 {
+		w := a.b.tab(a.T)
+		w.watch(a.server.URL + "d/sum")
+		all = append(all, w)
+	}
+	sum := a.add()
+	for _, w := range all {
+		w.until("the newest sum", fmt.Sprintf(`document.querySelector("[data-panel=sum] [data-value]").textContent === %q`, strconv.Itoa(sum)))
+	}
+	a.watched(20)
+}
+
+// watched waits until so many sockets follow the page.
+func (a *away) watched(n float64) {
+	a.Helper()
+	ctx, cancel := context.WithTimeout(a.Context(), patience)
+	defer cancel()
+	for {
+		got := figures(a.T, a.server.URL)["rowcast_subscribers"]
+		if got == n {
+			return
+		}
+		if sleep(ctx, 50*time.Millisecond); ctx.Err() != nil {
+			a.Fatalf("%.0f sockets follow the page, want %.0f", got, n)
+		}
+	}
+}

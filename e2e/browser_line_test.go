@@ -1,0 +1,223 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+// between stands between browsers and the program as proxies do. live answers
+// its sockets; all else goes through.
+func between(t *testing.T, server *process, live http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	target, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // which its pages' origins have
+	}}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/live" {
+			live(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s
+}
+
+// astray hands a socket's messages on, as what mangle makes of each.
+type astray struct {
+	server *process
+
+	mu     sync.Mutex
+	mangle func(m delta.Message, data []byte) [][]byte
+	lost   int // deltas that it did not hand on as they came
+}
+
+func (a *astray) set(mangle func(m delta.Message, data []byte) [][]byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mangle = mangle
+}
+
+func (a *astray) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	up, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(a.server.URL, "http")+"live?"+r.URL.RawQuery, &websocket.DialOptions{Subprotocols: []string{"rowcast.v1"}})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer up.CloseNow()
+	up.SetReadLimit(-1)
+	down, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"rowcast.v1"}})
+	if err != nil {
+		return
+	}
+	defer down.CloseNow()
+	go func() {
+		defer cancel()
+		for {
+			kind, data, err := down.Read(ctx)
+			if err != nil || up.Write(ctx, kind, data) != nil {
+				return
+			}
+		}
+	}()
+	for {
+		_, data, err := up.Read(ctx)
+		if err != nil {
+			return
+		}
+		for _, piece := range a.pieces(data) {
+			if down.Write(ctx, websocket.MessageText, piece) != nil {
+				return
+			}
+		}
+	}
+}
+
+func (a *astray) pieces(data []byte) [][]byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m, err := delta.Decode(data)
+	if a.mangle == nil || err != nil {
+		return [][]byte{data}
+	}
+	out := a.mangle(m, data)
+	if m.Type == delta.TypeDelta && (len(out) != 1 || &out[0][0] != &data[0]) {
+		a.lost++
+	}
+	return out
+}
+
+const sumPage = `title: Sum
+panels:
+  - {id: list, title: List, type: table, query: 'SELECT id, v FROM parts ORDER BY id'}
+  - {id: sum, title: Sum, type: stat, query: 'SELECT sum(v) AS sum FROM parts'}
+`
+
+const parts = `CREATE TABLE parts (id int PRIMARY KEY, v int NOT NULL); INSERT INTO parts SELECT i, 100 FROM generate_series(1, 4) i`
+
+// adds notes every moment at which the sum that is shown is not that of the rows
+// that are shown.
+const adds = `
+	window.number = (text) => Number(text.replaceAll(",", ""));
+	window.rowsSum = () => [...document.querySelectorAll("[data-panel=list] tbody tr:not(.leaving)")].reduce((n, tr) => n + number(tr.cells[1].innerText), 0);
+	window.shownSum = () => number(document.querySelector("[data-panel=sum] [data-value]").textContent);
+	window.wrong = []; window.seen = 0;
+	window.look = () => { seen++; if (rowsSum() !== shownSum()) wrong.push(rowsSum() + " for " + shownSum()) };
+	(function each() { look(); requestAnimationFrame(each) })()`
+
+// Messages that are lost, doubled and out of order: the page asks for the whole,
+// and never shows what there never was.
+func testMessagesAstray(t *testing.T, b *browser) {
+	server, db := serve(t, parts, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sum.yaml": sumPage}))
+	line := &astray{server: server}
+	site := between(t, server, line.ServeHTTP)
+	w := b.tab(t)
+	w.watch(site.URL + "/d/sum")
+	w.until("the sum", `document.querySelector("[data-panel=sum] [data-value]").textContent === "400"`)
+	w.run(adds)
+	var held []byte
+	n := 0
+	for _, wrong := range []struct {
+		name   string
+		mangle func(m delta.Message, data []byte) [][]byte
+	}{
+		{"lost", func(m delta.Message, data []byte) [][]byte {
+			if m.Type == delta.TypeDelta && n == 0 {
+				n++
+				return nil
+			}
+			return [][]byte{data}
+		}},
+		{"doubled", func(m delta.Message, data []byte) [][]byte {
+			if m.Type == delta.TypeDelta {
+				return [][]byte{data, data}
+			}
+			return [][]byte{data}
+		}},
+		{"out of order", func(m delta.Message, data []byte) [][]byte {
+			switch {
+			case m.Type != delta.TypeDelta:
+				return [][]byte{data}
+			case held == nil:
+				held = data
+				return nil
+			}
+			defer func() { held = nil }()
+			return [][]byte{data, held}
+		}},
+	} {
+		n, held = 0, nil
+		line.set(wrong.mangle)
+		before := line.lost
+		for i := range 4 {
+			db.Exec(t, `UPDATE parts SET v = v + id * $1`, i+1)
+			sleep(t.Context(), 70*time.Millisecond) // a frame of its own
+		}
+		line.set(nil)
+		db.Exec(t, `UPDATE parts SET v = v + 1`) // what is lost last is found out by the next
+		var sum int
+		if err := db.Conn(t).QueryRow(t.Context(), `SELECT sum(v)::int FROM parts`).Scan(&sum); err != nil {
+			t.Fatal(err)
+		}
+		w.within(5*time.Second, "the sum, with messages "+wrong.name, "shownSum() === "+strconv.Itoa(sum)+" && rowsSum() === "+strconv.Itoa(sum))
+		w.live()
+		line.mu.Lock()
+		if line.lost == before {
+			t.Errorf("no message was %s: the test tests nothing", wrong.name)
+		}
+		line.mu.Unlock()
+	}
+	if wrong := ask[[]string](w, `wrong.slice(0, 5)`); len(wrong) > 0 {
+		t.Errorf("the page showed what never was: %q", wrong)
+	}
+	w.stayed()
+}
+
+// A network that lets no WebSocket through: the page lives on server-sent events.
+func testNoSocketComesThrough(t *testing.T, b *browser) {
+	server, db := serve(t, parts, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sum.yaml": sumPage}))
+	site := between(t, server, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "what is this Upgrade?", http.StatusBadRequest)
+	})
+	w := b.tab(t)
+	w.allow(`WebSocket connection to`)
+	w.watch(site.URL + "/d/sum")
+	w.run(adds)
+	for i := range 3 {
+		db.Exec(t, `UPDATE parts SET v = v + 1`)
+		w.until("the change", "shownSum() === "+strconv.Itoa(404+4*i))
+	}
+	w.stayed()
+	w.live()
+	if wrong := ask[[]string](w, `wrong.slice(0, 5)`); len(wrong) > 0 {
+		t.Errorf("the page showed what never was: %q", wrong)
+	}
+	gone := b.tab(t)
+	gone.allow(`WebSocket connection to|status of 404`)
+	gone.open(site.URL + "/t/public.parts")
+	gone.live()
+	db.Exec(t, `INSERT INTO parts VALUES (9, 9)`)
+	gone.until("the new row", cell(9, 1)+` === "9"`)
+}

@@ -1,0 +1,79 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/pgtest"
+)
+
+// held is what the page keeps of a table's rows: each cell's value, whatever is
+// shown of it, and what is shown.
+const held = `[...document.querySelectorAll("tbody tr:not(.leaving)")].map((tr) => [...tr.cells].map((td) => {
+	const v = td.querySelector(".v"), mark = v.querySelector("i, .dim");
+	return { null: "null" in td.dataset, value: td.dataset.raw ?? (mark ? v.textContent.replace(mark.textContent, "").replace(/^ /, "") : v.textContent), shown: v.textContent, title: td.title };
+}))`
+
+type heldCell struct {
+	Null                bool
+	Value, Shown, Title string
+}
+
+// The page keeps every value as PostgreSQL writes it, first when the server
+// rendered it and then when the browser did; what is shown of a long one ends in
+// a mark, and no number loses a digit, in a cell, in the open row or in its JSON.
+func testExactValues(t *testing.T, b *browser) {
+	db := pgtest.New(t)
+	db.Script(t, torture)
+	conn := db.Conn(t)
+	tablesOfTypes(t, conn)
+	server := start(t, binary(t), nil, "serve", "--database-url", db.URL, "--listen", "127.0.0.1:0", "--watch", "public.*")
+	for _, table := range []string{"torture", "plain", "arrays", "composites"} {
+		w := b.tab(t)
+		w.watch(server.URL + "t/public." + table)
+		for _, by := range []string{"server", "browser"} {
+			rows, err := answerTo(context.Background(), conn.PgConn(), question{query: "SELECT * FROM " + table + " ORDER BY id DESC"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.until("the rows", `document.querySelectorAll("tbody tr:not(.leaving)").length === `+digit(len(rows))+` && JSON.parse(document.querySelector("tbody tr").dataset.key)[0] === `+quoted(rows[0][0].Text))
+			compareHeld(t, table+" by the "+by, ask[[][]heldCell](w, held), rows)
+			db.Exec(t, `UPDATE `+table+` SET id = id + 4`)
+		}
+		w.click(`tbody tr td`)
+		w.until("the open row", `document.querySelector(".drawer [data-part=json] pre")?.textContent.length > 1000`)
+		text := ask[string](w, `document.querySelector(".drawer [data-part=json] pre").textContent`)
+		if !json.Valid([]byte(text)) {
+			t.Errorf("%s: the row's JSON is none: %.300s", table, text)
+		}
+		for _, digits := range []string{"9007199254740993", strings.Repeat("9", 1000)} {
+			if table != "composites" && !strings.Contains(text, digits) {
+				t.Errorf("%s: the row's JSON has lost digits of %.30s", table, digits)
+			}
+		}
+		w.stayed()
+		w.close()
+	}
+}
+
+func compareHeld(t *testing.T, what string, got [][]heldCell, want [][]delta.Cell) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%s: %d rows for %d", what, len(got), len(want))
+		return
+	}
+	for i, row := range want {
+		for j, cell := range row {
+			g := got[i][j]
+			if g.Null != cell.Null || !cell.Null && g.Value != cell.Text {
+				t.Errorf("%s: row %d, column %d holds %.200q (null %t), not %.200q", what, i, j, g.Value, g.Null, cell.Text)
+			}
+			if n := len([]rune(cell.Text)); n > 400 && !strings.HasSuffix(g.Shown, "…") {
+				t.Errorf("%s: row %d, column %d is cut without a mark, or not cut: %d characters of %d: %.100q", what, i, j, len([]rune(g.Shown)), n, g.Shown)
+			}
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rowcast/rowcast/delta"
+)
+
+// A thousand who open a page at once cost the database what one does. Each run of
+// a query leaves a mark of known size in the write-ahead log, which even a
+// transaction that only reads may write.
+func TestCrowdReadsThePageOnce(t *testing.T) {
+	t.Parallel()
+	const mark = 100_000
+	panels := func(table string) string {
+		var panels []question
+		for _, id := range []string{"one", "two"} {
+			panels = append(panels, question{id: id, query: fmt.Sprintf(
+				"SELECT v, pg_logical_emit_message(false, 'read', repeat('x', %d)) IS NULL AS %s FROM %s ORDER BY v", mark, id, table)})
+		}
+		return yaml(table, panels...)
+	}
+	dir := dashboards(t, map[string]string{"alone.yaml": panels("alone"), "crowd.yaml": panels("crowd")})
+	server, db := serve(t, `CREATE TABLE alone AS SELECT 'seen' AS v; CREATE TABLE crowd AS SELECT 'seen' AS v;`, "--dashboards", dir)
+	conn := db.Conn(t)
+	written := func() (bytes int64) {
+		t.Helper()
+		if err := conn.QueryRow(t.Context(), `SELECT (pg_current_wal_insert_lsn() - '0/0')::int8`).Scan(&bytes); err != nil {
+			t.Fatal(err)
+		}
+		return bytes
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 100}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	runs := func(page string, viewers int) int {
+		t.Helper()
+		before := written()
+		var crowd sync.WaitGroup
+		gate := make(chan struct{}, 100) // who waits for a connection waits here
+		for range viewers {
+			crowd.Go(func() {
+				gate <- struct{}{}
+				err := open(t.Context(), client, server.URL, page)
+				<-gate
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		crowd.Wait()
+		return int((written() - before) / mark)
+	}
+	one, many := runs("/d/alone", 1), runs("/d/crowd", 1000)
+	t.Logf("two queries ran %d times for one viewer, %d times for a thousand", one, many)
+	if one < 2 || many < 2 {
+		t.Fatal("the marks do not count")
+	}
+	if many > one+20 { // until it is live a page is read more than once
+		t.Errorf("the queries ran %d times for one viewer, %d times for a thousand", one, many)
+	}
+}
+
+// open loads a page and follows it until its rows are there and it is live.
+func open(ctx context.Context, client *http.Client, base, page string) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+page, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("load page: %w", err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), page) {
+		return fmt.Errorf("load page: status %d, %w", resp.StatusCode, err)
+	}
+	ws, _, err := websocket.Dial(ctx, strings.TrimSuffix(base, "/")+"/live", &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"rowcast.v1"}})
+	if err != nil {
+		return fmt.Errorf("open socket: %w", err)
+	}
+	defer func() { _ = ws.CloseNow() }()
+	if err := ws.Write(ctx, websocket.MessageText, delta.EncodeWatch(page, "")); err != nil {
+		return fmt.Errorf("watch page: %w", err)
+	}
+	for seen := false; ; {
+		_, b, err := ws.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("read socket: %w", err)
+		}
+		m, err := delta.Decode(b)
+		switch {
+		case err != nil:
+			return err
+		case m.Type == delta.TypeSnapshot:
+			seen = strings.Contains(string(b), `"seen"`)
+		case m.Type == delta.TypeStatus && m.Status.State == "live" && seen:
+			return nil
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package e2e_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// guests watches what the program's sessions are for the database: how many
+// there are, and how long one keeps a snapshot, which is how long VACUUM cannot
+// remove what is dead.
+type guests struct {
+	mu       sync.Mutex
+	most     int
+	longest  time.Duration // a transaction was open
+	idle     time.Duration // one was open and nothing was asked
+	snapshot time.Duration // one held a snapshot
+}
+
+// What the program promises: seven sessions for its pages, three for counts and
+// exports, three that look after the bells, and one that sees whether it is let
+// in; and that the server ends on its own what is frozen.
+const (
+	mostGuests   = 14
+	longestGuest = 10 * time.Second
+	idleGuest    = 2*time.Second + 500*time.Millisecond
+)
+
+func (g *guests) run(ctx context.Context, a *arena) {
+	var conn *pgx.Conn
+	for ctx.Err() == nil {
+		if conn == nil || conn.IsClosed() {
+			conn, _ = a.connect(ctx)
+		}
+		if conn != nil {
+			limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+			g.look(limited, conn)
+			cancel()
+		}
+		sleep(ctx, 100*time.Millisecond)
+	}
+	if conn != nil {
+		_ = conn.Close(context.Background())
+	}
+}
+
+func (g *guests) look(ctx context.Context, conn *pgx.Conn) {
+	const ask = `SELECT count(*), coalesce(max(clock_timestamp() - xact_start), '0'),
+		coalesce(max(clock_timestamp() - state_change) FILTER (WHERE state LIKE 'idle in transaction%'), '0'),
+		coalesce(max(clock_timestamp() - xact_start) FILTER (WHERE backend_xmin IS NOT NULL), '0')
+		FROM pg_stat_activity WHERE application_name LIKE 'rowcast/%'`
+	var n int
+	var longest, idle, snapshot time.Duration
+	if err := conn.QueryRow(ctx, ask).Scan(&n, &longest, &idle, &snapshot); err != nil {
+		return // the database is away
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most, g.longest = max(g.most, n), max(g.longest, longest)
+	g.idle, g.snapshot = max(g.idle, idle), max(g.snapshot, snapshot)
+}
+
+func (g *guests) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most, g.longest, g.idle, g.snapshot = 0, 0, 0, 0
+}
+
+// judge checks what was seen since forget.
+func (g *guests) judge(t *testing.T) {
+	t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.most > mostGuests {
+		t.Errorf("%d sessions of the program at once", g.most)
+	}
+	if g.longest > longestGuest {
+		t.Errorf("a transaction of the program was open for %s", g.longest)
+	}
+	if g.idle > idleGuest {
+		t.Errorf("a transaction of the program was idle for %s", g.idle)
+	}
+	t.Logf("%d sessions of the program at most, a snapshot held for %s at most, a transaction idle for %s",
+		g.most, g.snapshot.Round(time.Millisecond), g.idle.Round(time.Millisecond))
+}

@@ -1,0 +1,213 @@
+// The screens of a wall. Nobody scrolls there: all panels share the height of the screen, and where that is too little even when
+// everything is smaller, they stand on several screens, which are shown in turn. None is left out.
+import { all, attribute, el, one } from "./dom.js";
+
+const NARROW = 704, SCALES = [1, 0.9, 0.82, 0.75], LEAST = 12, COLUMNS = 12; // px of a phone at most; of a letter's size; rem of a line with a chart or a table
+
+/**
+ * One line of panels; tall: as those that cannot give way need it; open: it may be taller; whole: no panel reaches into the next.
+ * @typedef {{top: number, tall: number, open: boolean, whole: boolean}} Line
+ */
+
+/**
+ * How many of these lines stand on the next screen: as many as fit, at least one, and if they are tied none
+ * from which a panel reaches into the next, where that can be. Pure.
+ * @param {Line[]} lines @param {number} room px @param {number} gap px @param {number} low px of an open line at least
+ * @param {boolean} tied
+ */
+export function fitting(lines, room, gap, low, tied) {
+  let n = 0;
+  for (let used = -gap; n < lines.length; n++) {
+    used += gap + least(lines[n], low);
+    if (n && used > room) break;
+  }
+  const whole = !tied ? n : lines.slice(0, n).findLastIndex((l) => l.whole) + 1;
+  return whole || n;
+}
+
+/** @param {Line} l @param {number} low */
+const least = (l, low) => Math.max(l.tall, l.open ? low : 0);
+
+export class Screens {
+  /** @type {HTMLElement[]} */ #panels;
+  /** @type {HTMLElement[][]} */ #screens = [];
+  /** @type {Map<HTMLElement, number>} how tall each was when it was last seen */ #heights = new Map();
+  #marks = el("span", { class: "screens", role: "img" });
+  #shape = "";
+  #at = 0;
+
+  /** @param {HTMLElement} grid */
+  constructor(grid) {
+    this.grid = grid;
+    this.#panels = all(".panel", grid);
+    one("[data-clock]")?.before(this.#marks);
+  }
+
+  /** Does nothing come after this one but the first? */
+  get last() { return this.#at >= this.#screens.length - 1; }
+
+  /** Shows the next screen, or one before. @param {number} by */
+  turn(by) {
+    const n = this.#screens.length;
+    if (n < 2) return;
+    this.#at = (this.#at + by + n) % n;
+    this.#show();
+    this.fit(); // what was not seen may have grown
+  }
+
+  /** Places the panels anew where what their places hang on is another, and ends lists with whole rows. */
+  fit() {
+    if (innerWidth < NARROW) return this.#marks.remove();
+    if (this.#shape !== this.#look()) this.#place();
+    clip(this.#screens[this.#at] ?? []);
+    this.#mark();
+  }
+
+  /** What the places hang on: the screen, and what the panels that cannot give way hold. */
+  #look() {
+    for (const p of this.#panels) if (!p.classList.contains("beyond")) this.#heights.set(p, gives(p) ? 0 : p.scrollHeight);
+    return [innerWidth, innerHeight, this.grid.clientHeight, this.#at, ...this.#panels.map((p) => this.#heights.get(p) ?? "")].join(" ");
+  }
+
+  /** The fewest screens, in the largest letters that need no more; a panel that reaches into a next line is cut short only where that saves one. */
+  #place() {
+    for (const n of all(".dense", this.grid)) n.classList.remove("dense");
+    /** @type {{scale: number, screens: HTMLElement[][]}|undefined} */ let best;
+    for (const tied of [true, false]) {
+      for (const scale of SCALES) {
+        if (best && best.screens.length < (tied ? 2 : 3)) break;
+        const screens = this.#split(scale, tied);
+        if (!best || screens.length < best.screens.length) best = { scale, screens };
+      }
+    }
+    if (!best) return;
+    enlarge(best.scale);
+    this.#screens = best.screens;
+    this.#at = Math.min(this.#at, best.screens.length - 1);
+    this.#show();
+    this.#shape = this.#look();
+  }
+
+  /** @param {number} scale @param {boolean} tied */
+  #split(scale, tied) {
+    enlarge(scale);
+    const screens = [], gap = parseFloat(getComputedStyle(this.grid).rowGap);
+    for (let rest = this.#panels; rest.length;) {
+      this.#only(rest);
+      const lines = this.#lines(rest), n = fitting(lines, this.grid.clientHeight, gap, low(), tied), next = lines[n]?.top ?? Infinity;
+      screens.push(rest.filter((p) => Number(p.dataset.top) < next));
+      rest = rest.filter((p) => Number(p.dataset.top) >= next);
+    }
+    return screens;
+  }
+
+  #show() {
+    const { grid } = this, here = this.#screens[this.#at], first = low();
+    this.#only(here);
+    let lines = this.#lines(here);
+    if (this.#at && widen(here, lines)) lines = this.#lines(here);
+    grid.style.setProperty("--rows", lines.map((l) => (l.open ? `minmax(${least(l, first)}px, 1fr)` : "auto")).join(" "));
+    for (const p of here) {
+      const top = Number(p.dataset.top), span = lines.filter((l) => l.top >= top && l.top < Number(p.dataset.end)).length;
+      p.style.setProperty("--span", String(span || 1)); // no line that is on another screen
+    }
+    grid.classList.add("fitted");
+  }
+
+  /** @param {HTMLElement[]} here */
+  #only(here) {
+    for (const p of this.#panels) {
+      p.classList.toggle("beyond", !here.includes(p));
+      p.style.removeProperty("--cols");
+    }
+  }
+
+  /** The lines as they stand without limits. @param {HTMLElement[]} panels @returns {Line[]} */
+  #lines(panels) {
+    const { grid } = this;
+    /** @type {Map<number, Line>} */ const found = new Map();
+    grid.style.removeProperty("--rows");
+    grid.classList.remove("fitted");
+    grid.classList.add("measured");
+    for (const panel of panels) {
+      const top = panel.offsetTop, line = found.get(top) ?? { top, tall: 0, open: false, whole: true };
+      panel.dataset.top = String(top);
+      if (gives(panel)) line.open = true;
+      else line.tall = Math.max(line.tall, panel.offsetHeight);
+      found.set(top, line);
+    }
+    grid.classList.remove("measured");
+    for (const panel of panels) panel.dataset.end = String(panel.offsetTop + panel.offsetHeight);
+    const lines = [...found.values()].sort((a, b) => a.top - b.top);
+    lines.forEach((l, i) => (l.whole = !panels.some((p) => Number(p.dataset.top) <= l.top && Number(p.dataset.end) > (lines[i + 1]?.top ?? Infinity))));
+    return lines;
+  }
+
+  /** One mark a screen: which is shown, and on which of the others something is wrong. */
+  #mark() {
+    const n = this.#screens.length, marks = this.#marks;
+    marks.hidden = n < 2;
+    while (marks.children.length > n) marks.lastChild?.remove();
+    while (marks.children.length < n) marks.append(el("i"));
+    this.#screens.forEach((panels, i) => {
+      const mark = marks.children[i], states = panels.map((p) => p.dataset.state ?? "");
+      mark.classList.toggle("at", i === this.#at);
+      attribute(mark, "data-state", states.some((s) => s === "bad" || s === "error") ? "bad" : states.some((s) => s === "warn" || s === "timeout") ? "warn" : "");
+    });
+    attribute(marks, "aria-label", `Screen ${this.#at + 1} of ${n}`);
+  }
+}
+
+/** Can a panel be lower than what it holds? @param {HTMLElement} panel */
+const gives = (panel) => !!panel.querySelector("[data-plot], .scroll tbody");
+
+/** @param {number} scale */
+const enlarge = (scale) => document.documentElement.style.setProperty("--scale", String(scale));
+
+/** px of a line with a chart or a table, at least */
+const low = () => LEAST * parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+/** What is left of a line whose other panels were on the screen before takes the whole width. @param {HTMLElement[]} panels @param {Line[]} lines */
+function widen(panels, lines) {
+  let wider = false;
+  for (const { top } of lines) {
+    const line = panels.filter((p) => Number(p.dataset.top) <= top && Number(p.dataset.end) > top), held = line.reduce((n, p) => n + Number(p.dataset.w), 0);
+    if (held >= COLUMNS || line.some((p) => Number(p.dataset.h) > 1)) continue;
+    let left = COLUMNS;
+    line.forEach((p, i) => {
+      const cols = i === line.length - 1 ? left : Math.round((Number(p.dataset.w) * COLUMNS) / held);
+      p.style.setProperty("--cols", String(cols));
+      left -= cols;
+      wider = true;
+    });
+  }
+  return wider;
+}
+
+/** Tables and lists end with a whole row and say how many there are; a table is written smaller where it is too wide or what leads a row is cut. @param {HTMLElement[]} panels */
+function clip(panels) {
+  for (const panel of panels) {
+    const list = one("[data-list]", panel), scroll = one(".panel-body > .scroll", panel);
+    let shown = "";
+    if (list) {
+      const end = Math.min(bottom(list), bottom(panel)) + 1, rows = [...list.children];
+      for (const row of rows) row.classList.toggle("beyond", bottom(row) > end);
+      const n = rows.findIndex((row) => row.classList.contains("beyond"));
+      if (n >= 0) shown = `first ${n}`;
+    }
+    const row = scroll && one("tbody tr:not(.leaving)", scroll);
+    if (scroll && row) {
+      const body = /** @type {HTMLElement} */ (scroll.parentElement), table = scroll.firstElementChild;
+      if ((table?.clientWidth ?? 0) > body.clientWidth + 1 || all("td.lead", scroll).some((td) => td.scrollWidth > td.clientWidth + 1)) scroll.classList.add("dense");
+      const tall = row.getBoundingClientRect().height, head = one("thead", scroll)?.getBoundingClientRect().height ?? 0;
+      const rows = Math.max(1, Math.floor((body.getBoundingClientRect().height - head) / tall));
+      scroll.style.setProperty("--fits", `${head + rows * tall}px`);
+      if (rows < all("tbody tr:not(.leaving)", scroll).length) shown = `first ${rows}`;
+    }
+    const note = one("[data-panel-note]", panel);
+    if (note) attribute(note, "data-first-of", shown);
+  }
+}
+
+/** @param {Element} node */
+const bottom = (node) => node.getBoundingClientRect().bottom;

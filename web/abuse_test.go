@@ -1,0 +1,153 @@
+package web_test
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/web"
+)
+
+// What no client sends: each ends its own socket with the code that fits, costs
+// the server next to no memory, and a viewer beside it does not notice.
+func TestFramesThatNoClientSends(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.Write = 300 * time.Millisecond })
+	old := s.begin("/d/shop", "a")
+	good := s.dial()
+	good.watch("/d/shop", "")
+	good.expect(delta.TypeWatching, delta.TypeSnapshot, delta.TypeStatus)
+	const dropped = 0 // without a word
+	huge := append([]byte{0x81, 0x80 | 127}, binary.BigEndian.AppendUint64(nil, 1<<30)...)
+	huge = append(huge, 0, 0, 0, 0)
+	for name, c := range map[string]struct {
+		frames [][]byte
+		times  int // the last of them is sent
+		want   websocket.StatusCode
+	}{
+		"a length of a gigabyte":       {[][]byte{huge, make([]byte, 1<<10)}, 1 << 10, websocket.StatusMessageTooBig},
+		"a length beyond all numbers":  {[][]byte{{0x81, 0x80 | 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}}, 1, dropped},
+		"a letter at a time":           {[][]byte{unended(0x1, "x"), unended(0x0, "x")}, 1 << 16, websocket.StatusMessageTooBig},
+		"packed text":                  {[][]byte{{0xc1, 0x80 | 1, 0, 0, 0, 0, 'x'}}, 1, websocket.StatusProtocolError},
+		"a frame without a mask":       {[][]byte{{0x81, 1, 'x'}}, 1, dropped},
+		"an opcode that there is not":  {[][]byte{clientFrame(0x3, []byte("x"))}, 1, websocket.StatusProtocolError},
+		"a long ping":                  {[][]byte{clientFrame(0x9, make([]byte, 200))}, 1, websocket.StatusProtocolError},
+		"a ping in pieces":             {[][]byte{unended(0x9, "x")}, 1, websocket.StatusProtocolError},
+		"a continuation of nothing":    {[][]byte{clientFrame(0x0, []byte("x"))}, 1, websocket.StatusProtocolError},
+		"a message within a message":   {[][]byte{unended(0x1, "x"), clientFrame(0x1, []byte("x"))}, 1, websocket.StatusProtocolError},
+		"a close code that is not one": {[][]byte{clientFrame(0x8, []byte{0, 1})}, 1, websocket.StatusProtocolError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := heap()
+			conn := rawSocket(t, s)
+			go flood(conn, c.frames, c.times)
+			if code, err := closeCode(conn); code != c.want {
+				t.Errorf("closed with %d, %v; want %d", code, err, c.want)
+			}
+			_ = conn.Close()
+			s.until("it is gone", func() bool { return s.Viewers() == 1 })
+			if grown := heap() - before; grown > 1<<20 {
+				t.Errorf("it cost %d bytes", grown)
+			}
+		})
+	}
+	t.Run("empty pieces without an end", func(t *testing.T) {
+		before := heap()
+		conn := rawSocket(t, s)
+		flood(conn, [][]byte{unended(0x1, ""), unended(0x0, "")}, 1<<16)
+		_, _ = conn.Write(clientFrame(0x0, []byte(`{"type":"watch","page":"/d/shop"}`)))
+		head := make([]byte, 2)
+		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.ReadFull(conn, head); err != nil || head[0] != 0x81 {
+			t.Errorf("after them a message is answered by %x, %v", head, err)
+		}
+		if grown := heap() - before; grown > 1<<20 {
+			t.Errorf("they cost %d bytes", grown)
+		}
+	})
+	s.publish(old, state("/d/shop", 2, "a", "b"))
+	good.expect(delta.TypeDelta, delta.TypeStatus)
+}
+
+// Pings by the thousand from one who reads no pong: it is cut like all who do
+// not read.
+func TestFloodOfPings(t *testing.T) {
+	s := newSite(t, func(c *web.Config) {
+		c.Write, c.Ping, c.Pong = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+	})
+	before := heap()
+	conn := rawSocket(t, s)
+	go flood(conn, [][]byte{clientFrame(0x9, make([]byte, 125))}, 1<<20)
+	s.until("it is in", func() bool { return s.Viewers() == 1 })
+	s.until("it is cut", func() bool { return s.Viewers() == 0 })
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("it cost %d bytes", grown)
+	}
+}
+
+// unended is a frame that others of the same message follow.
+func unended(op byte, text string) []byte {
+	b := clientFrame(op, []byte(text))
+	b[0] &^= 0x80
+	return b
+}
+
+// flood sends frames, the last of them over and over, until it may not any more.
+func flood(conn net.Conn, frames [][]byte, times int) {
+	w := bufio.NewWriterSize(conn, 16<<10)
+	defer w.Flush()
+	for _, f := range frames[:len(frames)-1] {
+		_, _ = w.Write(f)
+	}
+	for range times {
+		if _, err := w.Write(frames[len(frames)-1]); err != nil {
+			return
+		}
+	}
+}
+
+// closeCode reads until a close frame; its error is that of the connection.
+func closeCode(conn net.Conn) (websocket.StatusCode, error) {
+	r := bufio.NewReader(conn)
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for {
+		head := make([]byte, 2)
+		if _, err := io.ReadFull(r, head); err != nil {
+			return 0, err
+		}
+		n := int(head[1])
+		if n == 126 {
+			long := make([]byte, 2)
+			if _, err := io.ReadFull(r, long); err != nil {
+				return 0, err
+			}
+			n = int(binary.BigEndian.Uint16(long))
+		}
+		body := make([]byte, n)
+		if _, err := io.ReadFull(r, body); err != nil {
+			return 0, err
+		}
+		if head[0] == 0x88 {
+			if n < 2 {
+				return 0, errors.New("a close without a code")
+			}
+			return websocket.StatusCode(binary.BigEndian.Uint16(body)), nil
+		}
+	}
+}
+
+// heap is what is held after everything that is not has been collected.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

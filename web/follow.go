@@ -1,0 +1,110 @@
+package web
+
+import (
+	"runtime/debug"
+	"time"
+
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+)
+
+// follow is a page on its way to a socket, as the hub's loops see it. It is
+// guarded by its socket's mutex.
+type follow struct {
+	socket  *socket
+	sub     *broadcast.Subscription[*delta.State]
+	release func()
+	silence silence
+	heard   time.Time // when the last status went out
+	waits   bool      // a batch is not all written yet
+}
+
+// follow carries a page until another command comes. The page is opened first,
+// so that it has its first state soon.
+func (c *socket) follow(page *dashboard.Page, cursor string) {
+	s := c.server
+	now := time.Now()
+	f := &follow{socket: c, release: s.config.Feed.Open(page), silence: s.silence(page.Address), heard: now}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over || c.leaving {
+		f.release()
+		return
+	}
+	c.now = f
+	f.sub = s.config.Hub.Attach(page.ID(), cursor, f)
+}
+
+// unfollow ends what is watched, if it is only or only is nil. From then on
+// nothing of it goes out.
+func (c *socket) unfollow(only *follow) {
+	c.mu.Lock()
+	f := c.now
+	if f == nil || only != nil && f != only {
+		c.mu.Unlock()
+		return
+	}
+	c.now = nil
+	c.mu.Unlock()
+	f.sub.Close()
+	f.release()
+}
+
+// Take writes a batch, as far as there is room.
+func (f *follow) Take(b *broadcast.Batch) bool {
+	c := f.socket
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now != f {
+		return true // it was on its way when the page was left
+	}
+	for _, m := range b.Messages {
+		if m.Cursor == "" {
+			f.heard = time.Now()
+			break
+		}
+	}
+	f.waits, _ = c.wire.send(b.Parts(c.wire.form, makeForm[c.wire.form])...) // the reader finds out
+	if b.Last {
+		f.waits = false
+		go c.unfollow(f) // the page has ended
+	}
+	return !f.waits
+}
+
+var makeForm = [...]func([]byte) []byte{formPlain: framed, formDeflated: deflatedFrames}
+
+// Prepare frames and compresses a snapshot, which may be large.
+func (f *follow) Prepare(m broadcast.Message) {
+	for form, build := range makeForm {
+		m.Form(form, build)
+	}
+}
+
+// Break closes the socket after a panic.
+func (f *follow) Break(err error) { go f.socket.crash(err, string(debug.Stack())) }
+
+// goOn is told when the wire has room again.
+func (c *socket) goOn() {
+	c.mu.Lock()
+	f := c.now
+	waits := f != nil && f.waits
+	if waits {
+		f.waits = false
+	}
+	c.mu.Unlock()
+	if waits {
+		f.sub.Ready()
+	}
+}
+
+// hush breaks a silence that has lasted too long, and returns when to look again.
+func (f *follow) hush(now time.Time) time.Duration {
+	if left := f.silence.limit - now.Sub(f.heard); left > 0 {
+		return left
+	}
+	f.heard = now
+	f.sub.Insist(f.silence.say)
+	return f.silence.limit
+}
