@@ -1,14 +1,10 @@
 package e2e_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -136,16 +132,9 @@ func (a *arena) resources() map[string]float64 {
 // figures are those of a server's /metrics.
 func figures(tb testing.TB, url string) map[string]float64 {
 	tb.Helper()
-	res, err := http.Get(url + "metrics")
+	figures, err := scrape(url)
 	if err != nil {
 		tb.Fatal(err)
-	}
-	defer res.Body.Close()
-	figures := map[string]float64{}
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), " "); ok && !strings.HasPrefix(name, "#") {
-			figures[name], _ = strconv.ParseFloat(value, 64)
-		}
 	}
 	return figures
 }

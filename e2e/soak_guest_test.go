@@ -22,8 +22,8 @@ import (
 	"github.com/rowcast/rowcast/delta"
 )
 
-// crowd is what a soak's viewers have in common.
-type crowd struct {
+// party is what a soak's viewers have in common.
+type party struct {
 	url   string
 	pages []string
 	dwell time.Duration // on a page, on average
@@ -35,7 +35,7 @@ type crowd struct {
 }
 
 // accuse notes a broken promise, the first few of them.
-func (c *crowd) accuse(format string, args ...any) {
+func (c *party) accuse(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.wrong) < 10 {
@@ -43,7 +43,7 @@ func (c *crowd) accuse(format string, args ...any) {
 	}
 }
 
-func (c *crowd) verdict() []string {
+func (c *party) verdict() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]string(nil), c.wrong...)
@@ -52,7 +52,7 @@ func (c *crowd) verdict() []string {
 // guest is one viewer: it goes from page to page on one socket, leaves in
 // several ways, and comes back, often with the cursor that it had.
 type guest struct {
-	*crowd
+	*party
 	random *rand.Rand
 
 	mu       sync.Mutex
@@ -66,8 +66,8 @@ type guest struct {
 	news     chan struct{}  // closed and replaced at each message
 }
 
-func (c *crowd) guest(r *rand.Rand) *guest {
-	return &guest{crowd: c, random: r, news: make(chan struct{})}
+func (c *party) guest(r *rand.Rand) *guest {
+	return &guest{party: c, random: r, news: make(chan struct{})}
 }
 
 // come visits over and over until ctx ends.

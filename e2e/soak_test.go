@@ -110,7 +110,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &crowd{url: url, pages: pagesDrawn(r, plan.pages), dwell: plan.dwell}
+	c := &party{url: url, pages: pagesDrawn(r, plan.pages), dwell: plan.dwell}
 	tabs := map[string]*tab{
 		"dashboard": b.tabFor(t, plan.lasts+10*time.Minute),
 		"table":     b.tabFor(t, plan.lasts+10*time.Minute),
@@ -135,8 +135,8 @@ func TestSoak(t *testing.T) {
 		g := c.guest(rand.New(rand.NewPCG(r.Uint64(), 12)))
 		guests.Go(func() { g.come(visiting) })
 	}
-	figures := newFigures(t, plan)
-	figures.watch(visiting, url, tabs)
+	used := newConsumption(t, plan)
+	used.watch(visiting, url, tabs)
 	guests.Wait()
 
 	// Nobody writes from here on, so that what is compared does not move.
@@ -169,8 +169,8 @@ func TestSoak(t *testing.T) {
 	if wrong := c.verdict(); len(wrong) > 0 {
 		t.Errorf("broken promises:\n%s", strings.Join(wrong, "\n"))
 	}
-	figures.judge()
-	figures.back(url, before)
+	used.judge()
+	used.back(url, before)
 }
 
 // atTheEnd compares what those see who stayed with what somebody sees who comes

@@ -36,8 +36,8 @@ func scrape(server string) (map[string]float64, error) {
 	return figures, nil
 }
 
-// figures are what the server and the browser used, over time.
-type figures struct {
+// consumption is what the server and the browser used, over time.
+type consumption struct {
 	testing.TB
 	plan  soakPlan
 	began time.Time
@@ -73,77 +73,77 @@ func allowances() map[string]allowance {
 	}
 }
 
-func newFigures(tb testing.TB, plan soakPlan) *figures {
-	return &figures{TB: tb, plan: plan, began: time.Now(), read: map[string][]reading{}}
+func newConsumption(tb testing.TB, plan soakPlan) *consumption {
+	return &consumption{TB: tb, plan: plan, began: time.Now(), read: map[string][]reading{}}
 }
 
-func (f *figures) note(name string, value float64) {
-	f.read[name] = append(f.read[name], reading{time.Since(f.began), value})
+func (u *consumption) note(name string, value float64) {
+	u.read[name] = append(u.read[name], reading{time.Since(u.began), value})
 }
 
 // watch reads until ctx ends.
-func (f *figures) watch(ctx context.Context, server string, tabs map[string]*tab) {
-	collected, told := f.began, f.began
+func (u *consumption) watch(ctx context.Context, server string, tabs map[string]*tab) {
+	collected, told := u.began, u.began
 	for ctx.Err() == nil {
 		now, err := scrape(server)
 		if err != nil {
-			f.Error(err)
+			u.Error(err)
 			return
 		}
 		for name := range allowances() {
 			if value, ok := now[name]; ok {
-				f.note(name, value)
+				u.note(name, value)
 			}
 		}
-		f.note("rowcast_pages", now["rowcast_pages"])
-		f.note("rowcast_subscribers", now["rowcast_subscribers"])
-		if time.Since(collected) > f.plan.collect {
+		u.note("rowcast_pages", now["rowcast_pages"])
+		u.note("rowcast_subscribers", now["rowcast_subscribers"])
+		if time.Since(collected) > u.plan.collect {
 			collected = time.Now()
 			for name, w := range tabs {
-				f.collect(name, w)
+				u.collect(name, w)
 			}
 		}
 		if time.Since(told) > 5*time.Minute {
 			told = time.Now()
-			f.Logf("after %s: %.0f viewers on %.0f pages, %.0f frames, %.1f MB, %.0f goroutines, %.0f descriptors", time.Since(f.began).Round(time.Second),
+			u.Logf("after %s: %.0f viewers on %.0f pages, %.0f frames, %.1f MB, %.0f goroutines, %.0f descriptors", time.Since(u.began).Round(time.Second),
 				now["rowcast_subscribers"], now["rowcast_pages"], now["rowcast_frames_total"], now["process_resident_memory_bytes"]/1e6, now["go_goroutines"], now["process_open_fds"])
 		}
-		sleep(ctx, f.plan.look)
+		sleep(ctx, u.plan.look)
 	}
 }
 
 // collect reads what a tab holds once its garbage is gone.
-func (f *figures) collect(name string, w *tab) {
+func (u *consumption) collect(name string, w *tab) {
 	_, _ = chromedp.Call(w.ctx, heapprofiler.CollectGarbage, cdp.Empty{})
 	heap, err := chromedp.Call(w.ctx, runtime.GetHeapUsage, cdp.Empty{})
 	if err != nil {
-		f.Fatalf("measure the %s's tab: %v", name, err)
+		u.Fatalf("measure the %s's tab: %v", name, err)
 	}
 	dom, err := chromedp.Call(w.ctx, memory.GetDOMCounters, cdp.Empty{})
 	if err != nil {
-		f.Fatalf("measure the %s's tab: %v", name, err)
+		u.Fatalf("measure the %s's tab: %v", name, err)
 	}
-	f.note(name+" heap", heap.UsedSize)
-	f.note(name+" nodes", float64(dom.Nodes))
-	f.note(name+" listeners", float64(dom.JsEventListeners))
+	u.note(name+" heap", heap.UsedSize)
+	u.note(name+" nodes", float64(dom.Nodes))
+	u.note(name+" listeners", float64(dom.JsEventListeners))
 }
 
 // judge prints the medians of the first and the last third and the slope, and
 // fails where a figure is not level. What comes before is left out: until then
 // the last frames of each page fill their rings.
-func (f *figures) judge() {
-	f.Helper()
-	for _, name := range slices.Sorted(maps.Keys(f.read)) {
-		all := f.read[name]
+func (u *consumption) judge() {
+	u.Helper()
+	for _, name := range slices.Sorted(maps.Keys(u.read)) {
+		all := u.read[name]
 		all = all[len(all)/6:]
 		first, last := median(all[:(len(all)+2)/3]), median(all[len(all)-(len(all)+2)/3:])
 		l, judged := allowances()[name]
 		if !judged {
 			l.scale = 1
 		}
-		f.Logf("%-30s %9.1f became %9.1f %-2s (%+.1f an hour, %d readings)", name, first*l.scale, last*l.scale, l.unit, slope(all)*l.scale, len(all))
-		if judged && f.plan.level && last*l.scale > first*l.scale*l.times+l.plus {
-			f.Errorf("%s is not level: %.1f became %.1f %s", name, first*l.scale, last*l.scale, l.unit)
+		u.Logf("%-30s %9.1f became %9.1f %-2s (%+.1f an hour, %d readings)", name, first*l.scale, last*l.scale, l.unit, slope(all)*l.scale, len(all))
+		if judged && u.plan.level && last*l.scale > first*l.scale*l.times+l.plus {
+			u.Errorf("%s is not level: %.1f became %.1f %s", name, first*l.scale, last*l.scale, l.unit)
 		}
 	}
 }
@@ -173,13 +173,13 @@ func slope(all []reading) float64 {
 }
 
 // back waits until the server holds nothing more of those who left.
-func (f *figures) back(server string, before map[string]float64) {
-	f.Helper()
+func (u *consumption) back(server string, before map[string]float64) {
+	u.Helper()
 	over := ""
 	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
 		now, err := scrape(server)
 		if err != nil {
-			f.Fatal(err)
+			u.Fatal(err)
 		}
 		over = ""
 		for name, more := range map[string]float64{"rowcast_subscribers": 0, "go_goroutines": 24, "process_open_fds": 12} {
@@ -191,5 +191,5 @@ func (f *figures) back(server string, before map[string]float64) {
 			return
 		}
 	}
-	f.Errorf("20 s after all left:%s", over)
+	u.Errorf("20 s after all left:%s", over)
 }
