@@ -374,6 +374,7 @@ func TestWhatEndsClosesWhatIsOpen(t *testing.T) {
 	for what, end := range map[string]func(d *door, anna []string){
 		"expired":      func(d *door, anna []string) { d.expire(anna) },
 		"user removed": func(d *door, anna []string) { d.write("users", "") },
+		"new password": func(d *door, anna []string) { d.repass("anna") },
 		"other groups": func(d *door, anna []string) { d.regroup("anna", "tea") },
 		"rule changed": func(d *door, anna []string) { d.rule("shop", dashboard.Access{Users: []string{"ben"}}) },
 		"session taken": func(d *door, anna []string) {
@@ -433,6 +434,17 @@ func (d *door) rule(slug string, a dashboard.Access) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.rules[slug] = a
+}
+
+// repass gives a user another password.
+func (d *door) repass(name string) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("battery staple"), bcrypt.MinCost)
+	if err != nil {
+		d.Fatal(err)
+	}
+	b, _ := os.ReadFile(d.path("users"))
+	line := regexp.MustCompile(`(?m)^(` + name + `):[^:]+`)
+	d.write("users", line.ReplaceAllString(string(b), "${1}:"+strings.ReplaceAll(string(hash), "$", "$$")))
 }
 
 func (d *door) regroup(name, groups string) {

@@ -57,6 +57,14 @@ func TestALinkShowsItsPageAndNothingElse(t *testing.T) {
 			t.Errorf("the page lacks %s", part)
 		}
 	}
+	d.mu.Lock()
+	read := d.last
+	d.mu.Unlock()
+	// What could be chosen instead is a panel too, and stays out of the page that
+	// links share, which is another than that of those who signed in.
+	if len(read.Panels) != 1 || read.ID() == "/d/shop" || read.Candid {
+		t.Errorf("a link reads %d panels of %q", len(read.Panels), read.ID())
+	}
 	for _, part := range []string{"sign-out", "Jump to", "orders", `href="/d/`, `href="/t/`, "@status"} {
 		if strings.Contains(body, part) {
 			t.Errorf("the page has %s", part)

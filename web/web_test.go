@@ -40,6 +40,7 @@ type site struct {
 	rules    map[string]dashboard.Access // by slug
 	open     map[string]int
 	opened   int
+	last     *dashboard.Page // that was opened
 	released int
 	begun    map[string]broadcast.Update[*delta.State] // by address: what every page of it begins with
 	ids      map[string]bool                           // of pages that have begun
@@ -180,6 +181,7 @@ func (s *site) Open(p *dashboard.Page) func() {
 	defer s.mu.Unlock()
 	s.opened++
 	s.open[p.Address]++
+	s.last = p
 	if u, ok := s.begun[p.Address]; ok && p.ID() != p.Address && !s.ids[p.ID()] {
 		s.ids[p.ID()] = true
 		s.hub.Publish(p.ID(), u)
