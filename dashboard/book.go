@@ -47,6 +47,8 @@ type entry struct {
 	good         *definition // the newest version without a mistake; nil: there was none
 	problems     []Problem   // of the newest version
 	doubted      bool        // the newest version reads well, but PostgreSQL refuses a query of it
+	access       Access      // of the newest version that reads well, doubted or not
+	restricted   bool        // that one says who may see it
 }
 
 // Open reads all dashboards. Files with mistakes do not make it fail, they are
@@ -113,6 +115,7 @@ func (b *Book) load(ctx context.Context, patience bool) (changed []string, again
 			continue
 		}
 		e := f.entry(b.limits())
+		e.restrict(old)
 		b.doubt(ctx, old, e)
 		if old != nil && e.good == nil {
 			e.good = old.good
@@ -149,6 +152,17 @@ func (f file) entry(lim limits) *entry {
 	}
 	e.good, e.problems = read(f.name, f.slug, f.source, lim)
 	return e
+}
+
+// restrict takes over who may see the dashboard: a rule counts at once, even
+// where the rest of its version does not.
+func (e *entry) restrict(old *entry) {
+	switch {
+	case e.good != nil:
+		e.access, e.restricted = e.good.access, e.good.restricted
+	case old != nil:
+		e.access, e.restricted = old.access, old.restricted
+	}
 }
 
 // files reads the folder and the source, with one file a slug.

@@ -34,9 +34,32 @@ type Page struct {
 	Variables   []Variable
 	Panels      []Panel // those that are drawn, then those with OptionsOf
 	Table       *Table  // of a table page
+	// Context tells pages of one address apart that are read for different people;
+	// "" is what all share who need not be told apart.
+	Context string
+	// Candid adds to a query's error what only those who may see queries should
+	// read: the place, PostgreSQL's hint, the statement that grants a right.
+	Candid bool
+	// Role and Settings hold in the transaction while the page's queries run, each
+	// set anew before every query. Role "" is the role that reads.
+	Role     string
+	Settings []Setting
+	runAs    *runAs // what they are made of, for whoever watches; nil: nothing
 	// Problem is set while the newest version of the dashboard's file is
 	// wrong; the page is then the last good one.
 	Problem *Problem
+}
+
+// Setting is a parameter of the database's and its value.
+type Setting struct{ Name, Value string }
+
+// ID names the page among all that are read: pages with the same one are the
+// same for everybody.
+func (p *Page) ID() string {
+	if p.Context == "" {
+		return p.Address
+	}
+	return p.Address + "\x00" + p.Context
 }
 
 // Panel is one query and how its result is shown.

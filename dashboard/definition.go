@@ -16,6 +16,9 @@ type definition struct {
 	order                              []int // of variables: each after those that its options depend on
 	panels                             []Panel
 	choices                            []Panel // the queries for options
+	access                             Access
+	restricted                         bool   // the file says who may see it
+	runAs                              *runAs // nil: for everybody the same
 }
 
 // limits are the server's bounds on what a file may ask for.
@@ -45,6 +48,8 @@ func read(file, slug, source string, lim limits) (*definition, []Problem) {
 		{"title", func(n ast.Node) { def.title, _ = d.line(n, "title") }},
 		{"description", func(n ast.Node) { def.description, _ = d.text(n, "description") }},
 		{"timezone", func(n ast.Node) { def.timeZone = d.timeZone(n) }},
+		{"access", func(n ast.Node) { def.access, def.restricted = d.access(n), true }},
+		{"run_as", func(n ast.Node) { def.runAs = d.runAs(n) }},
 		{"variables", func(n ast.Node) { variables = n }},
 		{"panels", func(n ast.Node) { panels = n }},
 	})
@@ -64,6 +69,7 @@ func read(file, slug, source string, lim limits) (*definition, []Problem) {
 		line, column := place(body)
 		d.failAt(line, column, "add panels: with one entry a panel", "the dashboard has no panels")
 	}
+	d.steady(def)
 	if len(d.problems) > 0 {
 		slices.SortStableFunc(d.problems, func(a, b Problem) int {
 			if a.Line != b.Line {

@@ -15,6 +15,7 @@ type Index struct {
 // DashboardEntry is a dashboard on the index.
 type DashboardEntry struct {
 	Address, Slug, Title, Description string
+	Access                            Access // of the newest version that is right
 	// Problem is set if the newest version of its file is wrong.
 	Problem *Problem
 	// Broken is set if it never was right, so that its address has no page.
@@ -59,7 +60,7 @@ func (b *Book) dashboards() []DashboardEntry {
 	defer b.mu.RUnlock()
 	var all []DashboardEntry
 	for slug, e := range b.entries {
-		d := DashboardEntry{Address: dashboardAddress(slug, nil), Slug: slug, Title: slug, Broken: e.good == nil}
+		d := DashboardEntry{Address: dashboardAddress(slug, nil), Slug: slug, Title: slug, Access: e.access, Broken: e.good == nil}
 		if e.good != nil {
 			d.Title, d.Description = e.good.title, e.good.description
 		}

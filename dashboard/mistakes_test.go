@@ -21,7 +21,7 @@ func variable(lines string) string {
 var mistakes = []struct{ name, file, what, hint string }{
 	{"unknown field", panel("▸wdith: 3"), `a panel has no field "wdith"`, `did you mean "width"?`},
 	{"unknown field of a dashboard", "▸tilte: x\n" + panel(""), `a dashboard has no field "tilte"`, `did you mean "title"?`},
-	{"field that is like none", "▸zzzzzzzz: x\n" + panel(""), `a dashboard has no field "zzzzzzzz"`, `there is title, description, timezone, variables and panels`},
+	{"field that is like none", "▸zzzzzzzz: x\n" + panel(""), `a dashboard has no field "zzzzzzzz"`, `there is title, description, timezone, access, run_as, variables and panels`},
 	{"mistyped query", "panels:\n  - id: a\n    ▸qeury: SELECT 1\n", `a panel has no field "qeury"`, `did you mean "query"?`},
 	{"field of a variable", variable("▸lable: x"), `a variable has no field "lable"`, `did you mean "label"?`},
 	{"field of a column", panel("columns: {x: {▸colour: red}}"), `a column has no field "colour"`, `did you mean "colors"?`},

@@ -25,6 +25,7 @@ func (def *definition) page(variables []Variable) (*Page, error) {
 	p := &Page{
 		Kind: KindDashboard, Slug: def.slug, Title: def.title, Description: def.description, TimeZone: def.timeZone,
 		Variables: variables, Panels: slices.Concat(def.panels, def.choices), Address: dashboardAddress(def.slug, variables),
+		runAs: def.runAs,
 	}
 	if len(p.Address) > longestAddress {
 		return nil, refuse("bad_request", "the address is longer than %d bytes", longestAddress)

@@ -97,6 +97,8 @@ func TestBrowser(t *testing.T) {
 		"deploy":                          testDeploy,
 		"a week":                          testWeek,
 		"wall":                            testWall,
+		"share links":                     testShareLinks,
+		"sign-in":                         testSignIn,
 		"frames":                          testFrames,
 		"look":                            testLook,
 		"wall of several screens":         testWallOfSeveralScreens,

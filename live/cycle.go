@@ -70,7 +70,7 @@ func (e *Engine) settle(w *worker, res *result) {
 
 // current tells whether the page still is what the task was made for.
 func (e *Engine) current(t task) bool {
-	return e.pages[t.page.def.Address] == t.page && t.page.epoch == t.epoch
+	return e.pages[t.page.def.ID()] == t.page && t.page.epoch == t.epoch
 }
 
 // guard keeps a panic over one page from being everybody's: the page starts

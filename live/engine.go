@@ -56,10 +56,6 @@ type Config struct {
 	LockTimeout      time.Duration // of one lock, 500 ms
 	MaxBytes         int           // of one panel's cells, 4 MiB
 	MaxCycleBytes    int           // of all panels read at once, 64 MiB; no page is begun beyond it
-
-	// Candid adds to a query's error what only those who may see queries should
-	// read: the place, PostgreSQL's hint, the statement that grants a right.
-	Candid bool
 }
 
 // patience is how long the first frame of a page waits for one panel: what takes
@@ -127,6 +123,7 @@ type Engine struct {
 	opener worker
 	lane   worker
 
+	claims  claims
 	slow    slowness             // kinds of panels that were slow of late
 	blocked map[uint32]time.Time // tables that could not be locked, and when
 	pause   time.Time            // no cycle begins before it
@@ -205,6 +202,7 @@ func New(cfg Config) *Engine {
 			statement = min(statement, verySlow*cfg.Slow)
 		}
 		w.at.session = newSession(cfg, w.role, statement)
+		w.at.session.claims = &e.claims
 		w.at.session.sent = &e.counters.statements
 	}
 	return e

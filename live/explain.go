@@ -45,19 +45,19 @@ func (s *session) explain(err error) *delta.Error {
 	return &delta.Error{Code: "query_failed", Message: pg.Message}
 }
 
-// explainQuery explains an error and, where the engine is candid, adds what
-// helps whoever wrote the query: PostgreSQL's hint, the place in the query's
-// text, the statement that grants what is missing. before is how much stood
-// before the query in the text that failed.
+// explainQuery explains an error and adds what helps whoever wrote the query:
+// PostgreSQL's hint, the place in the query's text, the statement that grants
+// what is missing. Pages that are not candid leave that out. before is how much
+// stood before the query in the text that failed.
 func (s *session) explainQuery(ctx context.Context, q query, err error, before int) *delta.Error {
 	e := s.explain(err)
 	var pg *pgconn.PgError
-	if !s.cfg.Candid || !errors.As(err, &pg) || e.Code == "timeout" || e.Code == "internal" {
+	if !errors.As(err, &pg) || e.Code == "timeout" || e.Code == "internal" {
 		return e
 	}
 	e.Hint = pg.Hint
 	e.Position = max(0, int(pg.Position)-before)
-	if e.Code == "forbidden" {
+	if e.Code == "forbidden" && q.as == "" { // else it is another role that lacks it
 		e.Fix = s.grant(ctx, q, pg.Message)
 	}
 	return e

@@ -47,9 +47,9 @@ func written(id, source string) dashboard.Panel {
 
 func TestErrorsTellWhatHelps(t *testing.T) {
 	role := "reader_" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	b := start(t, channels+reading(role), as(role), func(c *live.Config) { c.Candid = true })
+	b := start(t, channels+reading(role), as(role))
 	t.Cleanup(func() { b.exec("DROP OWNED BY " + role + "; DROP ROLE " + role) })
-	v := b.view(page("/d/x",
+	candid := page("/d/x",
 		written("name", "SELECT\n  chanel, total FROM orders"),
 		written("syntax", "SELECT id FORM orders WHERE"),
 		written("gone", "SELECT 'é' AS e, id FROM ordrs"),
@@ -59,7 +59,9 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 		written("schema", "SELECT id FROM closed.t"),
 		written("function", "SELECT secret(1)"),
 		written("good", "SELECT channel FROM orders"),
-	))
+	)
+	candid.Candid = true
+	v := b.view(candid)
 	v.until("all panels", func() bool { return v.state != nil && len(v.state.Panels) == 9 && v.cell("good", 0, 0) == "web" })
 	for id, want := range map[string]delta.Error{
 		"name":     {Code: "query_failed", Position: 10, Hint: `Perhaps you meant to reference the column "orders.channel".`},

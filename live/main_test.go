@@ -165,7 +165,7 @@ func panel(id, sql string) dashboard.Panel {
 
 func (b *bench) view(p *dashboard.Page) *viewer {
 	release := b.engine.Open(p)
-	v := &viewer{bench: b, sub: b.hub.Subscribe(p.Address, "")}
+	v := &viewer{bench: b, sub: b.hub.Subscribe(p.ID(), "")}
 	b.Cleanup(func() { v.sub.Close(); release() })
 	return v
 }

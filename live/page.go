@@ -186,7 +186,7 @@ func (p *page) same(def *dashboard.Page) bool {
 }
 
 func (e *Engine) open(def *dashboard.Page) *page {
-	p := e.pages[def.Address]
+	p := e.pages[def.ID()]
 	if p != nil && !p.same(def) {
 		e.retire(p)
 		p = nil
@@ -194,7 +194,7 @@ func (e *Engine) open(def *dashboard.Page) *page {
 	if p == nil {
 		p = newPage(def)
 		e.slow.recall(p, time.Now())
-		e.pages[def.Address] = p
+		e.pages[def.ID()] = p
 		e.counters.pages.Store(int64(len(e.pages)))
 		e.cfg.Bell.Watched(true)
 	}
@@ -210,18 +210,18 @@ func (e *Engine) release(p *page) {
 
 // retire ends a page and tells its viewers to load it again.
 func (e *Engine) retire(p *page) {
-	if e.pages[p.def.Address] != p {
+	if e.pages[p.def.ID()] != p {
 		return
 	}
-	e.cfg.Hub.Publish(p.def.Address, broadcast.Update[*delta.State]{Last: delta.EncodeReload(p.def.Address, "")})
+	e.cfg.Hub.Publish(p.def.ID(), broadcast.Update[*delta.State]{Last: delta.EncodeReload(p.def.Address, "")})
 	e.forget(p)
 }
 
 // forget drops a page and gives up the bells that no other page needs.
 func (e *Engine) forget(p *page) {
-	delete(e.pages, p.def.Address)
+	delete(e.pages, p.def.ID())
 	e.counters.pages.Store(int64(len(e.pages)))
-	e.cfg.Hub.Drop(p.def.Address)
+	e.cfg.Hub.Drop(p.def.ID())
 	e.rewire()
 	if len(e.pages) == 0 {
 		e.cfg.Bell.Watched(false)
@@ -265,7 +265,7 @@ func (e *Engine) renew(p *page) {
 	fresh.viewers, fresh.empty, fresh.altered = p.viewers, p.empty, p.altered
 	*p = *fresh
 	e.slow.recall(p, time.Now())
-	e.cfg.Hub.Drop(p.def.Address)
+	e.cfg.Hub.Drop(p.def.ID())
 }
 
 // proved raises the proof of every page whose bells have all been armed, and
@@ -344,7 +344,7 @@ func (e *Engine) publish(p *page, at time.Time, changes map[string]*delta.Change
 		}
 		u.Delta = delta.EncodeDelta(from, state, changes)
 	}
-	e.cfg.Hub.Publish(p.def.Address, e.withStatus(p, u))
+	e.cfg.Hub.Publish(p.def.ID(), e.withStatus(p, u))
 }
 
 // forgetDeletion takes one deletion out of what is sent, for a build with that

@@ -32,10 +32,11 @@ WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
 	timeZone = `SELECT pg_catalog.set_config('TimeZone', $1, true)`
 	serial   = `SELECT pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`
 	atMost   = `SELECT pg_catalog.set_config('statement_timeout', $1, true)`
+	setLocal = `SELECT pg_catalog.set_config($1, $2, true)`
 )
 
 // fixed are the statements that every session has prepared, named by their place.
-var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, serial, atMost}
+var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, serial, atMost, setLocal}
 
 // none is the index of no query and of no lock.
 const none = -1
@@ -67,6 +68,7 @@ type transaction struct {
 	began    time.Time
 	steps    []step // expected and not taken
 	local    string // time zone, after all that was sent
+	as       query  // as whom the last query runs that was sent
 	next     int    // the request to send next
 	size     int    // of the answers
 	full     int    // the page after which no other is kept; none: there is room
@@ -274,6 +276,7 @@ func (t *transaction) ask(i int) {
 		t.run(timeZone, [][]byte{[]byte(q.zone)}, step{query: i, lock: none, take: discard})
 		t.pipe.SendFlushRequest()
 	}
+	t.become(i, q.query)
 	st := t.statements[q.text]
 	t.pipe.SendQueryPrepared(st.name, q.args, nil, nil)
 	t.sent.Add(1)
@@ -293,8 +296,36 @@ func (t *transaction) ask(i int) {
 	t.pipe.SendFlushRequest()
 }
 
+// become has the queries from here on run as somebody. Where one runs as its
+// viewer that is said anew before each: what an earlier one did must not count.
+func (t *transaction) become(i int, q query) {
+	if q.as == "" && t.as.as == "" {
+		return
+	}
+	st := step{query: i, lock: none, take: discard}
+	set := func(name, value string) {
+		t.run(setLocal, [][]byte{[]byte(name), []byte(value)}, st)
+	}
+	set("role", t.base)
+	for _, name := range t.claims.all(q.set) { // those too that this page does not know of
+		value := ""
+		for _, s := range q.set {
+			if s.Name == name {
+				value = s.Value
+			}
+		}
+		set(name, value)
+	}
+	if q.role != "" {
+		set("role", q.role)
+	}
+	t.as = q
+	t.pipe.SendFlushRequest()
+}
+
 // end adds what comes after the queries.
 func (t *transaction) end() {
+	t.become(none, query{})
 	if t.patience > 0 {
 		t.allow(t.statement)
 	}

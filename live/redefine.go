@@ -20,15 +20,15 @@ func (e *Engine) redefine(pages []*page, jobs *jobs) {
 	}
 	jobs.start(func(ctx context.Context) {
 		for _, p := range pages {
-			address := p.def.Address
+			id := p.def.ID()
 			short, cancel := context.WithTimeout(ctx, defineLimit)
-			def, err := e.cfg.Define(short, address)
+			def, err := e.cfg.Define(short, p.def.Address)
 			cancel()
 			if ctx.Err() != nil {
 				return
 			}
 			e.do(func() {
-				if e.pages[address] == p {
+				if e.pages[id] == p {
 					e.settleDefinition(p, def, err)
 				}
 			})

@@ -26,12 +26,15 @@ type session struct {
 	zone       string        // that literals are parsed in
 	limit      time.Duration // of a lock's wait
 	identity   string
+	base       string  // the parameter role as it is between pages: "none", or what the session began with
+	bypasses   bool    // the role that reads sees every row, whatever the database's rules say
+	claims     *claims // settings that some page sets
 	window     window
 	sent       *atomic.Uint64 // statements so far, of all sessions
 }
 
 func newSession(cfg Config, role string, statement time.Duration) *session {
-	return &session{cfg: cfg, role: role, statement: statement, window: window{ahead: startAhead}, sent: new(atomic.Uint64)}
+	return &session{claims: &claims{}, cfg: cfg, role: role, statement: statement, window: window{ahead: startAhead}, sent: new(atomic.Uint64)}
 }
 
 // settings fix what shapes the text of a cell, so that the same value reads
@@ -63,6 +66,10 @@ const identity = `SELECT pg_catalog.concat_ws('/',
 	(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
 	pg_catalog.pg_postmaster_start_time())`
 
+// reader is the role that reads: as what it began, and whether rules for rows
+// mean nothing to it.
+const reader = `SELECT pg_catalog.current_setting('role'), rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user`
+
 // ensure connects where needed.
 func (s *session) ensure(ctx context.Context) error {
 	if s.conn != nil && !s.conn.IsClosed() {
@@ -80,7 +87,8 @@ func (s *session) ensure(ctx context.Context) error {
 	lim := conn.PgConn().ExecParams(ctx, limits, [][]byte{[]byte(milliseconds(s.cfg.StatementTimeout + 3*time.Second)),
 		strconv.AppendBool(nil, s.role != "open")}, nil, nil, nil).Read()
 	id := conn.PgConn().ExecParams(ctx, identity, nil, nil, nil, nil).Read()
-	if err := errors.Join(set.Err, lim.Err, id.Err); err != nil {
+	who := conn.PgConn().ExecParams(ctx, reader, nil, nil, nil, nil).Read()
+	if err := errors.Join(set.Err, lim.Err, id.Err, who.Err); err != nil {
 		_ = conn.Close(ctx)
 		return fmt.Errorf("prepare session: %w", err)
 	}
@@ -92,6 +100,7 @@ func (s *session) ensure(ctx context.Context) error {
 	s.types = map[uint32]typeOf{}
 	s.zone, s.limit = "", s.cfg.LockTimeout
 	s.identity = string(id.Rows[0][0])
+	s.base, s.bypasses = string(who.Rows[0][0]), string(who.Rows[0][1]) == "t"
 	return nil
 }
 

@@ -103,7 +103,7 @@ func (e *Engine) tell(p *page, now time.Time) {
 		p.statusSent = now
 	}
 	p.status = s
-	e.cfg.Hub.Publish(p.def.Address, broadcast.Update[*delta.State]{
+	e.cfg.Hub.Publish(p.def.ID(), broadcast.Update[*delta.State]{
 		Status: e.encoder(s), Quiet: !news && !due,
 	})
 }

@@ -30,6 +30,8 @@ type item struct {
 	took  time.Duration // when it was last read
 	last  *answer
 	prev  *delta.Panel
+
+	candid bool // its viewers may see queries
 }
 
 // outcome is one panel as it was read.
@@ -49,7 +51,7 @@ type outcome struct {
 func taskFor(p *page, panels []*panel) task {
 	t := task{page: p, epoch: p.epoch, turn: p.read, rung: p.rung}
 	for _, n := range panels {
-		it := item{panel: n, def: n.def, query: n.query, step: n.step, took: n.took, last: n.last}
+		it := item{panel: n, def: n.def, query: n.query, step: n.step, took: n.took, last: n.last, candid: p.def.Candid}
 		if p.state != nil {
 			it.prev = p.state.Panels[n.def.ID]
 		}
@@ -157,6 +159,9 @@ func (it item) compare(a *answer) outcome {
 	}
 	if a.err != nil {
 		o.err = it.locate(a.err)
+		if !it.candid {
+			o.err = &delta.Error{Code: a.err.Code, Message: a.err.Message}
+		}
 		return o
 	}
 	if a.same != nil {

@@ -16,6 +16,9 @@ type Chrome struct {
 	Database string      // name of the database, the first crumb; "" while it is not known
 	Place    []Crumb     // where the reader is, after the database; the last one is this page
 	Jump     []JumpGroup // what the palette (Ctrl-K) offers; empty: no palette
+	User     string      // who is signed in; "" where nobody is
+	Share    string      // URL where a link to this page is made; "" where the reader may not
+	SignOut  string      // URL that ends the session on POST; "" where there is none
 	Kiosk    bool        // a wall: no chrome, larger type
 	Embed    bool        // in a frame of another page: no chrome but a small live mark
 	Assets   Assets
@@ -72,6 +75,7 @@ type Index struct {
 	Counts     string // "9 live, 2 by the clock"
 	Schemas    []Schema
 	Problems   []Problem // dashboards that could not be loaded
+	Guest      bool      // the reader sees a part of it, and makes nothing
 	Demo       *Demo
 }
 
@@ -104,6 +108,7 @@ type Dashboard struct {
 	Live
 	Title, Description string
 	Variables          []Variable
+	Locked             bool // the values cannot be changed here: they are said, and not offered
 	Panels             []Panel
 	Problem            *Problem // the file has a mistake now; what is shown is its last good version
 	Demo               *Demo
@@ -200,6 +205,35 @@ type Problem struct {
 	What    string
 	Hint    string
 	Excerpt string // the lines around it, as they are to be shown
+}
+
+// SignIn is the form at the door.
+type SignIn struct {
+	Chrome
+	Action   string // URL of the form
+	Next     string // where to go afterwards
+	Provider string // URL that leads to the provider of sign-ins; "" where names and passwords are asked for
+	Name     string // as it was typed
+	Text     string // why this page is shown; "" where nothing needs saying
+	Trouble  string // what was wrong with the last try
+}
+
+// Links is the page of share links.
+type Links struct {
+	Chrome
+	Make, Revoke string // URLs of the forms
+	Page, Note   string // as they were typed
+	Lives        []Option
+	Made         string // the URL that was made just now; "" for none
+	Trouble      string // what was wrong with the last try
+	List         []LinkLine
+}
+
+// LinkLine is one share link. Over is true for one that has ended by itself.
+type LinkLine struct {
+	ID, Page, Href, Note, By string
+	Until, Used              string // times of day with their date, or "never"
+	Over                     bool
 }
 
 // Notice is a whole page that says why there is nothing to see: not found, not allowed, starting, unavailable.

@@ -21,7 +21,7 @@ func (s *Server) state(ctx context.Context, page *dashboard.Page, wait time.Dura
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	return s.config.Hub.Latest(ctx, page.Address)
+	return s.config.Hub.Latest(ctx, page.ID())
 }
 
 // whole is the page's state once all of these panels are in it; when that takes
@@ -31,17 +31,17 @@ func (s *Server) whole(ctx context.Context, page *dashboard.Page, wait time.Dura
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	state, err := s.config.Hub.Latest(ctx, page.Address)
+	state, err := s.config.Hub.Latest(ctx, page.ID())
 	if err != nil {
 		return nil, err
 	}
-	sub := s.config.Hub.Subscribe(page.Address, state.Cursor)
+	sub := s.config.Hub.Subscribe(page.ID(), state.Cursor)
 	defer sub.Close()
 	for !holds(state, panels) {
 		if _, err := sub.Next(ctx); err != nil {
 			break
 		}
-		if newer, err := s.config.Hub.Latest(ctx, page.Address); err == nil {
+		if newer, err := s.config.Hub.Latest(ctx, page.ID()); err == nil {
 			state = newer
 		}
 	}
@@ -68,12 +68,7 @@ func asked(page *dashboard.Page) (ids []string) {
 }
 
 // serveSnapshot answers GET /api/v1/snapshot?page=….
-func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request) {
-	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
+func (s *Server) serveSnapshot(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	state, err := s.whole(r.Context(), page, firstRows, asked(page)...)
 	if err != nil {
 		s.fail(w, r, err)
@@ -95,7 +90,8 @@ type apiPage struct {
 
 // servePages answers GET /api/v1/pages.
 func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
-	index, err := s.index(r.Context())
+	v := visitorOf(r.Context())
+	index, err := s.index(r.Context(), v)
 	if err != nil && len(index.Dashboards) == 0 {
 		s.fail(w, r, err)
 		return
@@ -105,7 +101,7 @@ func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
 		if d.Broken {
 			continue
 		}
-		pages = append(pages, apiPage{Address: d.Address, Kind: string(dashboard.KindDashboard), Title: d.Title, Peek: s.peek(r.Context(), d)})
+		pages = append(pages, apiPage{Address: d.Address, Kind: string(dashboard.KindDashboard), Title: d.Title, Peek: s.peek(r.Context(), v, d)})
 	}
 	for _, t := range index.Tables {
 		p := apiPage{Address: t.Address, Kind: string(dashboard.KindTable), Title: t.Name, Live: &t.Live}
@@ -115,12 +111,6 @@ func (s *Server) servePages(w http.ResponseWriter, r *http.Request) {
 		pages = append(pages, p)
 	}
 	s.writeJSON(w, r, http.StatusOK, map[string]any{"pages": pages})
-}
-
-func (s *Server) index(ctx context.Context) (dashboard.Index, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookup)
-	defer cancel()
-	return s.config.Pages.Index(ctx)
 }
 
 // serveHealth answers GET /healthz.
@@ -163,5 +153,5 @@ func (s *Server) serveDemo(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	http.Redirect(w, r, s.config.BasePath+"/", http.StatusSeeOther)
+	http.Redirect(w, r, visitorOf(r.Context()).base+"/", http.StatusSeeOther)
 }

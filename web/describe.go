@@ -18,18 +18,13 @@ type pageJSON struct {
 }
 
 // servePageDescription answers GET /api/v1/page?page=….
-func (s *Server) servePageDescription(w http.ResponseWriter, r *http.Request) {
-	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	s.writeJSON(w, r, http.StatusOK, s.describe(page))
+func (s *Server) servePageDescription(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
+	s.writeJSON(w, r, http.StatusOK, describe(visitorOf(r.Context()), page))
 }
 
-func (s *Server) describe(page *dashboard.Page) pageJSON {
+func describe(v *visitor, page *dashboard.Page) pageJSON {
 	return pageJSON{
 		Address: page.Address, Kind: string(page.Kind), Title: page.Title,
-		Variables: describeVariables(page), Table: s.describeTable(page),
+		Variables: describeVariables(page), Table: describeTable(v, page),
 	}
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,35 +13,29 @@ import (
 	"github.com/rowcast/rowcast/delta"
 )
 
-// find looks a page up by its address.
-func (s *Server) find(ctx context.Context, address string) (*dashboard.Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookup)
-	defer cancel()
-	return s.config.Pages.Page(ctx, address)
+// events is one stream of server-sent events.
+type events struct {
+	w       http.ResponseWriter
+	server  *Server
+	buf     bytes.Buffer
+	cancel  context.CancelFunc
+	taken   *seat
+	stay    context.Context // ends when the server stops, or the viewer has to leave
+	sendOff context.CancelCauseFunc
 }
 
-// untilDrain returns a context that ends with ctx and when the server stops.
-func (s *Server) untilDrain(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.drain, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
+// leave has the stream end with a goodbye, or with why.
+func (e *events) leave(out *problem) {
+	if out != nil {
+		e.sendOff(out)
+	} else {
+		e.sendOff(context.Canceled)
 	}
 }
 
-// events is one stream of server-sent events.
-type events struct {
-	w      http.ResponseWriter
-	server *Server
-	buf    bytes.Buffer
-	cancel context.CancelFunc
-}
-
-// leave has nothing to do: run hears of the end by itself.
-func (e *events) leave() {}
-
 func (e *events) cut() { e.cancel() }
+
+func (e *events) seat() *seat { return e.taken }
 
 // serveEvents answers GET /api/v1/events: the socket's messages, one way.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +44,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cursor := r.Header.Get("Last-Event-ID")
-	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
+	page, err := s.find(r.Context(), visitorOf(r.Context()), named(r))
 	if err != nil {
 		if p := s.explain(r.Context(), err); cursor != "" && p.code == codeNotFound {
 			w.WriteHeader(http.StatusNoContent) // it was there once; do not come back
@@ -60,7 +55,10 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	e := &events{w: w, server: s, cancel: cancel}
+	e := &events{w: w, server: s, cancel: cancel, taken: s.take(visitorOf(r.Context()))}
+	e.stay, e.sendOff = context.WithCancelCause(s.drain)
+	defer e.sendOff(nil)
+	e.taken.watches(page.Address)
 	let := s.admit(e)
 	if let == full {
 		s.fail(w, r, &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: "too many connections"})
@@ -79,23 +77,33 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.dismiss(e)
-	if e.run(ctx, page, cursor) {
-		e.goodbye()
+	if !e.run(ctx, page, cursor) {
+		return
 	}
+	var out *problem
+	if errors.As(context.Cause(e.stay), &out) {
+		// A client that comes back all the same is told by a status.
+		_ = e.send([]broadcast.Message{{Data: delta.EncodeError(page.Address, out.code, out.message)}})
+		return
+	}
+	e.goodbye()
 }
 
-// run carries the page and reports whether it ended because the server stops.
-func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (drained bool) {
+// run carries the page and reports whether it ended because the server stops or
+// the viewer may stay no longer.
+func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (out bool) {
 	s := e.server
 	if http.NewResponseController(e.w).Flush() != nil {
 		return false
 	}
 	release := s.config.Feed.Open(page)
 	defer release()
-	st := s.listen(page.Address, cursor)
+	st := s.listen(page, cursor)
 	defer st.close()
-	both, cancel := s.untilDrain(ctx)
+	both, cancel := context.WithCancel(ctx)
 	defer cancel()
+	stop := context.AfterFunc(e.stay, cancel)
+	defer stop()
 	for {
 		messages, err := st.next(both)
 		if err != nil {

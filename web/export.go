@@ -13,17 +13,12 @@ import (
 
 // serveRows answers GET /d/{dashboard}/{panel}.csv and .json, and
 // /t/{table}/rows.csv and .json: a panel's rows as the page has them.
-func (s *Server) serveRows(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveRows(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	file := r.PathValue("file")
 	kind := path.Ext(file)
 	id := strings.TrimSuffix(file, kind)
 	if kind != ".csv" && kind != ".json" {
 		s.fail(w, r, notFound(r))
-		return
-	}
-	page, err := s.find(r.Context(), pageOf(r))
-	if err != nil {
-		s.fail(w, r, err)
 		return
 	}
 	if !slices.ContainsFunc(page.Panels, func(p dashboard.Panel) bool { return p.ID == id && p.Type != "text" }) {

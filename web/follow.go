@@ -33,7 +33,7 @@ func (c *socket) follow(page *dashboard.Page, cursor string) {
 		return
 	}
 	c.now = f
-	f.sub = s.config.Hub.Attach(page.Address, cursor, f)
+	f.sub = s.config.Hub.Attach(page.ID(), cursor, f)
 }
 
 // unfollow ends what is watched, if it is only or only is nil. From then on

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -10,10 +11,11 @@ import (
 	"github.com/rowcast/rowcast/views"
 )
 
-// jumpList is what the palette offers, kept for a moment: every page carries it.
+// jumpList is what there is to go to, kept for a moment: every page carries the
+// part of it that its reader may see.
 type jumpList struct {
-	at     time.Time
-	groups []views.JumpGroup
+	at  time.Time
+	all dashboard.Index
 }
 
 // The palette's list is at most so old, so long, and waited for so long.
@@ -24,24 +26,25 @@ const (
 )
 
 // jumps returns the last list where a new one cannot be had.
-func (s *Server) jumps(ctx context.Context) []views.JumpGroup {
+func (s *Server) jumps(ctx context.Context, v *visitor) []views.JumpGroup {
+	if v.somebody() != nil {
+		return nil
+	}
 	last := s.jump.Load()
-	if last != nil && time.Since(last.at) < jumpFresh {
-		return last.groups
+	if last == nil || time.Since(last.at) >= jumpFresh {
+		ctx, cancel := context.WithTimeout(ctx, jumpWait)
+		defer cancel()
+		all, err := s.config.Pages.Index(ctx)
+		if err != nil && last != nil {
+			all = last.all
+		}
+		last = &jumpList{time.Now(), all}
+		s.jump.Store(last)
 	}
-	ctx, cancel := context.WithTimeout(ctx, jumpWait)
-	defer cancel()
-	index, err := s.config.Pages.Index(ctx)
-	if err != nil && last != nil {
-		s.jump.Store(&jumpList{time.Now(), last.groups})
-		return last.groups
-	}
-	groups := s.jumpGroups(index)
-	s.jump.Store(&jumpList{time.Now(), groups})
-	return groups
+	return v.jumpGroups(v.part(last.all))
 }
 
-func (s *Server) jumpGroups(index dashboard.Index) []views.JumpGroup {
+func (v *visitor) jumpGroups(index dashboard.Index) []views.JumpGroup {
 	var groups []views.JumpGroup
 	add := func(title string, targets []views.JumpTarget) {
 		if len(targets) > 0 {
@@ -53,28 +56,36 @@ func (s *Server) jumpGroups(index dashboard.Index) []views.JumpGroup {
 		if d.Broken {
 			continue
 		}
-		boards = append(boards, views.JumpTarget{Text: d.Title, Href: s.href(d.Address), Icon: "layout-dashboard"})
+		boards = append(boards, views.JumpTarget{Text: d.Title, Href: v.href(d.Address), Icon: "layout-dashboard"})
 	}
 	for _, t := range index.Tables[:min(len(index.Tables), jumpMost)] {
 		note := views.Count(t.RowsEstimate, true)
 		if note != "" {
 			note += " rows"
 		}
-		tables = append(tables, views.JumpTarget{Text: t.Schema + "." + t.Name, Note: note, Href: s.href(t.Address), Icon: "table-2"})
+		tables = append(tables, views.JumpTarget{Text: t.Schema + "." + t.Name, Note: note, Href: v.href(t.Address), Icon: "table-2"})
 	}
 	add("Dashboards", boards)
 	add("Tables", tables)
 	return groups
 }
 
-func (s *Server) indexModel(ctx context.Context, index dashboard.Index, trouble string) views.Index {
-	m := views.Index{Chrome: s.frame("All pages"), Title: s.config.Database, Folder: s.config.Folder, Demo: s.demo(), Grant: s.grantAll()}
-	m.Jump = s.jumpGroups(index)
+func (s *Server) indexModel(r *http.Request, index dashboard.Index, trouble string) views.Index {
+	ctx := r.Context()
+	v, author := visitorOf(ctx), s.mayAuthor(r)
+	m := views.Index{Chrome: s.frame(ctx, "All pages"), Title: s.config.Database, Folder: s.config.Folder, Demo: s.demo(v), Grant: s.grantAll()}
+	m.Guest = !v.admin()
+	m.Jump = v.jumpGroups(index)
 	if m.Title == "" {
 		m.Title = "All pages"
 	}
-	m.Sub = plural(len(index.Tables), "table")
-	if n := len(index.Dashboards); n > 0 {
+	if m.Sub = plural(len(index.Tables), "table"); m.Guest && len(index.Tables) == 0 {
+		m.Sub = ""
+	}
+	switch n := len(index.Dashboards); {
+	case n > 0 && m.Sub == "":
+		m.Sub = plural(n, "dashboard")
+	case n > 0:
 		m.Sub = plural(n, "dashboard") + ", " + m.Sub
 	}
 	if trouble != "" {
@@ -82,17 +93,19 @@ func (s *Server) indexModel(ctx context.Context, index dashboard.Index, trouble 
 	}
 	for _, d := range index.Dashboards {
 		if d.Broken {
-			m.Problems = append(m.Problems, faulty(d.Title, d.Problem))
+			if author {
+				m.Problems = append(m.Problems, faulty(d.Title, d.Problem))
+			}
 			continue
 		}
-		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: s.href(d.Address), Problem: d.Problem != nil, Peek: s.peek(ctx, d)})
+		m.Dashboards = append(m.Dashboards, views.Board{Title: d.Title, Description: d.Description, Href: v.href(d.Address), Problem: d.Problem != nil, Peek: s.peek(ctx, v, d)})
 	}
 	live := 0
 	for _, t := range index.Tables {
 		if n := len(m.Schemas); n == 0 || m.Schemas[n-1].Name != t.Schema {
 			m.Schemas = append(m.Schemas, views.Schema{Name: t.Schema})
 		}
-		line := views.TableLine{Name: t.Name, Href: s.href(t.Address), State: "timed", Word: "by the clock",
+		line := views.TableLine{Name: t.Name, Href: v.href(t.Address), State: "timed", Word: "by the clock",
 			Kind: relation(t.RelKind), Columns: firstOf(t.Columns), Rows: views.Count(t.RowsEstimate, true)}
 		if t.Live {
 			line.State, line.Word = "live", "live"
@@ -155,13 +168,13 @@ func relation(kind string) string {
 
 // file is the URL of a file that belongs to a page: the page's address with the
 // file's name below it.
-func (s *Server) file(address, name string) string {
+func (v *visitor) file(address, name string) string {
 	path, query, found := strings.Cut(address, "?")
 	path += "/" + name
 	if found {
 		path += "?" + query
 	}
-	return s.href(path)
+	return v.href(path)
 }
 
 // shellName is a table's name as it is typed after a command.

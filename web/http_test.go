@@ -272,8 +272,14 @@ func TestBasePath(t *testing.T) {
 	_ = conn.CloseNow()
 }
 
-func TestMistakeInAFileIsShown(t *testing.T) {
+func TestMistakeInAFileIsShownToWhoMaySeeQueries(t *testing.T) {
 	s := newSite(t)
+	for _, path := range []string{"/d/broken", "/"} {
+		if _, body := s.ask("GET", path); strings.Contains(body, "panels: 7") || strings.Contains(body, "broken.yaml") {
+			t.Errorf("%s shows the file to everybody", path)
+		}
+	}
+	s = newSite(t, func(c *web.Config) { c.Authors = true })
 	resp, body := s.ask("GET", "/d/broken")
 	if resp.StatusCode != 503 || !strings.Contains(body, "broken.yaml:3:5: panels must be a list") || !strings.Contains(body, "panels: 7") {
 		t.Errorf("%d %s", resp.StatusCode, body)

@@ -1,12 +1,15 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/static"
@@ -16,6 +19,7 @@ import (
 // paint is one page about to be rendered.
 type paint struct {
 	server *Server
+	*visitor
 	page   *dashboard.Page
 	state  *delta.State   // nil: no rows yet
 	status *delta.Message // nil: nobody said
@@ -27,9 +31,12 @@ type paint struct {
 
 func (p *paint) dashboard() views.Dashboard {
 	m := views.Dashboard{
-		Chrome: p.chrome, Live: p.live(), Title: p.page.Title, Description: p.page.Description, Demo: p.server.demo(),
+		Chrome: p.chrome, Live: p.live(), Title: p.page.Title, Description: p.page.Description, Demo: p.server.demo(p.visitor),
 	}
-	m.Place = []views.Crumb{{Text: p.page.Title, Href: p.server.href(p.page.Address)}}
+	m.Place, m.Locked = []views.Crumb{{Text: p.page.Title, Href: p.href(p.page.Address)}}, p.shared
+	if m.Share != "" && !p.page.RunsAsViewer() {
+		m.Share += "?page=" + url.QueryEscape(p.page.Address)
+	}
 	for i := range p.page.Variables {
 		m.Variables = append(m.Variables, p.variable(&p.page.Variables[i]))
 	}
@@ -43,7 +50,7 @@ func (p *paint) dashboard() views.Dashboard {
 			m.Assets.Styles = append(m.Assets.Styles, p.server.urls(static.ChartStyles())...)
 		}
 	}
-	if e := p.page.Problem; e != nil {
+	if e := p.page.Problem; e != nil && p.author {
 		problem := faulty(p.page.Title, e)
 		m.Problem = &problem
 	}
@@ -62,7 +69,7 @@ func faulty(title string, e *dashboard.Problem) views.Problem {
 func (p *paint) table() views.TablePage {
 	t := p.page.Table
 	m := views.TablePage{
-		Chrome: p.chrome, Live: p.live(), Schema: t.Schema, Name: t.Name, Data: p.server.tableData(p.page), Demo: p.server.demo(),
+		Chrome: p.chrome, Live: p.live(), Schema: t.Schema, Name: t.Name, Data: tableData(p.visitor, p.page), Demo: p.server.demo(p.visitor),
 	}
 	if c := t.Estimate(); c != nil && c.Rows > 0 { // else "No rows" says it
 		m.Total = views.Count(c.Rows, !c.Exact)
@@ -77,14 +84,14 @@ func (p *paint) table() views.TablePage {
 	}
 	m.Filters = len(filtered)
 	m.Assets.Modules = append(m.Assets.Modules, p.server.urls(static.TableModules())...)
-	m.Place = []views.Crumb{{Quiet: t.Schema + ".", Text: t.Name, Href: p.server.href(p.page.Address)}}
+	m.Place = []views.Crumb{{Quiet: t.Schema + ".", Text: t.Name, Href: p.href(p.page.Address)}}
 	if !t.Live && (t.RelKind == "r" || t.RelKind == "p") {
 		m.Watch = "rowcast watch " + shellName(t)
 	}
 	if len(p.page.Panels) > 0 {
 		m.Rows = p.panel(&p.page.Panels[0])
-		m.CSV, m.JSON = m.Rows.CSV, p.server.file(p.page.Address, "rows.json")
-		m.AllCSV, m.AllJSON = p.server.file(p.page.Address, "all.csv"), p.server.file(p.page.Address, "all.json")
+		m.CSV, m.JSON = m.Rows.CSV, p.file(p.page.Address, "rows.json")
+		m.AllCSV, m.AllJSON = p.file(p.page.Address, "all.csv"), p.file(p.page.Address, "all.json")
 		p.sortable(m.Rows.Columns)
 	}
 	return m
@@ -111,7 +118,7 @@ func (p *paint) sortable(columns []views.Column) {
 			}
 			next.Desc = !t.Sort[0].Desc
 		}
-		c.SortHref = p.server.href(t.SortBy(next))
+		c.SortHref = p.href(t.SortBy(next))
 	}
 }
 
@@ -119,10 +126,10 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	m := views.Panel{
 		ID: def.ID, Title: def.Title, Note: def.Description, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
 		Query: p.queryOf(def), File: def.Pos.File,
-		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.server.file(p.page.Address, def.ID+".csv"),
+		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.file(p.page.Address, def.ID+".csv"),
 	}
 	for name, f := range def.Columns {
-		m.Formats[name] = p.server.format(f)
+		m.Formats[name] = p.format(f)
 	}
 	if len(def.Key) == 1 { // a number that names a row is no quantity
 		f := m.Formats[def.Key[0]]
@@ -177,7 +184,7 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 }
 
 // format is what a dashboard says about a column. Paths of links are those of the proxy, as all others.
-func (s *Server) format(f dashboard.Format) views.Format {
+func (v *visitor) format(f dashboard.Format) views.Format {
 	m := views.Format{
 		Label: f.Label, Unit: f.Unit, Align: f.Align, Decimals: f.Decimals, Time: f.Time, Key: f.Key, Colors: f.Colors,
 		Format: f.Format, Thresholds: thresholds(f.Thresholds), Hidden: f.Hidden, Width: f.Width, Link: f.Link,
@@ -186,7 +193,7 @@ func (s *Server) format(f dashboard.Format) views.Format {
 		m.Bar = &views.Bar{Max: f.Bar.Max}
 	}
 	if strings.HasPrefix(f.Link, "/") {
-		m.Link = s.href(f.Link)
+		m.Link = v.href(f.Link)
 	}
 	return m
 }
@@ -285,7 +292,7 @@ func (p *paint) fill(m *views.Panel, have *delta.Panel) {
 }
 
 func (p *paint) live() views.Live {
-	l := views.Live{Page: p.page.Address, Zone: p.zone.String(), Socket: p.server.config.BasePath + "/live"}
+	l := views.Live{Page: p.page.Address, Zone: p.zone.String(), Socket: p.base + "/live", SignIn: p.signInURL()}
 	if p.state != nil {
 		l.Cursor = p.state.Cursor
 		l.At = p.state.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")
@@ -313,7 +320,7 @@ func (p *paint) banner() *views.Banner {
 	return nil
 }
 
-func (s *Server) demo() *views.Demo {
+func (s *Server) demo(v *visitor) *views.Demo {
 	d := s.config.Demo
 	if d == nil {
 		return nil
@@ -322,18 +329,20 @@ func (s *Server) demo() *views.Demo {
 	if label == "" {
 		label = "Insert an order"
 	}
-	return &views.Demo{Action: s.config.BasePath + "/demo/order", Label: label, Command: d.Command}
+	return &views.Demo{Action: v.base + "/demo/order", Label: label, Command: d.Command}
 }
 
-func (s *Server) href(address string) string { return s.config.BasePath + address }
+func (v *visitor) href(address string) string { return v.base + address }
 
 func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	n := views.Notice{Status: p.status, Code: strconv.Itoa(p.status), Head: http.StatusText(p.status), Text: capital(p.message)}
 	switch p.code {
 	case codeNotFound:
-		n.Head = "There is no page at " + r.URL.Path
-		if strings.EqualFold(n.Head, p.message) {
+		if n.Head = "There is no page at " + r.URL.Path; strings.EqualFold(n.Head, p.message) {
 			n.Text = ""
+		}
+		if visitorOf(r.Context()).none == access.ErrNoLink {
+			n.Head, n.Text = "This link has ended", "Whoever gave it to you can make another one"
 		}
 	case codeForbidden:
 		n.Code, n.Icon, n.Head, n.Retry = "", "lock", "Not for this role", 5
@@ -350,7 +359,7 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	case codeBadRequest:
 		n.Head = "This address cannot be read"
 		if r.URL.RawQuery != "" {
-			n.Link, n.Without = &views.Crumb{Text: "The page without it", Href: s.href(without(r, p.parameter))}, p.parameter != ""
+			n.Link, n.Without = &views.Crumb{Text: "The page without it", Href: visitorOf(r.Context()).href(without(r, p.parameter))}, p.parameter != ""
 		}
 	}
 	// A dashboard's file may come back, and so may an option; a wall has nobody to ask again.
@@ -360,7 +369,7 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 			n.Hint = "This page comes by itself once its address can be read."
 		}
 	}
-	if e := p.file; e != nil {
+	if e := p.file; e != nil && s.mayAuthor(r) {
 		m := faulty("", e)
 		n.Head, n.Text, n.Detail, n.Hint, n.Retry = "This dashboard's file has a mistake", m.Where+": "+m.What, m.Excerpt, m.Hint, 2
 		n.Icon = "triangle-alert"
@@ -368,7 +377,7 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 			n.Hint = "This page comes by itself once the file is right."
 		}
 	}
-	n.Chrome = s.frame(n.Head)
+	n.Chrome = s.frame(r.Context(), n.Head)
 	if p.status == http.StatusNotFound || p.code == codeBadRequest || p.code == codeForbidden && r.Method == http.MethodGet || p.file != nil {
 		n.Chrome = s.chrome(r.Context(), n.Head)
 	}
@@ -386,13 +395,21 @@ func without(r *http.Request, parameter string) string {
 }
 
 // frame is the chrome without the list of pages.
-func (s *Server) frame(title string) views.Chrome {
-	base := s.config.BasePath
-	c := views.Chrome{Title: title, Base: base, Database: s.config.Database, Assets: views.Assets{
+func (s *Server) frame(ctx context.Context, title string) views.Chrome {
+	base, v := s.config.BasePath, visitorOf(ctx)
+	c := views.Chrome{Title: title, Base: v.base, User: cmp.Or(v.pass.Viewer.Label, v.pass.Viewer.Name), Database: s.config.Database, Assets: views.Assets{
 		Version: static.Version(),
 		Script:  base + static.Path(static.Entry), Font: base + static.Path("fonts/inter.woff2"),
 		Icons: base + static.Path("icons/sprite.svg"), Mark: base + static.Path("icons/mark.svg"),
 	}}
+	if v.somebody() == nil && !v.shared && v.gate != nil && v.gate.Sharer(v.pass.Viewer) {
+		c.Share = v.base + linksPath
+	}
+	if v.somebody() != nil || v.shared {
+		c.Database = "" // who has not signed in is told nothing
+	} else if c.User != "" && v.gate.Asks() {
+		c.SignOut = v.base + signOutPath
+	}
 	c.Assets.Styles, c.Assets.Modules = s.urls(static.Styles()), s.urls(static.Modules())
 	return c
 }
@@ -407,7 +424,7 @@ func (s *Server) urls(paths []string) []string {
 }
 
 func (s *Server) chrome(ctx context.Context, title string) views.Chrome {
-	c := s.frame(title)
-	c.Jump = s.jumps(ctx)
+	c := s.frame(ctx, title)
+	c.Jump = s.jumps(ctx, visitorOf(ctx))
 	return c
 }

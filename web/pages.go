@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -17,7 +18,11 @@ import (
 
 // serveIndex answers GET /.
 func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
-	index, err := s.index(r.Context())
+	if v := visitorOf(r.Context()); v.shared {
+		s.toShared(w, r, v)
+		return
+	}
+	index, err := s.index(r.Context(), visitorOf(r.Context()))
 	if err != nil && len(index.Dashboards) == 0 {
 		s.fail(w, r, err)
 		return
@@ -26,21 +31,27 @@ func (s *Server) serveIndex(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // the dashboards are known, the tables are not
 		trouble = s.explain(r.Context(), err).message
 	}
-	s.writePage(w, r, http.StatusOK, views.IndexPage(s.indexModel(r.Context(), index, trouble)))
+	s.writePage(w, r, http.StatusOK, views.IndexPage(s.indexModel(r, index, trouble)))
+}
+
+// toShared sends whoever came by a link to what it leads to, with what was asked
+// of the browser's own code, such as kiosk.
+func (s *Server) toShared(w http.ResponseWriter, r *http.Request, v *visitor) {
+	link, _ := v.pass.Link()
+	target := link.Page
+	if asked := r.URL.RawQuery; asked != "" {
+		if strings.Contains(target, "?") {
+			target += "&" + asked
+		} else {
+			target += "?" + asked
+		}
+	}
+	http.Redirect(w, r, v.base+target, http.StatusSeeOther)
 }
 
 // servePage answers GET /d/… and /t/…: the page with its data. The socket goes
 // on from the cursor that the page carries.
-func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
-	address := r.URL.EscapedPath()
-	if r.URL.RawQuery != "" {
-		address += "?" + r.URL.RawQuery
-	}
-	page, err := s.find(r.Context(), address)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	state, err := s.first(r.Context(), page)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return // the reader left
@@ -66,7 +77,7 @@ func (s *Server) first(ctx context.Context, page *dashboard.Page) (*delta.State,
 // paint gathers what a page's models are made from. state is nil where the first
 // rows have not come yet.
 func (s *Server) paint(r *http.Request, page *dashboard.Page, state *delta.State) *paint {
-	p := &paint{server: s, page: page, state: state, now: time.Now(), zone: time.UTC, chrome: s.chrome(r.Context(), page.Title)}
+	p := &paint{server: s, visitor: visitorOf(r.Context()), page: page, state: state, now: time.Now(), zone: time.UTC, chrome: s.chrome(r.Context(), page.Title)}
 	if z, err := time.LoadLocation(page.TimeZone); err == nil {
 		p.zone = z
 	}
@@ -77,7 +88,7 @@ func (s *Server) paint(r *http.Request, page *dashboard.Page, state *delta.State
 	if state != nil {
 		cursor = state.Cursor
 	}
-	if m, ok := s.newest(r.Context(), page.Address, cursor); ok {
+	if m, ok := s.newest(r.Context(), page.ID(), cursor); ok {
 		p.status = &m
 	}
 	return p

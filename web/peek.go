@@ -11,7 +11,7 @@ import (
 	"github.com/rowcast/rowcast/views"
 )
 
-// peeks remembers what was last seen of dashboards, by their addresses: so
+// peeks remembers what was last seen of dashboards, by their ids: so
 // many, and so small, as there are dashboards.
 type peeks struct {
 	mu   sync.Mutex // guards seen
@@ -39,16 +39,18 @@ func (p *peeks) get(address string) *views.Peek {
 // peek is a dashboard's first number, for the front page. It asks the database
 // nothing: it is of the newest state while somebody watches the dashboard, else
 // of the last one that was rendered, with its time; nil where there is neither.
-func (s *Server) peek(ctx context.Context, d dashboard.DashboardEntry) *views.Peek {
+func (s *Server) peek(ctx context.Context, v *visitor, d dashboard.DashboardEntry) *views.Peek {
+	page, err := s.theirs(ctx, v, d.Address)
+	if err != nil {
+		return nil
+	}
 	done, cancel := context.WithCancel(ctx)
 	cancel() // only what is there
-	state, err := s.config.Hub.Latest(done, d.Address)
+	state, err := s.config.Hub.Latest(done, page.ID())
 	if err == nil {
-		if page, err := s.find(ctx, d.Address); err == nil {
-			s.glimpse(page, state)
-		}
+		s.glimpse(page, state)
 	}
-	last := s.peeks.get(d.Address)
+	last := s.peeks.get(page.ID())
 	if last == nil || err == nil {
 		return last
 	}
@@ -69,14 +71,14 @@ func (s *Server) glimpse(page *dashboard.Page, state *delta.State) {
 	if err != nil {
 		zone = time.UTC
 	}
-	p := &paint{server: s, page: page, state: state, now: time.Now(), zone: zone}
+	p := &paint{server: s, visitor: &visitor{}, page: page, state: state, now: time.Now(), zone: zone}
 	for i := range page.Panels {
 		def := &page.Panels[i]
 		if def.Stat == nil {
 			continue
 		}
 		if m := p.panel(def); m.Stat != nil && m.Message == nil {
-			s.peeks.put(page.Address, views.NewPeek(&m, state.At.In(zone)))
+			s.peeks.put(page.ID(), views.NewPeek(&m, state.At.In(zone)))
 		}
 		return
 	}

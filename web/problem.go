@@ -83,6 +83,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "3")
 	}
+	if p.status == http.StatusUnauthorized && wantsPage(r) && visitorOf(r.Context()).signInURL() != "" {
+		s.toSignIn(w, r)
+		return
+	}
 	if !wantsPage(r) {
 		var body struct {
 			Error struct {

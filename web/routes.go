@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/static"
 )
 
@@ -32,38 +33,58 @@ func policy(embed origins) string {
 // maxBody bounds what any request may carry.
 const maxBody = 64 << 10
 
-func (s *Server) routes() *http.ServeMux {
-	m := http.NewServeMux()
+// routes says what there is and whom each asks for. Handlers of pages get theirs
+// found, and so allowed, by [Server.at].
+func (s *Server) routes() {
+	s.mux = http.NewServeMux()
 	pack := func(h http.HandlerFunc) http.Handler { return gzhttp.GzipHandler(h) }
-	m.Handle("GET /{$}", pack(s.serveIndex))
-	m.Handle("GET /d/{dashboard}", pack(s.servePage))
-	m.Handle("GET /t/{table}", pack(s.servePage))
-	m.Handle("GET /d/{dashboard}/{file}", pack(s.serveRows))
-	m.Handle("GET /t/{table}/{file}", pack(s.serveRows))
+	s.handle(somebody, "GET /{$}", pack(s.serveIndex))
+	s.handle(somebody, "GET /d/{dashboard}", pack(s.at(here, s.servePage)))
+	s.handle(somebody, "GET /t/{table}", pack(s.at(here, s.servePage)))
+	s.handle(somebody, "GET /d/{dashboard}/{file}", pack(s.at(pageOf, s.serveRows)))
+	s.handle(somebody, "GET /t/{table}/{file}", pack(s.at(pageOf, s.serveRows)))
 	if s.config.Tables != nil {
-		m.Handle("GET /t/{table}/all.csv", pack(s.serveAllCSV))
-		m.Handle("GET /t/{table}/all.json", pack(s.serveAllJSON))
-		m.Handle("GET /t/{table}/dashboard.yaml", pack(s.serveDraft))
-		m.Handle("GET /api/v1/count", pack(s.serveCount))
-		m.Handle("GET /api/v1/row", pack(s.serveRow))
+		s.handle(somebody, "GET /t/{table}/all.csv", pack(s.at(pageOf, s.serveAllCSV)))
+		s.handle(somebody, "GET /t/{table}/all.json", pack(s.at(pageOf, s.serveAllJSON)))
+		s.handle(somebody, "GET /t/{table}/dashboard.yaml", pack(s.at(pageOf, s.serveDraft)))
+		s.handle(somebody, "GET /api/v1/count", pack(s.at(named, s.serveCount)))
+		s.handle(somebody, "GET /api/v1/row", pack(s.at(named, s.serveRow)))
 	}
-	m.HandleFunc("GET /live", s.serveSocket)
-	m.Handle("GET /api/v1/pages", pack(s.servePages))
-	m.Handle("GET /api/v1/page", pack(s.servePageDescription))
-	m.Handle("GET /api/v1/snapshot", pack(s.serveSnapshot))
-	m.HandleFunc("GET /api/v1/events", s.serveEvents)
-	m.HandleFunc("GET /healthz", s.serveHealth)
-	m.HandleFunc("GET /readyz", s.serveReady)
-	m.Handle("GET /static/{file...}", static.Handler())
+	s.handle(anybody, "GET /live", http.HandlerFunc(s.serveSocket)) // tells nobody why it closes
+	s.handle(somebody, "GET /api/v1/pages", pack(s.servePages))
+	s.handle(somebody, "GET /api/v1/page", pack(s.at(named, s.servePageDescription)))
+	s.handle(somebody, "GET /api/v1/snapshot", pack(s.at(named, s.serveSnapshot)))
+	s.handle(somebody, "GET /api/v1/events", http.HandlerFunc(s.serveEvents))
+	s.handle(anybody, "GET /healthz", http.HandlerFunc(s.serveHealth))
+	s.handle(anybody, "GET /readyz", http.HandlerFunc(s.serveReady))
+	s.handle(anybody, "GET /static/{file...}", static.Handler())
+	if s.config.Metrics != nil {
+		s.handle(admins, "GET /metrics", s.config.Metrics)
+	}
 	if s.config.Demo != nil {
-		m.HandleFunc("POST /demo/order", s.serveDemo)
+		s.handle(members, "POST /demo/order", http.HandlerFunc(s.serveDemo))
 	}
-	return m
+	if s.config.Access != nil {
+		s.handle(members, "GET "+linksPath, pack(s.serveLinks))
+		s.handle(members, "POST "+linksPath, pack(s.makeLink))
+		s.handle(members, "POST "+linksPath+"/revoke", http.HandlerFunc(s.revokeLink))
+	}
+	if s.config.Access != nil && s.config.Access.Asks() {
+		s.handle(anybody, "GET "+signInPath, pack(s.serveSignIn))
+		s.handle(anybody, "POST "+signInPath, http.HandlerFunc(s.signIn))
+		if s.config.Access.Mode() == access.ModeOIDC {
+			s.handle(anybody, "GET "+signInPath+"/provider", http.HandlerFunc(s.toProvider))
+			s.handle(anybody, "GET "+signInPath+"/callback", http.HandlerFunc(s.fromProvider))
+		}
+		s.handle(members, "POST "+signOutPath, http.HandlerFunc(s.signOut))
+	}
 }
 
 // guard stands before every route: headers, limits, and a net under panics.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, r := s.visit(r)
+		r = v.with(r)
 		defer func() {
 			switch err := recover(); err {
 			case nil:
@@ -85,6 +106,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", s.resourcePolicy(r))
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
+		if v.shared {
+			h.Set("X-Robots-Tag", "noindex, nofollow")
+		}
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		}
@@ -103,12 +127,17 @@ func (s *Server) resourcePolicy(r *http.Request) string {
 }
 
 // mayAuthor tells whether whoever asks may see queries and what is wrong with
-// them. Nobody signs in yet, so it is the same for all.
-func (s *Server) mayAuthor(*http.Request) bool { return s.config.Authors }
+// them: where people sign in, that is said of them.
+func (s *Server) mayAuthor(r *http.Request) bool {
+	v := visitorOf(r.Context())
+	if v.gate == nil {
+		return s.config.Authors
+	}
+	return v.none == nil && v.gate.Author(v.pass.Viewer)
+}
 
-// route takes the base path off, refuses what is no route, and serves the rest.
+// route refuses what is no route, and serves the rest.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	r = s.withoutBase(r)
 	if health := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"; !health && !s.knowsHost(r.Host) {
 		s.fail(w, r, &problem{status: http.StatusMisdirectedRequest, code: codeForbidden,
 			message: "this server does not answer to that name"})

@@ -37,6 +37,7 @@ const inbox = 4
 // long as there are any. What a page's viewers hear comes from the hub's loops.
 type socket struct {
 	server *Server
+	taken  *seat
 	ws     *websocket.Conn
 	wire   *wire
 	behind bool // the page's code is that of another build; told with its first page
@@ -75,7 +76,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, p)
 		return
 	}
-	c := &socket{server: s}
+	v := visitorOf(r.Context())
+	if err := v.somebody(); err != nil && r.Header.Get("Origin") == "" {
+		s.fail(w, r, err)
+		return
+	}
+	c := &socket{server: s, taken: s.take(v)}
 	if v := r.URL.Query().Get("v"); v != "" && v != static.Version() {
 		c.behind = true
 	}
@@ -92,6 +98,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(-1) // counted by read, so that the client is told why
 	c.ws, c.wire = ws, up.wire
 	c.wire.drained = c.goOn
+	if err := v.somebody(); err != nil {
+		go c.turnAway(s.explain(context.Background(), err))
+		return
+	}
 	if let := s.admit(c); let != admitted {
 		go c.refuse(let)
 		return
@@ -123,8 +133,17 @@ func offers(headers []string, protocol string) bool {
 	})
 }
 
+func (c *socket) seat() *seat { return c.taken }
+
 // cut ends the connection at once; the reader does the rest.
 func (c *socket) cut() { _ = c.wire.Close() }
+
+// turnAway tells a page whose reader has not signed in to go there. A browser
+// tells its pages nothing of a status, so that is no answer.
+func (c *socket) turnAway(p *problem) {
+	_ = c.say(delta.EncodeError("", p.code, p.message))
+	_ = c.ws.Close(websocket.StatusPolicyViolation, p.code)
+}
 
 // refuse tells one that was not admitted why.
 func (c *socket) refuse(let admission) {
@@ -271,7 +290,13 @@ func (c *socket) take() (ctx context.Context, cancel context.CancelFunc, next co
 // answer answers one watch. Where the connection fails, the reader finds out.
 func (c *socket) answer(ctx context.Context, w delta.Watch) {
 	s := c.server
-	page, err := s.find(ctx, w.Page)
+	c.taken.watches("")
+	v := c.taken.now()
+	if err := v.somebody(); err != nil {
+		c.leave(s.outOf(ctx, err))
+		return
+	}
+	page, err := s.find(ctx, v, w.Page)
 	if err != nil {
 		p := s.explain(ctx, err)
 		code := p.code
@@ -290,6 +315,7 @@ func (c *socket) answer(ctx context.Context, w delta.Watch) {
 			return
 		}
 	}
+	c.taken.watches(page.Address)
 	c.follow(page, w.Cursor)
 }
 
@@ -311,17 +337,23 @@ func (c *socket) say(data []byte) error {
 	return err
 }
 
-// leave tells the client when to come back, and closes.
-func (c *socket) leave() {
+// leave tells the client when to come back, or why it may not, and closes.
+func (c *socket) leave(out *problem) {
+	last, status, reason := delta.EncodeBye("restart", comeBack()), websocket.StatusServiceRestart, "restart" // no two are told the same
+	if out != nil {
+		last, status, reason = delta.EncodeError("", out.code, out.message), websocket.StatusPolicyViolation, out.code
+	}
 	go func() {
 		c.unfollow(nil)
 		c.wire.settle()
 		c.mu.Lock()
-		_, _ = c.wire.send(framed(delta.EncodeBye("restart", comeBack()))) // no two are told the same
+		if !c.leaving {
+			_, _ = c.wire.send(framed(last))
+		}
 		c.leaving = true
 		c.mu.Unlock()
 		c.unfollow(nil) // a command may have been under way
-		_ = c.ws.Close(websocket.StatusServiceRestart, "restart")
+		_ = c.ws.Close(status, reason)
 		c.end()
 	}()
 }

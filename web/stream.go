@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 )
 
@@ -61,8 +62,8 @@ type stream struct {
 	timer  *time.Timer
 }
 
-func (s *Server) listen(page, cursor string) *stream {
-	st := &stream{sub: s.config.Hub.Subscribe(page, cursor), silence: s.silence(page), heard: time.Now()}
+func (s *Server) listen(page *dashboard.Page, cursor string) *stream {
+	st := &stream{sub: s.config.Hub.Subscribe(page.ID(), cursor), silence: s.silence(page.Address), heard: time.Now()}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.timer = time.AfterFunc(st.silence.limit, st.hush)
@@ -111,9 +112,9 @@ func (st *stream) hush() {
 	st.timer.Reset(left)
 }
 
-// newest returns the page's newest status, and false where nobody said any.
-func (s *Server) newest(ctx context.Context, page, cursor string) (delta.Message, bool) {
-	sub := s.config.Hub.Subscribe(page, cursor)
+// newest returns the newest status of the page of an id, and false where nobody said any.
+func (s *Server) newest(ctx context.Context, id, cursor string) (delta.Message, bool) {
+	sub := s.config.Hub.Subscribe(id, cursor)
 	defer sub.Close()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()

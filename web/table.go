@@ -77,7 +77,7 @@ type filterJSON struct {
 }
 
 // describeTable tells what the page's table is; nil for a dashboard.
-func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
+func describeTable(v *visitor, page *dashboard.Page) *tableJSON {
 	t := page.Table
 	if t == nil {
 		return nil
@@ -92,18 +92,18 @@ func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
 	own, _, _ := strings.Cut(page.Address, "?")
 	m := &tableJSON{
 		Address: own, Schema: t.Schema, Name: t.Name, Kind: kind, Live: t.Live,
-		Columns: []tableColumnJSON{}, Key: filled(t.Key), ForeignKeys: foreignKeys(t.ForeignKeys), ReferencedBy: foreignKeys(t.ReferencedBy),
+		Columns: []tableColumnJSON{}, Key: filled(t.Key), ForeignKeys: v.foreignKeys(t.ForeignKeys), ReferencedBy: v.foreignKeys(t.ReferencedBy),
 		Shown: filled(t.Shown), AllColumns: t.AllColumns, Sort: []sortTermJSON{}, DefaultSort: t.DefaultSort, Where: []filterJSON{},
 		Search: t.Search, Rows: t.Rows, PageSizes: filled(t.PageSizes), Page: t.Page, Count: t.Estimate(),
-		CSV: s.file(page.Address, "all.csv"), JSON: s.file(page.Address, "all.json"), PageCSV: s.file(page.Address, "rows.csv"),
-		Dashboard: s.file(own, "dashboard.yaml"),
+		CSV: v.file(page.Address, "all.csv"), JSON: v.file(page.Address, "all.json"), PageCSV: v.file(page.Address, "rows.csv"),
+		Dashboard: v.file(own, "dashboard.yaml"),
 	}
 	for _, c := range t.Columns {
 		column := tableColumnJSON{
 			Name: c.Name, Type: c.Type, Kind: string(c.Kind), NotNull: c.NotNull, PrimaryKey: c.PrimaryKey,
 			Enum: c.Enum, Sortable: c.Sortable, Operators: filled(c.Operators),
 		}
-		if r := c.References; r != nil {
+		if r := c.References; r != nil && v.mayReference(r.Address) {
 			column.References = &referenceJSON{r.Table, r.Address, r.Column, r.Where()}
 		}
 		m.Columns = append(m.Columns, column)
@@ -117,17 +117,20 @@ func (s *Server) describeTable(page *dashboard.Page) *tableJSON {
 	return m
 }
 
-func foreignKeys(keys []dashboard.ForeignKey) []foreignKeyJSON {
-	list := make([]foreignKeyJSON, len(keys))
-	for i, k := range keys {
-		list[i] = foreignKeyJSON(k)
+// foreignKeys are those that lead to tables of which the visitor may know.
+func (v *visitor) foreignKeys(keys []dashboard.ForeignKey) []foreignKeyJSON {
+	list := []foreignKeyJSON{}
+	for _, k := range keys {
+		if v.mayReference(k.Address) {
+			list = append(list, foreignKeyJSON(k))
+		}
 	}
 	return list
 }
 
 // tableData is the same for the page's own code, which so need not ask for it.
-func (s *Server) tableData(page *dashboard.Page) string {
-	b, err := json.Marshal(s.describeTable(page))
+func tableData(v *visitor, page *dashboard.Page) string {
+	b, err := json.Marshal(describeTable(v, page))
 	if err != nil {
 		panic(err) // it is plain data
 	}

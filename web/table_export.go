@@ -33,19 +33,14 @@ func (e *exporter) flush(all bool) error {
 
 // run answers a request for all rows. A fault in the middle cuts the connection,
 // so that a part is never taken for the whole.
-func (e *exporter) run(r *http.Request, begin func(*dashboard.Page, []columnJSON), row func([][]byte), end func()) {
-	page, err := e.server.find(r.Context(), pageOf(r))
-	if err != nil {
-		e.server.fail(e.w, r, err)
-		return
-	}
-	err = e.server.config.Tables.Export(r.Context(), page, func(columns []dashboard.ExportColumn) error {
+func (e *exporter) run(r *http.Request, page *dashboard.Page, begin func([]columnJSON), row func([][]byte), end func()) {
+	err := e.server.config.Tables.Export(r.Context(), page, func(columns []dashboard.ExportColumn) error {
 		e.begun = true
 		list := make([]columnJSON, len(columns))
 		for i, c := range columns {
 			list[i] = columnJSON(c)
 		}
-		begin(page, list)
+		begin(list)
 		if r.Method == http.MethodHead {
 			return errHeadOnly
 		}
@@ -75,10 +70,10 @@ func (e *exporter) run(r *http.Request, begin func(*dashboard.Page, []columnJSON
 var errHeadOnly = errors.New("only the head is asked for")
 
 // serveAllCSV answers GET /t/{table}/all.csv?…: every row that the filters leave.
-func (s *Server) serveAllCSV(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveAllCSV(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	e := &exporter{server: s, w: w}
 	var c *csvText
-	e.run(r, func(page *dashboard.Page, columns []columnJSON) {
+	e.run(r, page, func(columns []columnJSON) {
 		attach(w, page.Title+".csv")
 		w.Header().Set("Content-Type", csvType)
 		c = newCSV(columns, guarded(r))
@@ -94,10 +89,10 @@ func (s *Server) serveAllCSV(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveAllJSON answers GET /t/{table}/all.json?…, in the shape of a panel's rows.
-func (s *Server) serveAllJSON(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveAllJSON(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	e := &exporter{server: s, w: w}
 	first := true
-	e.run(r, func(page *dashboard.Page, columns []columnJSON) {
+	e.run(r, page, func(columns []columnJSON) {
 		attach(w, page.Title+".json")
 		w.Header().Set("Content-Type", "application/json")
 		e.b = append(e.b, `{"columns":`...)
@@ -130,12 +125,7 @@ func appendJSON(b []byte, v any) []byte {
 }
 
 // serveCount answers GET /api/v1/count?page=….
-func (s *Server) serveCount(w http.ResponseWriter, r *http.Request) {
-	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
+func (s *Server) serveCount(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	count, err := s.config.Tables.Count(r.Context(), page)
 	if err != nil {
 		s.fail(w, r, err)
@@ -153,12 +143,7 @@ type rowJSON struct {
 
 // serveRow answers GET /api/v1/row?page=…&key=…: all fields of one row of a
 // table, those too that the page does not show.
-func (s *Server) serveRow(w http.ResponseWriter, r *http.Request) {
-	page, err := s.find(r.Context(), r.URL.Query().Get("page"))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
+func (s *Server) serveRow(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	row, err := s.config.Tables.Row(r.Context(), page, r.URL.Query().Get("key"))
 	if err != nil {
 		s.fail(w, r, err)
@@ -173,12 +158,7 @@ func (s *Server) serveRow(w http.ResponseWriter, r *http.Request) {
 
 // serveDraft answers GET /t/{table}/dashboard.yaml: a first dashboard of the
 // table, as a file to save and change.
-func (s *Server) serveDraft(w http.ResponseWriter, r *http.Request) {
-	page, err := s.find(r.Context(), pageOf(r))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
+func (s *Server) serveDraft(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	text, err := s.config.Tables.Draft(r.Context(), page)
 	if err != nil {
 		s.fail(w, r, err)

@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
@@ -32,8 +33,10 @@ const Subprotocol = "rowcast.v1"
 
 // Pages knows which pages there are. An address is a URL path and query without
 // the base path; an error that is a *dashboard.AddressError is told to whoever
-// asked, any other is logged.
+// asked, any other is logged. Subject says what an address is about without telling
+// whether it is there: it is asked first, and may not take long.
 type Pages interface {
+	Subject(address string) (dashboard.Subject, error)
 	Page(ctx context.Context, address string) (*dashboard.Page, error)
 	Index(ctx context.Context) (dashboard.Index, error)
 }
@@ -71,6 +74,13 @@ type Config struct {
 	Feed   Feed
 	Hub    *broadcast.Hub[*delta.State]
 	Log    *slog.Logger // nil: slog.Default()
+
+	// Access says who may see what; nil: everybody everything. With it, Authors
+	// and what may be seen are its decision, and [Server.Run] has to run.
+	Access *access.Gate
+	// Metrics answers GET /metrics, to everybody or, with Access, to admins; nil:
+	// nobody does.
+	Metrics http.Handler
 
 	// Origins may open sockets besides the server's own host, each as
 	// "https://wall.example"; see [CheckOrigins].
@@ -141,6 +151,9 @@ type Server struct {
 	jump    atomic.Pointer[jumpList]
 	peeks   peeks
 
+	patterns []string      // of all routes, in the order in which they were added
+	hurry    chan struct{} // size 1; everybody connected is to be looked at
+
 	stop  context.CancelFunc // ends draining's context
 	drain context.Context    // ends when Drain begins
 
@@ -152,8 +165,11 @@ type Server struct {
 
 // viewer is one open socket or event stream.
 type viewer interface {
-	leave() // has it say goodbye and end; it does not wait for that
-	cut()   // ends it without ceremony
+	// leave has it say goodbye and end, or where out is not nil why it may stay no
+	// longer; it does not wait for that.
+	leave(out *problem)
+	cut() // ends it without ceremony
+	seat() *seat
 }
 
 // New returns a server. Origins that [CheckOrigins] refuses never match.
@@ -161,7 +177,7 @@ func New(c Config) *Server {
 	c = c.withDefaults()
 	s := &Server{
 		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
-		viewers: make(map[viewer]struct{}), empty: make(chan struct{}),
+		viewers: make(map[viewer]struct{}), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
 	}
 	// A quarter of the shortest wait, and no finer than need be.
 	s.wheel = newWheel(min(max(min(c.Ping, c.Pong, c.Next+slack)/4, 5*time.Millisecond), 250*time.Millisecond))
@@ -170,7 +186,7 @@ func New(c Config) *Server {
 		_ = s.cross.AddTrustedOrigin(o) // one that is malformed never matches
 	}
 	s.policy = policy(parseOrigins(c.Embed))
-	s.mux = s.routes()
+	s.routes()
 	s.handler = s.guard(http.HandlerFunc(s.route))
 	return s
 }
@@ -204,7 +220,7 @@ func (s *Server) Drain(ctx context.Context) {
 			close(s.empty)
 		}
 		for v := range s.viewers {
-			v.leave()
+			v.leave(nil)
 		}
 	}
 	s.viewersMu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,12 +37,16 @@ type site struct {
 
 	mu       sync.Mutex // guards all below
 	pages    map[string]*dashboard.Page
+	rules    map[string]dashboard.Access // by slug
 	open     map[string]int
 	opened   int
+	last     *dashboard.Page // that was opened
 	released int
-	fault    error                      // of Page
-	hold     chan struct{}              // Page waits for it, if not nil
-	listed   []dashboard.DashboardEntry // besides the usual ones
+	begun    map[string]broadcast.Update[*delta.State] // by address: what every page of it begins with
+	ids      map[string]bool                           // of pages that have begun
+	fault    error                                     // of Page
+	hold     chan struct{}                             // Page waits for it, if not nil
+	listed   []dashboard.DashboardEntry                // besides the usual ones
 }
 
 type lockedBuffer struct {
@@ -64,7 +69,7 @@ func (l *lockedBuffer) String() string {
 func newSite(t *testing.T, change ...func(*web.Config)) *site {
 	t.Helper()
 	s := &site{T: t, hub: broadcast.New[*delta.State](broadcast.Config{}), logs: &lockedBuffer{},
-		pages: map[string]*dashboard.Page{}, open: map[string]int{}}
+		pages: map[string]*dashboard.Page{}, rules: map[string]dashboard.Access{}, begun: map[string]broadcast.Update[*delta.State]{}, ids: map[string]bool{}, open: map[string]int{}}
 	s.add("/d/shop", "latest")
 	s.add("/d/other", "latest")
 	table := s.add("/t/public.orders", "rows")
@@ -130,15 +135,37 @@ func (s *site) Page(ctx context.Context, address string) (*dashboard.Page, error
 		panic("a mistake in the program")
 	}
 	path, _, _ := strings.Cut(address, "?")
+	if before, _, more := strings.Cut(address, "&"); more {
+		address = before // what is not known is ignored
+	}
 	if path == "/t/hr.salaries" {
 		return nil, &dashboard.AddressError{Code: "forbidden", Message: "the role may not read hr.salaries", Fix: "GRANT SELECT ON hr.salaries TO reader;"}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.pages[path]; p != nil {
-		return p, nil
+	for _, at := range []string{address, path} {
+		if p := s.pages[at]; p != nil {
+			own := *p // a page is made anew for everybody
+			own.Panels = slices.Clone(p.Panels)
+			return &own, nil
+		}
 	}
 	return nil, &dashboard.AddressError{Code: "not_found", Message: fmt.Sprintf("no page %q", path)}
+}
+
+// Subject is as a book's.
+func (s *site) Subject(address string) (dashboard.Subject, error) {
+	path, _, _ := strings.Cut(address, "?")
+	if slug, ok := strings.CutPrefix(path, "/d/"); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return dashboard.Subject{Kind: dashboard.KindDashboard, Slug: slug, Access: s.rules[slug]}, nil
+	}
+	if name, ok := strings.CutPrefix(path, "/t/"); ok {
+		schema, table, _ := strings.Cut(name, ".")
+		return dashboard.Subject{Kind: dashboard.KindTable, Schema: schema, Name: table}, nil
+	}
+	return dashboard.Subject{}, &dashboard.AddressError{Code: "not_found", Message: "there is no page at " + path}
 }
 
 func (s *site) Index(context.Context) (dashboard.Index, error) {
@@ -154,6 +181,11 @@ func (s *site) Open(p *dashboard.Page) func() {
 	defer s.mu.Unlock()
 	s.opened++
 	s.open[p.Address]++
+	s.last = p
+	if u, ok := s.begun[p.Address]; ok && p.ID() != p.Address && !s.ids[p.ID()] {
+		s.ids[p.ID()] = true
+		s.hub.Publish(p.ID(), u)
+	}
 	done := false
 	return func() {
 		s.mu.Lock()
@@ -191,6 +223,9 @@ func (s *site) publish(old, new *delta.State) *delta.State {
 	if old != nil {
 		u.Delta = delta.EncodeDelta(old.Cursor, new, delta.DiffState(old, new))
 	}
+	s.mu.Lock()
+	s.begun[new.Page] = u
+	s.mu.Unlock()
 	s.hub.Publish(new.Page, u)
 	return new
 }
@@ -209,13 +244,18 @@ func (s *site) url(path string) string { return s.http.URL + path }
 
 func (s *site) dial(header ...string) *client {
 	s.Helper()
+	return s.dialAt("/live", header...)
+}
+
+func (s *site) dialAt(path string, header ...string) *client {
+	s.Helper()
 	h := http.Header{}
 	for i := 0; i < len(header); i += 2 {
 		h.Add(header[i], header[i+1])
 	}
 	ctx, cancel := context.WithTimeout(s.Context(), 5*time.Second)
 	defer cancel()
-	conn, resp, err := websocket.Dial(ctx, s.url("/live"), &websocket.DialOptions{Subprotocols: []string{web.Subprotocol}, HTTPHeader: h})
+	conn, resp, err := websocket.Dial(ctx, s.url(path), &websocket.DialOptions{Subprotocols: []string{web.Subprotocol}, HTTPHeader: h})
 	if err != nil {
 		s.Fatalf("dial: %v", err)
 	}
@@ -324,6 +364,16 @@ func (s *site) watchers(address string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open[address]
+}
+
+func read(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func query(page string) string { return "?page=" + url.QueryEscape(page) }

@@ -11,11 +11,11 @@ import (
 
 // guardAddress refuses to show a database to a network without a sign-in.
 func (f *serveFlags) guardAddress() error {
-	if f.loopback() || f.ServeEveryone {
+	if f.loopback() || f.signIn() || f.ServeEveryone {
 		return nil
 	}
 	return fmt.Errorf(`listen on %s: nobody has to sign in, so anyone on the network could read the database;
-listen on 127.0.0.1 and put a proxy with a sign-in in front, or say --let-anyone-on-the-network-read`, f.Listen)
+have people sign in with --auth, listen on 127.0.0.1, or say --let-anyone-on-the-network-read`, f.Listen)
 }
 
 func (f *serveFlags) loopback() bool { return isLoopback(f.Listen) }
@@ -33,9 +33,9 @@ func isLoopback(address string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// mayAuthor tells whether readers may see queries and what is wrong with them.
-// Until people sign in, those at this machine may.
-func (f *serveFlags) mayAuthor() bool { return f.loopback() }
+// mayAuthor tells whether all readers may see queries and what is wrong with
+// them: those at this machine, where nobody signs in.
+func (f *serveFlags) mayAuthor() bool { return f.loopback() && !f.signIn() }
 
 // hosts are the names that the server answers to. A server on loopback knows
 // its own: a foreign page that rebinds its name to 127.0.0.1 gets nothing. A

@@ -30,6 +30,8 @@ type commands struct {
 	Unwatch   unwatchCommand   `cmd:"" help:"Take the doorbell off tables."`
 	Status    statusCommand    `cmd:"" help:"List the tables with a doorbell, and what is missing."`
 	Check     checkCommand     `cmd:"" help:"Validate dashboards, and their SQL where a database is given."`
+	User      userCommand      `cmd:"" help:"Add, remove and list those who sign in with a password."`
+	Share     shareCommand     `cmd:"" help:"Make, list and revoke links that show one dashboard to whoever has them."`
 	Doctor    doctorCommand    `cmd:"" help:"What this database and role allow, what is missing, and the SQL that mends it."`
 	Uninstall uninstallCommand `cmd:"" help:"Remove every trigger and the schema rowcast."`
 	Health    healthCommand    `cmd:"" hidden:"" help:"Ask a running server whether it is alive; for container health checks."`
@@ -40,6 +42,7 @@ type commands struct {
 
 // streams is where a command reads its surroundings and writes.
 type streams struct {
+	in       io.Reader
 	out, err io.Writer
 	log      *slog.Logger
 }
@@ -89,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w; see rowcast --help", err)
 	}
-	return parsed.Run(&streams{out: stdout, err: stderr, log: newLogger(stderr)})
+	return parsed.Run(&streams{in: os.Stdin, out: stdout, err: stderr, log: newLogger(stderr)})
 }
 
 // newLogger writes text to a terminal and JSON elsewhere.

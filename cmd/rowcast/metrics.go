@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -48,8 +51,8 @@ func (g *gauges) Query(page, panel string, took time.Duration, code string) {
 	}
 }
 
-// metrics gathers what the parts count, for Prometheus.
-func (a *app) metrics() *prometheus.Registry {
+// gather serves what the parts count, in Prometheus' text format.
+func (a *app) gather() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		a.gauges.armed, a.gauges.cycle, a.gauges.frame, a.gauges.query, a.gauges.failed)
@@ -62,7 +65,7 @@ func (a *app) metrics() *prometheus.Registry {
 	a.countEngine(count, gauge)
 	a.countViewers(count, gauge)
 	a.countDatabase(count, gauge)
-	return registry
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
 // register adds one number that is asked for when it is wanted.
@@ -111,15 +114,18 @@ func (a *app) countDatabase(count, gauge register) {
 	})
 }
 
-// withMetrics answers GET /metrics and leaves the rest to the pages. It is no
-// ServeMux, because that redirects paths which the pages read as they are.
-func withMetrics(pages http.Handler, registry *prometheus.Registry) http.Handler {
-	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/metrics" && r.Method == http.MethodGet {
-			metrics.ServeHTTP(w, r)
-			return
+// serveMetrics answers GET /metrics on an address of its own, for those who
+// gather them and do not sign in.
+func (f *serveFlags) serveMetrics(metrics http.Handler) func(context.Context) error {
+	return func(ctx context.Context) error {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", metrics)
+		server := &http.Server{Addr: f.MetricsListen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+		defer stop()
+		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve metrics: %w", err)
 		}
-		pages.ServeHTTP(w, r)
-	})
+		return nil
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
@@ -36,6 +37,7 @@ type serveCommand struct {
 
 // serveFlags shape the server; demo has them too.
 type serveFlags struct {
+	accessFlags
 	Listen        string        `default:"127.0.0.1:8080" help:"Address to listen on."`
 	Dashboards    string        `placeholder:"DIR" help:"Folder of dashboard files; watched."`
 	Watch         []string      `default:"auto" help:"What gets the doorbell at start: auto (the tables that dashboards read), none, or patterns such as public.*."`
@@ -49,6 +51,7 @@ type serveFlags struct {
 	Safety        time.Duration `default:"30s" help:"How often a watched page is read unasked."`
 	PanelTimeout  time.Duration `default:"5s" help:"Longest a panel's query may take."`
 	MaxSockets    int           `default:"20000" help:"Open sockets at most."`
+	MetricsListen string        `name:"metrics-listen" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not with the pages."`
 	TLSCert       string        `placeholder:"FILE" help:"Certificate with its chain, as PEM; renewed when the file changes."`
 	TLSKey        string        `placeholder:"FILE" help:"Its private key, as PEM."`
 	Pprof         string        `placeholder:"ADDRESS" help:"Serve Go's profiles on this loopback address."`
@@ -92,7 +95,12 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 		}
 		defer edge.Close()
 	}
-	err := db.reach(ctx, f.Wait, func(err error) {
+	gate, sessions, done, err := f.gate(s.log, f.PublicURL)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = db.reach(ctx, f.Wait, func(err error) {
 		s.log.Warn("waiting for the database", "database", db.where(), "error", err, "wait", f.Wait)
 	})
 	if err != nil {
@@ -127,7 +135,16 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	bells := newBells(installer, f.Watch, book, s.log)
 	bells.prepare(ctx)
 
-	app := f.wire(s.log, db, book, with)
+	if gate == nil && book.Restricted() {
+		s.log.Warn("dashboards say who may see them, and nobody has to sign in: everybody who gets here may; --auth names a way in")
+	}
+	app := f.wire(s.log, db, book, gate, with)
+	if sessions != nil {
+		with.extra = append(with.extra, sessions.Run)
+	}
+	if f.MetricsListen != "" {
+		with.extra = append(with.extra, f.serveMetrics(app.metrics))
+	}
 	app.listening.Store(true)
 	url := f.url(edge)
 	s.log.Info("serving", "url", url, "database", db.where())
@@ -147,18 +164,24 @@ type app struct {
 	engine    *live.Engine
 	book      *dashboard.Book
 	web       *web.Server
+	metrics   http.Handler
 	listening atomic.Bool
 }
 
-func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, with serving) *app {
+func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, gate *access.Gate, with serving) *app {
 	a := &app{log: log, db: db, gauges: newGauges(), book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
 		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log, Meter: a.gauges,
-		Safety: f.Safety, StatementTimeout: f.PanelTimeout, Candid: f.mayAuthor(),
+		Safety: f.Safety, StatementTimeout: f.PanelTimeout,
 	})
+	a.metrics = a.gather()
+	metrics := a.metrics
+	if f.MetricsListen != "" {
+		metrics = nil
+	}
 	a.web = web.New(web.Config{
-		Pages: book, Tables: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
+		Access: gate, Metrics: metrics, Pages: book, Tables: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
 		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Authors: f.mayAuthor(),
@@ -204,8 +227,8 @@ func (a *app) run(ctx context.Context, edge *edge, bells *bells, extra []func(co
 	for _, part := range extra {
 		group.Go(func() error { return part(running) })
 	}
+	group.Go(func() error { return a.web.Run(running) })
 	server := a.web.HTTPServer()
-	server.Handler = withMetrics(server.Handler, a.metrics())
 	gate := newGate(edge, descriptors(), a.web.Viewers)
 	server.ConnState = gate.count
 	group.Go(func() error { return edge.serve(server, gate) })

@@ -16,6 +16,7 @@ const module = "github.com/rowcast/rowcast/"
 // arrows says which of our packages each package may import. Data flows one
 // way; siblings do not know each other; cmd alone knows everything.
 var arrows = map[string][]string{
+	"access":            {},
 	"delta":             {},
 	"broadcast":         {"internal/flaw"},
 	"listener":          {"internal/flaw"},
@@ -24,7 +25,7 @@ var arrows = map[string][]string{
 	"views":             {},
 	"static":            {},
 	"live":              {"broadcast", "dashboard", "delta", "internal/flaw"},
-	"web":               {"broadcast", "dashboard", "delta", "static", "views"},
+	"web":               {"access", "broadcast", "dashboard", "delta", "static", "views"},
 	"internal/flaw":     {},
 	"internal/node":     {},
 	"internal/postgres": {},
@@ -39,13 +40,17 @@ var arrows = map[string][]string{
 
 // only says who alone may import a library: each has one place.
 var only = map[string][]string{
-	"github.com/jackc/pgx/v5":      {"listener", "live", "dashboard", "migrations", "cmd/", "internal/", "e2e", "bench"},
-	"github.com/coder/websocket":   {"web", "e2e", "bench"},
-	"github.com/a-h/templ":         {"views", "web"},
-	"github.com/pressly/goose/v3":  {"migrations"},
-	"github.com/alecthomas/kong":   {"cmd/", "bench"},
-	"github.com/goccy/go-yaml":     {"dashboard"},
-	"github.com/fsnotify/fsnotify": {"dashboard"},
+	"github.com/jackc/pgx/v5":         {"listener", "live", "dashboard", "migrations", "cmd/", "internal/", "e2e", "bench"},
+	"github.com/coder/websocket":      {"web", "e2e", "bench"},
+	"github.com/a-h/templ":            {"views", "web"},
+	"github.com/pressly/goose/v3":     {"migrations"},
+	"github.com/alecthomas/kong":      {"cmd/", "bench"},
+	"github.com/goccy/go-yaml":        {"access", "dashboard"},
+	"github.com/coreos/go-oidc/v3":    {"access"},
+	"golang.org/x/oauth2":             {"access"},
+	"github.com/alexedwards/argon2id": {"access"},
+	"golang.org/x/crypto":             {"access"},
+	"github.com/fsnotify/fsnotify":    {"dashboard"},
 }
 
 type pkg struct {

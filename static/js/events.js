@@ -36,6 +36,10 @@ class Events {
       source.close(); // it would come back by itself, and not as the server wants
       const why = answered ? null : await fetch(`${this.#base}/api/v1/page?${asked}`).then((r) => (r.ok ? null : r.json()), () => null).catch(() => null);
       if (source !== this.#source) return;
+      if (why?.error?.code === "unauthorized") { // as the socket says it
+        this.close();
+        return this.onclose?.({ code: 1008 });
+      }
       if (why?.error) return this.#say({ type: "error", watch: page, ...why.error });
       this.close();
       this.onclose?.({ code: 1006 });

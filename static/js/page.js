@@ -66,7 +66,7 @@ export class LivePage {
       message: (m) => this.#receive(m),
       link: (l) => { this.store = linked(this.store, l); this.#say(); },
       instead: async () => ((await reachable(`${this.#base}/healthz`)) ? (await import("./events.js")).open : null),
-      signin: () => { if (data.signin) location.assign(data.signin); },
+      signin: () => { if (data.signin) location.assign(`${data.signin}?again&next=${encodeURIComponent(this.#here())}`); },
     });
     this.socket.connect();
     this.#tick();

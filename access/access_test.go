@@ -1,0 +1,445 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// passwordGate has the user anna, whose password is "correct horse".
+func passwordGate(t *testing.T, life time.Duration) (*Gate, string) {
+	t.Helper()
+	dir := t.TempDir()
+	hash, err := bcrypt.GenerateFromPassword([]byte("correct horse"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := OpenUsers(write(t, dir, "users", fmt.Sprintf("anna:%s:sales\n", hash)), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, err := OpenSessions(dir, life, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(Config{Mode: ModePassword, Users: users, Sessions: sessions, Policy: &Policy{}, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, dir
+}
+
+func TestRules(t *testing.T) {
+	anna := Viewer{Name: "anna", Groups: []string{"sales", "night"}}
+	for _, c := range []struct {
+		rule Rule
+		in   bool
+	}{
+		{Rule{}, false},
+		{Rule{Everyone: true}, true},
+		{Rule{Users: []string{"ben", "anna"}}, true},
+		{Rule{Users: []string{"Anna", "ann", "sales", ""}}, false},
+		{Rule{Groups: []string{"night"}}, true},
+		{Rule{Groups: []string{"anna", ""}}, false},
+	} {
+		if c.rule.Names(anna) != c.in {
+			t.Errorf("%+v names anna: %v", c.rule, !c.in)
+		}
+		if c.rule.Names(Viewer{}) || c.rule.Names(Viewer{Groups: []string{"night"}}) {
+			t.Errorf("%+v names nobody", c.rule)
+		}
+	}
+}
+
+func TestUsersFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "users")
+	for _, bad := range [][2]string{{"anna", "short"}, {"an na", "long enough"}, {"a:b", "long enough"}, {"", "long enough"}, {"#x", "long enough"}, {"anna", strings.Repeat("x", 2000)}} {
+		if SetUser(path, bad[0], bad[1], nil) == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+	if err := SetUser(path, "anna", "correct horse", []string{"sales", "night"}); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := os.ReadFile(path)
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 || strings.Contains(string(b), "horse") {
+		t.Errorf("%v %s", info.Mode(), b)
+	}
+	if err := os.WriteFile(path, append([]byte("# the night shift\n"), b...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(SetUser(path, "ben", "battery staple", nil), SetUser(path, "anna", "another horse", []string{"day"})); err != nil {
+		t.Fatal(err)
+	}
+	users, err := OpenUsers(path, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, password string
+		err            error
+	}{{"anna", "another horse", nil}, {"anna", "correct horse", ErrWrong}, {"ben", "battery staple", nil}, {"ben", "", ErrWrong}, {"nobody", "nobody has this password", ErrWrong}, {"", "", ErrWrong},
+		{"anna", strings.Repeat("x", 1<<16), ErrWrong}} {
+		if _, err := users.check(t.Context(), c.name, c.password); !errors.Is(err, c.err) {
+			t.Errorf("%s with %.20q: %v", c.name, c.password, err)
+		}
+	}
+	if err := RemoveUser(path, "ben"); err != nil {
+		t.Fatal(err)
+	}
+	list, err := ListUsers(path)
+	if err != nil || len(list) != 1 || list[0].Name != "anna" || !slices.Equal(list[0].Groups, []string{"day"}) {
+		t.Errorf("%+v %v", list, err)
+	}
+	if b, _ := os.ReadFile(path); !strings.HasPrefix(string(b), "# the night shift\n") {
+		t.Errorf("the comment is gone: %s", b)
+	}
+	if RemoveUser(path, "ben") == nil {
+		t.Error("ben was removed twice")
+	}
+	for _, bad := range []string{"anna", "anna:secret", "anna:$2y$99$x", "a b:$2y", "anna:$argon2id$v=19$m=99999999,t=1,p=1$YWFhYWFhYWE$YWFhYWFhYWE", "a:b:c:d"} {
+		if _, err := parseUsers([]byte(bad)); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// A name that is not there takes as long as a wrong password does.
+func TestUnknownNamesTakeAsLong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users")
+	if err := SetUser(path, "anna", "correct horse", nil); err != nil {
+		t.Fatal(err)
+	}
+	users, err := OpenUsers(path, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	median := func(name string) time.Duration {
+		var took []time.Duration
+		for range 5 {
+			began := time.Now()
+			_, _ = users.check(t.Context(), name, "wrong password")
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		return took[2]
+	}
+	if known, unknown := median("anna"), median("nobody"); unknown < known/3 || known < unknown/3 {
+		t.Errorf("a wrong password takes %v, an unknown name %v", known, unknown)
+	}
+}
+
+func TestSignInsThatFailAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := passwordGate(t, time.Hour)
+		try := func(name, password, from string) error {
+			_, err := g.SignIn(t.Context(), name, password, from)
+			return err
+		}
+		var wait *Wait
+		for i := range perName.burst { // from everywhere, one name
+			if err := try("anna", "wrong", fmt.Sprintf("10.0.0.%d", i)); !errors.Is(err, ErrWrong) {
+				t.Fatal(i, err)
+			}
+		}
+		if err := try("ANNA", "wrong", "10.0.1.1"); !errors.As(err, &wait) || wait.For <= 0 || wait.For > perName.every {
+			t.Errorf("the name is not limited: %v", err)
+		}
+		if err := try("anna", "correct horse", "10.0.1.1"); !errors.As(err, &wait) {
+			t.Errorf("while it waits even the right password must, or waiting would tell: %v", err)
+		}
+		time.Sleep(perName.every)
+		if err := try("anna", "correct horse", "10.0.1.1"); err != nil {
+			t.Errorf("after a while: %v", err)
+		}
+		for range 50 { // what does not fail is not counted
+			if err := try("anna", "correct horse", "10.0.1.1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range perAddress.burst { // from one network, many names
+			if err := try(fmt.Sprint("user", i), "wrong", fmt.Sprintf("2001:db8::%d", i+1)); !errors.Is(err, ErrWrong) {
+				t.Fatal(i, err)
+			}
+		}
+		if err := try("someone", "wrong", "2001:db8::ffff"); !errors.As(err, &wait) {
+			t.Errorf("the network is not limited: %v", err)
+		}
+		if err := try("someone", "wrong", "2001:db8:0:1::1"); !errors.Is(err, ErrWrong) {
+			t.Errorf("another network: %v", err)
+		}
+	})
+}
+
+func TestFailuresHaveABound(t *testing.T) {
+	var limited throttle
+	now := time.Now()
+	for i := range 3 * mostCounted {
+		limited.wait(fmt.Sprint(i), perName, now)
+	}
+	if n := len(limited.empty); n > mostCounted {
+		t.Errorf("%d keys are kept", n)
+	}
+}
+
+func TestSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, dir := passwordGate(t, time.Hour)
+		request := func(c *http.Cookie) *http.Request {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+			return r
+		}
+		var kept []*http.Cookie
+		for range 3 {
+			c, err := g.SignIn(t.Context(), "anna", "correct horse", "10.0.0.1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept = append(kept, c)
+		}
+		if kept[0].Value == kept[1].Value || len(kept[0].Value) < 43 {
+			t.Errorf("tokens %q and %q", kept[0].Value, kept[1].Value)
+		}
+		p, err := g.Who(request(kept[0]))
+		if err != nil || p.Viewer.Name != "anna" || !slices.Equal(p.Viewer.Groups, []string{"sales"}) {
+			t.Fatalf("%+v %v", p, err)
+		}
+		// Another server on the same folder knows it, and one that starts later.
+		sessions, err := OpenSessions(dir, time.Hour, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := New(Config{Mode: ModePassword, Users: g.config.Users, Sessions: sessions, Policy: &Policy{}, Log: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Who(request(kept[0])); err != nil {
+			t.Error(err)
+		}
+		if _, err := other.SignOut(p, ""); err != nil {
+			t.Error(err)
+		}
+		if _, err := g.Still(p); !errors.Is(err, ErrEnded) {
+			t.Errorf("after a sign-out elsewhere: %v", err)
+		}
+		if _, err := g.Who(request(kept[1])); err != nil {
+			t.Errorf("another session of the same user: %v", err)
+		}
+		if n, err := sessions.EndAll("ben"); n != 0 || err != nil {
+			t.Error(n, err)
+		}
+		if n, err := sessions.EndAll("anna"); n != 2 || err != nil {
+			t.Error(n, err)
+		}
+		last, err := g.SignIn(t.Context(), "anna", "correct horse", "10.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour - time.Second)
+		if _, err := g.Who(request(last)); err != nil {
+			t.Errorf("a second before its end: %v", err)
+		}
+		time.Sleep(time.Second)
+		if _, err := g.Who(request(last)); !errors.Is(err, ErrEnded) {
+			t.Errorf("at its end: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := sessions.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := os.ReadDir(filepath.Join(dir, "sessions")); len(left) != 0 {
+			t.Errorf("%d files are left", len(left))
+		}
+	})
+}
+
+func TestAFileThatIsWrongKeepsItsLastVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		path := write(t, t.TempDir(), "access.yaml", "admins: {users: [root]}\n")
+		p, err := OpenPolicy(path, slog.New(slog.NewTextHandler(&said, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := Viewer{Name: "root"}
+		for range 3 {
+			write(t, filepath.Dir(path), "access.yaml", "admins: {users: [root}")
+			time.Sleep(lookEvery)
+			if !p.get().Admins.Names(root) {
+				t.Error("a mistake takes the rules away")
+			}
+		}
+		if n := strings.Count(said.String(), "its last version stays"); n == 0 || n > 3 {
+			t.Errorf("said %d times: %s", n, said.String())
+		}
+		write(t, filepath.Dir(path), "access.yaml", "admins: {users: [other]}\n")
+		time.Sleep(lookEvery)
+		if p.get().Admins.Names(root) {
+			t.Error("a change is not seen")
+		}
+	})
+}
+
+func TestPolicy(t *testing.T) {
+	p, err := parsePolicy([]byte("tables:\n  - match: [public.*]\n    groups: [sales]\n  - match: [public.holidays, hr.?]\n    everyone: true\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]Rule{
+		"public.orders":   {Groups: []string{"sales"}},
+		"public.holidays": {Everyone: true, Groups: []string{"sales"}},
+		"hr.a":            {Everyone: true}, "hr.salaries": {}, "publicx.orders": {}, "x.public.orders": {},
+	} {
+		schema, table, _ := strings.Cut(name, ".")
+		if got := p.table(schema, table); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+	for _, bad := range []string{"admin: {}", "tables: [{groups: [x]}]", "tables: [{match: ['[']}]", "admins: [root]", "- x", "admins: {user: [x]}"} {
+		if _, err := parsePolicy([]byte(bad)); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func TestProxyHeaders(t *testing.T) {
+	proxies, err := ParseProxies([]string{"10.1.0.0/16", "::1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(Config{Mode: ModeProxy, Proxies: proxies, Headers: Headers{User: "X-Forwarded-User", Groups: "X-Groups"}, Policy: &Policy{}, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from   string
+		header http.Header
+		name   string
+		groups []string
+		client string
+	}{
+		{"10.1.2.3:99", http.Header{"X-Forwarded-User": {"anna"}, "X-Groups": {"sales, night,,"}}, "anna", []string{"sales", "night"}, "10.1.2.3"},
+		{"[::1]:99", http.Header{"X-Forwarded-User": {"anna"}, "X-Forwarded-For": {"1.1.1.1, 192.0.2.7, 10.1.9.9"}}, "anna", nil, "192.0.2.7"},
+		{"[::ffff:10.1.2.3]:99", http.Header{"X-Forwarded-User": {"anna"}}, "anna", nil, "10.1.2.3"},
+		{"10.2.0.1:99", http.Header{"X-Forwarded-User": {"anna"}, "X-Forwarded-For": {"10.1.1.1"}}, "", nil, "10.2.0.1"},
+		{"10.1.2.3:99", http.Header{"X-Forwarded-User": {"anna", "root"}}, "", nil, "10.1.2.3"},
+		{"10.1.2.3:99", http.Header{"X-Forwarded-User": {"anna"}, "X-Groups": {"sales", "admins"}}, "", nil, "10.1.2.3"},
+		{"10.1.2.3:99", http.Header{"X-Forwarded-User": {"anna, root"}}, "", nil, "10.1.2.3"},
+		{"10.1.2.3:99", http.Header{"X-Forwarded-User": {""}}, "", nil, "10.1.2.3"},
+		{"10.1.2.3:99", http.Header{}, "", nil, "10.1.2.3"},
+		{"10.1.2.3:99", http.Header{"X-Forwarded-For": {"nonsense"}}, "", nil, "10.1.2.3"},
+		{"@", http.Header{"X-Forwarded-User": {"anna"}}, "", nil, ""},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr, r.Header = c.from, c.header
+		p, err := g.Who(r)
+		if p.Viewer.Name != c.name || !slices.Equal(p.Viewer.Groups, c.groups) || (c.name == "") != errors.Is(err, ErrNobody) {
+			t.Errorf("%s %v: %+v %v", c.from, c.header, p.Viewer, err)
+		}
+		if got := g.Client(r); got != c.client {
+			t.Errorf("%s %v comes from %q, want %q", c.from, c.header, got, c.client)
+		}
+	}
+	if _, err := g.SignIn(t.Context(), "anna", "x", "10.1.2.3"); !errors.Is(err, ErrWrong) {
+		t.Errorf("a second way in is open: %v", err)
+	}
+	for _, bad := range []string{"", "10.0.0", "example.org", "10.0.0.0/99"} {
+		if _, err := ParseProxies([]string{bad}); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func TestAProxysWordLastsSoLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		proxies, _ := ParseProxies([]string{"10.1.2.3"})
+		g, err := New(Config{Mode: ModeProxy, Proxies: proxies, Headers: Headers{User: "X-User"}, Policy: &Policy{}, Log: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr, r.Header = "10.1.2.3:99", http.Header{"X-User": {"anna"}}
+		p, err := g.Who(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(trusted - time.Second)
+		if _, err := g.Still(p); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if _, err := g.Still(p); !errors.Is(err, ErrAgain) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOneWayInIsOpen(t *testing.T) {
+	g, _ := passwordGate(t, time.Hour)
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr, r.Header = "127.0.0.1:99", http.Header{"X-Forwarded-User": {"anna"}}
+	if _, err := g.Who(r); !errors.Is(err, ErrNobody) {
+		t.Errorf("a header signs in where passwords do: %v", err)
+	}
+	for _, c := range []Config{{}, {Policy: &Policy{}}, {Mode: "none", Policy: &Policy{}}, {Mode: ModePassword, Policy: &Policy{}}, {Mode: ModeProxy, Policy: &Policy{}},
+		{Mode: ModeProxy, Policy: &Policy{}, Headers: Headers{User: "X"}}} {
+		if _, err := New(c); err == nil {
+			t.Errorf("%+v makes a gate", c)
+		}
+	}
+}
+
+// One hammer for the race detector.
+func TestGateIsForMany(t *testing.T) {
+	g, dir := passwordGate(t, time.Hour)
+	c, err := g.SignIn(t.Context(), "anna", "correct horse", "10.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.AddCookie(c)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for range 20 {
+				if p, err := g.Who(r); err == nil {
+					g.May(p.Viewer, Rule{Everyone: true})
+					g.Tell(EventOpened, p, fmt.Sprint(i), "/d/shop?x=secret")
+				} else {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	if err := SetUser(filepath.Join(dir, "users"), "ben", "battery staple", nil); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+}

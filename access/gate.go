@@ -1,0 +1,316 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Mode is the one way in.
+type Mode string
+
+// The ways in. There is no mode for nobody: without a gate everybody is let in.
+const (
+	ModePassword Mode = "password" // a name and a password of the users file
+	ModeProxy    Mode = "proxy"    // a proxy in front says who it is
+	ModeOIDC     Mode = "oidc"     // a provider of OpenID Connect says who it is
+)
+
+// CookieName is the cookie that holds a session. The prefix has the browser keep
+// it for this host alone, sent over TLS or to this machine only.
+const CookieName = "__Host-rowcast"
+
+// Config says how people get in. Mode and Policy are required, Users and
+// Sessions for ModePassword, Proxies and Headers for ModeProxy, OIDC and Sessions
+// for ModeOIDC.
+type Config struct {
+	Mode     Mode
+	Users    *Users
+	Sessions *Sessions
+	OIDC     *OIDC
+	Proxies  Proxies // whose X-Forwarded-For counts in every mode
+	Headers  Headers
+	Policy   *Policy
+	Links    *Links // nil: there are none
+	Log      *slog.Logger
+	Audit    *slog.Logger // nil: Log
+}
+
+// Gate lets people in. Its methods may be called at the same time.
+type Gate struct {
+	config Config
+	failed throttle
+	audit  audit
+}
+
+// New returns a gate.
+func New(c Config) (*Gate, error) {
+	if c.Policy == nil {
+		return nil, errors.New("make gate: there is no policy")
+	}
+	switch c.Mode {
+	case ModePassword:
+		if c.Users == nil || c.Sessions == nil {
+			return nil, errors.New("make gate: passwords need users and sessions")
+		}
+	case ModeProxy:
+		if len(c.Proxies) == 0 || c.Headers.User == "" {
+			return nil, errors.New("make gate: a proxy needs its addresses and the name of its header")
+		}
+	case ModeOIDC:
+		if c.OIDC == nil || c.Sessions == nil {
+			return nil, errors.New("make gate: a provider needs its configuration and sessions")
+		}
+	default:
+		return nil, fmt.Errorf("make gate: there is no mode %q", c.Mode)
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Audit == nil {
+		c.Audit = c.Log
+	}
+	return &Gate{config: c, audit: audit{log: c.Audit}}, nil
+}
+
+// Pass is what a request proved. It may be kept and looked at again. The zero
+// value is nobody's.
+type Pass struct {
+	Viewer  Viewer
+	session string // the digest of its token; "" where there is none
+	token   string // of a link; "" where it is none's
+	link    Link
+	until   time.Time
+}
+
+// Link is the link that let somebody in, who may see its page and nothing else.
+func (p Pass) Link() (Link, bool) { return p.link, p.token != "" }
+
+// who names whoever has the pass, for the audit log.
+func (p Pass) who() string {
+	if p.token != "" {
+		return "link " + p.link.ID
+	}
+	return p.Viewer.Name
+}
+
+// Session names the session behind a pass; "" where there is none. It is no
+// secret.
+func (p Pass) Session() string { return p.session }
+
+// trusted is how long a proxy's word about a connection lasts.
+const trusted = 10 * time.Minute
+
+// Who says whose a request is. The error is [ErrNobody] or [ErrEnded] where it
+// proves nothing, any other is a fault.
+func (g *Gate) Who(r *http.Request) (Pass, error) {
+	if g.config.Mode == ModeProxy {
+		v, err := g.config.Headers.viewer(r, g.config.Proxies)
+		return Pass{Viewer: v, until: time.Now().Add(trusted)}, err
+	}
+	token, err := tokenOf(r)
+	if err != nil {
+		return Pass{}, err
+	}
+	return g.Still(Pass{session: digest(token)})
+}
+
+// tokenOf is the session's cookie. Two of them are none: one was slipped in.
+func tokenOf(r *http.Request) (string, error) {
+	kept := r.CookiesNamed(CookieName)
+	if len(kept) != 1 || kept[0].Value == "" {
+		return "", ErrNobody
+	}
+	return kept[0].Value, nil
+}
+
+// WhoBy says what the token of a link allows. The error is [ErrNoLink] where that
+// is nothing.
+func (g *Gate) WhoBy(token string) (Pass, error) {
+	if g.config.Links == nil {
+		return Pass{}, ErrNoLink
+	}
+	found, err := g.config.Links.look(token)
+	if err != nil {
+		return Pass{}, err
+	}
+	if err := g.config.Links.use(found); err != nil {
+		g.config.Log.Warn("when a link was used is not noted", "error", err)
+	}
+	return Pass{token: token, link: found}, nil
+}
+
+// Still looks at a pass again and returns it as it is now, with the viewer's
+// groups of now. The error is [ErrEnded] where it is over, and [ErrAgain] where
+// only another request could tell.
+func (g *Gate) Still(p Pass) (Pass, error) {
+	if p.token != "" {
+		return g.WhoBy(p.token)
+	}
+	if p.session == "" {
+		switch {
+		case p.Viewer.Name == "":
+			return Pass{}, ErrEnded
+		case !time.Now().Before(p.until):
+			return Pass{}, ErrAgain
+		}
+		return p, nil
+	}
+	found, err := g.config.Sessions.look(p.session)
+	switch {
+	case err != nil:
+		return Pass{}, err
+	case found.Way != g.config.Mode:
+		return Pass{}, ErrEnded // of another way in, which was closed since
+	}
+	p.Viewer, p.until = Viewer{Name: found.Name, Label: found.Label, Groups: found.Groups}, found.Until
+	if g.config.Mode == ModePassword {
+		u, ok := g.config.Users.get(found.Name)
+		if !ok || u.mark() != found.Mark {
+			return Pass{}, ErrEnded
+		}
+		p.Viewer.Groups = u.groups
+	}
+	return p, nil
+}
+
+// Asks reports whether people sign in here, and not with a proxy in front.
+func (g *Gate) Asks() bool { return g.config.Mode != ModeProxy }
+
+// Mode is the way in.
+func (g *Gate) Mode() Mode { return g.config.Mode }
+
+// Wait is how long to wait before the next sign-in.
+type Wait struct{ For time.Duration }
+
+func (w *Wait) Error() string { return "too many sign-ins failed" }
+
+// SignIn begins a session for a name and its password, and returns its cookie.
+// from is the address that asks. Its error is [ErrWrong], [ErrBusy] or a [*Wait];
+// any other is a fault.
+func (g *Gate) SignIn(ctx context.Context, name, password, from string) (*http.Cookie, error) {
+	if g.config.Mode != ModePassword {
+		return nil, ErrWrong
+	}
+	now := time.Now()
+	address, named := addressKey(from), nameKey(name)
+	if w := g.failed.wait(address, perAddress, now); w > 0 {
+		g.audit.write(EventSignInFails, name, from, "", "because", "too many of this address")
+		return nil, &Wait{w}
+	}
+	if w := g.failed.wait(named, perName, now); w > 0 {
+		g.audit.write(EventSignInFails, name, from, "", "because", "too many of this name")
+		return nil, &Wait{w}
+	}
+	u, err := g.config.Users.check(ctx, name, password)
+	if err != nil {
+		if errors.Is(err, ErrWrong) {
+			g.audit.write(EventSignInFails, name, from, "", "because", "wrong name or password")
+		}
+		return nil, err
+	}
+	g.failed.undo(address, perAddress)
+	g.failed.undo(named, perName)
+	cookie, err := g.begin(session{Name: name, Mark: u.mark(), Way: ModePassword})
+	if err == nil {
+		g.audit.write(EventSignIn, name, from, "")
+	}
+	return cookie, err
+}
+
+func (g *Gate) begin(who session) (*http.Cookie, error) {
+	token, err := g.config.Sessions.begin(who)
+	if err != nil {
+		return nil, err
+	}
+	c := cookie(token)
+	c.Expires = time.Now().Add(g.config.Sessions.life)
+	return c, nil
+}
+
+func cookie(value string) *http.Cookie {
+	return &http.Cookie{Name: CookieName, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+}
+
+// SignOut ends the session of a pass, and returns the cookie that takes it from
+// the browser.
+func (g *Gate) SignOut(p Pass, from string) (*http.Cookie, error) {
+	gone := cookie("")
+	gone.MaxAge = -1
+	if p.session == "" {
+		return gone, nil
+	}
+	if err := g.config.Sessions.end(p.session); err != nil {
+		return nil, err
+	}
+	g.audit.write(EventSignOut, p.Viewer.Name, from, "")
+	return gone, nil
+}
+
+// May reports whether v may see what has this rule. Admins may see everything.
+func (g *Gate) May(v Viewer, r Rule) bool { return r.Names(v) || g.Admin(v) }
+
+// MayTable is the same for a table, whose rule is in the policy.
+func (g *Gate) MayTable(v Viewer, schema, name string) bool {
+	return g.May(v, g.config.Policy.get().table(schema, name))
+}
+
+// Admin reports whether v may see everything.
+func (g *Gate) Admin(v Viewer) bool { return g.config.Policy.get().Admins.Names(v) }
+
+// Author reports whether v may see the queries of what v may see.
+func (g *Gate) Author(v Viewer) bool { return g.May(v, g.config.Policy.get().Authors) }
+
+// Sharer reports whether v may make links to what v may see.
+func (g *Gate) Sharer(v Viewer) bool {
+	return g.config.Links != nil && g.May(v, g.config.Policy.get().Sharers)
+}
+
+// MakeLink makes a link for p, who is a sharer and may see the page. It returns
+// the link's token.
+func (g *Gate) MakeLink(p Pass, from, page, note string, life time.Duration) (Link, string, error) {
+	made, token, err := g.config.Links.Make(page, note, p.Viewer.Name, life)
+	if err == nil {
+		g.audit.write(EventLinkMade, p.Viewer.Name, from, page, "link", made.ID, "until", made.Until)
+	}
+	return made, token, err
+}
+
+// ListLinks is the links that a sharer made; all of them for an admin.
+func (g *Gate) ListLinks(p Pass) ([]Link, error) {
+	all, err := g.config.Links.List()
+	if !g.Admin(p.Viewer) {
+		all = slices.DeleteFunc(all, func(l Link) bool { return l.By != p.Viewer.Name })
+	}
+	return all, err
+}
+
+// RevokeLink ends a link that p may end.
+func (g *Gate) RevokeLink(p Pass, from, id string) error {
+	mine, err := g.ListLinks(p)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(mine, func(l Link) bool { return l.ID == id })
+	if i < 0 {
+		return ErrNoLink
+	}
+	if err := g.config.Links.Revoke(id); err != nil {
+		return err
+	}
+	g.audit.write(EventLinkRevoked, p.Viewer.Name, from, mine[i].Page, "link", id)
+	return nil
+}
+
+// Client is the address that a request came from.
+func (g *Gate) Client(r *http.Request) string { return g.config.Proxies.Client(r) }
+
+// Tell writes a line into the audit log. page is an address of a page, whose
+// query is left out.
+func (g *Gate) Tell(e Event, p Pass, from, page string) {
+	g.audit.write(e, p.who(), from, page)
+}

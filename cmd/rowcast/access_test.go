@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/internal/pgtest"
+)
+
+// as asks as a browser that keeps a cookie, or through a proxy.
+func as(t *testing.T, url string, header ...string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/json")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+const tillFile = "title: Till\naccess: {users: [anna]}\npanels: [{id: rows, type: table, query: 'SELECT id FROM notes'}]\n"
+
+// guardedBy serves a dashboard for anna, and tables for the group ops.
+func guardedBy(t *testing.T, state string, args ...string) (*server, string) {
+	t.Helper()
+	db := pgtest.New(t)
+	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY); INSERT INTO notes VALUES (4711)`)
+	files := t.TempDir()
+	for name, text := range map[string]string{"till.yaml": tillFile, "rules": "tables: [{match: [public.*], groups: [ops]}]\n"} {
+		if err := os.WriteFile(filepath.Join(files, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args = append([]string{"--dashboards", files, "--access", filepath.Join(files, "rules"), "--audit-log", filepath.Join(state, "audit")}, args...)
+	return serve(t, db.URL, args...), files
+}
+
+func TestPasswordsLetIn(t *testing.T) {
+	state := t.TempDir()
+	if err := access.SetUser(filepath.Join(state, "users"), "anna", "correct horse", nil); err != nil {
+		t.Fatal(err)
+	}
+	s, files := guardedBy(t, state, "--auth", "password", "--state", state)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.PostForm(s.url+"sign-in", url.Values{"name": {"anna"}, "password": {"correct horse"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if len(resp.Cookies()) != 1 {
+		t.Fatalf("%d with %d cookies", resp.StatusCode, len(resp.Cookies()))
+	}
+	cookie := []string{"Cookie", resp.Cookies()[0].Name + "=" + resp.Cookies()[0].Value}
+	status, body := as(t, s.url+"d/till/rows.csv", cookie...)
+	if status != 200 || !strings.Contains(body, "4711") {
+		t.Errorf("%d %s", status, body)
+	}
+	for _, path := range []string{"t/public.notes", "d/nothing", "metrics"} {
+		if status, _ := as(t, s.url+path, cookie...); status != 404 {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	if _, list := as(t, s.url+"api/v1/pages", cookie...); !strings.Contains(list, "/d/till") || strings.Contains(list, "notes") {
+		t.Errorf("anna may open %s", list)
+	}
+	if status, body := as(t, s.url+"d/till/rows.csv"); status != 401 || strings.Contains(body, "4711") {
+		t.Errorf("nobody: %d %s", status, body)
+	}
+	if status, _ := as(t, s.url+"healthz"); status != 200 {
+		t.Errorf("health: %d", status)
+	}
+	// A rule that changes counts, although the rest of its version has a mistake.
+	until := func(what string, want int) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			status, _ := as(t, s.url+"d/till/rows.csv", cookie...)
+			if status == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %d", what, status)
+			}
+		}
+	}
+	wrong := strings.NewReplacer("anna", "ben", "notes", "nowhere").Replace(tillFile)
+	if err := os.WriteFile(filepath.Join(files, "till.yaml"), []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until("a changed rule", 404)
+	if _, err := command(t, "user", "remove", "anna", "--state", state); err != nil {
+		t.Fatal(err)
+	}
+	until("a user who is gone", 401)
+	log, err := os.ReadFile(filepath.Join(state, "audit"))
+	if err != nil || !strings.Contains(string(log), `"event":"sign_in","user":"anna"`) {
+		t.Errorf("%v %s", err, log)
+	}
+}
+
+func TestAProxyLetsIn(t *testing.T) {
+	s, _ := guardedBy(t, t.TempDir(), "--auth", "proxy", "--trusted-proxy", "127.0.0.1", "--user-header", "X-User", "--groups-header", "X-Groups")
+	for _, c := range []struct {
+		path   string
+		header []string
+		status int
+	}{
+		{"d/till", []string{"X-User", "anna"}, 200},
+		{"d/till", []string{"X-User", "ben"}, 404},
+		{"t/public.notes", []string{"X-User", "ben", "X-Groups", "tea,ops"}, 200},
+		{"t/public.notes", []string{"X-Groups", "ops"}, 401},
+		{"d/till", nil, 401},
+		{"sign-in", nil, 404},
+	} {
+		if status, _ := as(t, s.url+c.path, c.header...); status != c.status {
+			t.Errorf("%s as %v: %d, want %d", c.path, c.header, status, c.status)
+		}
+	}
+}
+
+func TestSomebodyListensBeyondLoopback(t *testing.T) {
+	for auth, ok := range map[access.Mode]bool{access.ModePassword: true, access.ModeProxy: true, authNone: false, "": false} {
+		f := serveFlags{Listen: "0.0.0.0:8080"}
+		f.Auth = auth
+		if err := f.guardAddress(); (err == nil) != ok {
+			t.Errorf("--auth %q: %v", auth, err)
+		}
+		if f.mayAuthor() {
+			t.Errorf("--auth %q: everybody may see queries", auth)
+		}
+		f.Listen = "127.0.0.1:0"
+		if f.mayAuthor() == f.signIn() {
+			t.Errorf("--auth %q on loopback: everybody may see queries: %v", auth, f.mayAuthor())
+		}
+	}
+}
+
+// The database decides which rows of one dashboard a viewer sees.
+func TestRowsAreTheViewers(t *testing.T) {
+	db := pgtest.New(t)
+	role := "reader_" + db.Name[:min(len(db.Name), 40)]
+	db.Script(t, fmt.Sprintf(`CREATE TABLE notes (id int PRIMARY KEY, owner text); INSERT INTO notes VALUES (4711, 'anna'), (4712, 'ben');
+		ALTER TABLE notes ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON notes USING (owner = current_setting('app.user', true));
+		CREATE ROLE %[1]q LOGIN; GRANT USAGE ON SCHEMA public TO %[1]q; GRANT SELECT ON notes TO %[1]q`, role))
+	t.Cleanup(func() { db.Script(t, fmt.Sprintf("DROP OWNED BY %[1]q; DROP ROLE %[1]q", role)) })
+	u, err := url.Parse(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("user", role)
+	u.User, u.RawQuery = nil, q.Encode()
+	dir := t.TempDir()
+	file := "title: Own\naccess: {everyone: true}\nrun_as: {settings: {app.user: '{user}'}}\npanels: [{id: rows, type: table, query: 'SELECT id FROM notes'}]\n"
+	if err := os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state := t.TempDir()
+	s := serve(t, u.String(), "--watch", "none", "--dashboards", dir, "--state", state, "--auth", "proxy", "--trusted-proxy", "127.0.0.1", "--user-header", "X-User")
+	for name, rows := range map[string]string{"anna": "id\r\n4711\r\n", "ben": "id\r\n4712\r\n", "nobody": "id\r\n"} {
+		for _, path := range []string{"d/own/rows.csv", "d/own/rows.csv?other=x"} {
+			if status, body := as(t, s.url+path, "X-User", name); status != 200 || body != rows {
+				t.Errorf("%s gets %d %q", name, status, body)
+			}
+		}
+	}
+	// A link has no viewer whose rows it could show.
+	link, err := command(t, "share", "add", "/d/own", "--state", state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, body := as(t, strings.TrimRight(s.url, "/")+strings.TrimSpace(link)+"/d/own/rows.csv"); status != 404 || strings.Contains(body, "471") {
+		t.Errorf("by a link: %d %s", status, body)
+	}
+	open := serve(t, u.String(), "--watch", "none", "--dashboards", dir)
+	if status, body := as(t, open.url+"d/own/rows.csv"); status != 403 || strings.Contains(body, "471") {
+		t.Errorf("where nobody signs in: %d %s", status, body)
+	}
+}

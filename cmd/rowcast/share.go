@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rowcast/rowcast/access"
+)
+
+// shareCommand keeps the share links of a folder.
+type shareCommand struct {
+	Add    shareAddCommand    `cmd:"" help:"Make a link to a dashboard with these values: '/d/shop?status=paid'."`
+	List   shareListCommand   `cmd:"" help:"List links, with when each was last used."`
+	Revoke shareRevokeCommand `cmd:"" help:"End a link; whoever watches by it has to leave within seconds."`
+}
+
+// linksFlags name the folder.
+type linksFlags struct {
+	State   string `name:"state" required:"" placeholder:"DIR" help:"Folder that keeps the links."`
+	LinkKey string `name:"link-key" placeholder:"FILE" help:"File of the secrets that links are signed with; by default link.key in the state folder."`
+}
+
+func (f linksFlags) open(s *streams) (*access.Links, error) {
+	return access.OpenLinks(f.State, f.LinkKey, s.log)
+}
+
+type shareAddCommand struct {
+	linksFlags
+	Page      string        `arg:"" help:"Address of a dashboard, as a browser shows it after the server's name."`
+	For       time.Duration `name:"for" default:"720h" help:"How long it lasts."`
+	Note      string        `name:"note" help:"What it is for."`
+	PublicURL string        `name:"public-url" help:"The address that people use, to print the whole link."`
+}
+
+// Run prints the link, which is kept nowhere.
+func (c *shareAddCommand) Run(s *streams) error {
+	links, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	_, token, err := links.Make(c.Page, c.Note, "", c.For)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s/s/%s\n", strings.TrimRight(c.PublicURL, "/"), token)
+	return err
+}
+
+type shareListCommand struct{ linksFlags }
+
+// Run prints a line a link.
+func (c *shareListCommand) Run(s *streams) error {
+	links, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	all, err := links.List()
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tPAGE\tENDS\tLAST USED\tMADE BY\tNOTE")
+	for _, l := range all {
+		used, by := "never", l.By
+		if !l.Used.IsZero() {
+			used = l.Used.Format(time.RFC3339)
+		}
+		if by == "" {
+			by = "-"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, l.Page, l.Until.Format(time.RFC3339), used, by, l.Note)
+	}
+	return t.Flush()
+}
+
+type shareRevokeCommand struct {
+	linksFlags
+	ID string `arg:"" help:"Name of the link, as list shows it."`
+}
+
+// Run ends the link.
+func (c *shareRevokeCommand) Run(s *streams) error {
+	links, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	if err := links.Revoke(c.ID); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s leads nowhere\n", c.ID)
+	return err
+}

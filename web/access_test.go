@@ -1,0 +1,521 @@
+package web_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/web"
+)
+
+// door is a site with a sign-in. anna is in sales and may see the shop and its
+// orders, ben is nobody in particular, root is an admin.
+type door struct {
+	*site
+	dir   string
+	audit *lockedBuffer
+}
+
+const password = "correct horse"
+
+const policyText = `
+admins: {users: [root]}
+authors: {groups: [sales]}
+sharers: {groups: [sales]}
+tables:
+  - match: [public.orders]
+    groups: [sales]
+`
+
+func newDoor(t *testing.T, change ...func(*web.Config)) *door {
+	t.Helper()
+	return newWay(t, nil, change...)
+}
+
+// newWay is the same with another way in.
+func newWay(t *testing.T, way func(*access.Config), change ...func(*web.Config)) *door {
+	t.Helper()
+	d := &door{dir: t.TempDir(), audit: &lockedBuffer{}}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write("users", fmt.Sprintf("anna:%[1]s:sales\nben:%[1]s\nroot:%[1]s:\n", hash))
+	d.write("access.yaml", policyText)
+	log := slog.New(slog.DiscardHandler)
+	users, err := access.OpenUsers(d.path("users"), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := access.OpenPolicy(d.path("access.yaml"), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, err := access.OpenSessions(d.dir, time.Hour, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links, err := access.OpenLinks(d.dir, "", log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := access.Config{
+		Links: links, Mode: access.ModePassword, Users: users, Policy: policy, Sessions: sessions,
+		Audit: slog.New(slog.NewJSONHandler(d.audit, nil)),
+	}
+	if way != nil {
+		way(&config)
+	}
+	gate, err := access.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.site = newSite(t, append([]func(*web.Config){func(c *web.Config) {
+		c.Access, c.Tables = gate, &ledger{}
+		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "rowcast_pages 1\n") })
+		c.Demo = &web.Demo{Insert: func(context.Context) error { return nil }}
+	}}, change...)...)
+	d.rules["shop"] = dashboard.Access{Groups: []string{"sales"}}
+	d.begin("/d/shop", "secret row")
+	d.begin("/t/public.orders", "secret row")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- d.Server.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return d
+}
+
+func (d *door) path(name string) string { return filepath.Join(d.dir, name) }
+
+func (d *door) write(name, text string) {
+	if err := os.WriteFile(d.path(name), []byte(text), 0o600); err != nil {
+		panic(err)
+	}
+}
+
+// submit posts a form.
+func (d *door) submit(target string, form url.Values, header ...string) *http.Response {
+	d.Helper()
+	req, err := http.NewRequestWithContext(d.Context(), http.MethodPost, d.url(target), strings.NewReader(form.Encode()))
+	if err != nil {
+		d.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	c := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := c.Do(req)
+	if err != nil {
+		d.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp
+}
+
+// signIn returns the header that a browser sends from then on.
+func (d *door) signIn(name string) (header []string) {
+	d.Helper()
+	resp := d.submit("/sign-in", url.Values{"name": {name}, "password": {password}, "next": {"/d/shop?a=b"}})
+	cookies := resp.Cookies()
+	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/d/shop?a=b" || len(cookies) != 1 {
+		d.Fatalf("sign-in: %d to %q with %d cookies", resp.StatusCode, resp.Header.Get("Location"), len(cookies))
+	}
+	return []string{"Cookie", cookies[0].Name + "=" + cookies[0].Value}
+}
+
+// expire makes the session of a header one that was over a second ago.
+func (d *door) expire(header []string) {
+	d.Helper()
+	_, token, _ := strings.Cut(header[1], "=")
+	sum := sha256.Sum256([]byte(token))
+	name := filepath.Join("sessions", hex.EncodeToString(sum[:]))
+	b, err := os.ReadFile(d.path(name))
+	if err != nil {
+		d.Fatal(err)
+	}
+	until := regexp.MustCompile(`"until":"[^"]+"`)
+	d.write(name, until.ReplaceAllString(string(b), `"until":"`+time.Now().Add(-time.Second).UTC().Format(time.RFC3339Nano)+`"`))
+}
+
+// target is a request for a route of the shop, or of its table.
+func target(pattern string) (method, path string) {
+	method, path, _ = strings.Cut(pattern, " ")
+	path = strings.NewReplacer("{$}", "", "{dashboard}", "shop", "{table}", "public.orders", "{file...}", "x").Replace(path)
+	file := "latest.csv"
+	if strings.HasPrefix(path, "/t/") {
+		file = "rows.csv"
+	}
+	path = strings.ReplaceAll(path, "{file}", file)
+	switch path {
+	case "/api/v1/count", "/api/v1/row":
+		path += query("/t/public.orders")
+	case "/api/v1/page", "/api/v1/snapshot", "/api/v1/events":
+		path += query("/d/shop")
+	}
+	return method, path
+}
+
+// TestEveryRouteAsksWhoItIs tries all routes that there are as nobody, with a
+// session that is over, as somebody else, and as whom they are for.
+func TestEveryRouteAsksWhoItIs(t *testing.T) {
+	d := newDoor(t)
+	anna, ben, root, over := d.signIn("anna"), d.signIn("ben"), d.signIn("root"), d.signIn("anna")
+	d.expire(over)
+	// Who has not signed in gets these and nothing else; each says what for.
+	open := map[string]int{
+		"GET /healthz": 200, "GET /readyz": 200, // for a balancer
+		"GET /static/{file...}": 404, "GET /sign-in": 200, "POST /sign-in": 401, // the way in
+		"GET /live": 0, // below: it has its own refusal
+	}
+	// These are for whoever may share, and look for a page themselves.
+	shares := map[string]bool{"GET /links": true, "POST /links": true, "POST /links/revoke": true}
+	// Lists are for everybody who signed in, and hold what they may see.
+	lists := []string{"GET /{$}", "GET /api/v1/pages", "POST /demo/order", "POST /sign-out"}
+	patterns := d.Patterns()
+	if len(patterns) < 18 {
+		t.Fatalf("only %d routes", len(patterns))
+	}
+	for _, pattern := range patterns {
+		method, path := target(pattern)
+		want, isOpen := open[pattern]
+		for who, header := range map[string][]string{"nobody": nil, "a session that is over": over, "a made-up session": {"Cookie", access.CookieName + "=x"},
+			"two sessions": {"Cookie", anna[1] + "; " + ben[1]}} {
+			resp, body := d.ask(method, path, header...)
+			switch {
+			case pattern == "GET /live" && resp.StatusCode == 401:
+			case isOpen && want != 0 && resp.StatusCode == want:
+			case !isOpen && resp.StatusCode == 401:
+			case !isOpen && resp.StatusCode == 303 && strings.HasPrefix(resp.Header.Get("Location"), "/sign-in"):
+			default:
+				t.Errorf("%s as %s: %d %s", pattern, who, resp.StatusCode, resp.Header.Get("Location"))
+			}
+			if tells(body, path) {
+				t.Errorf("%s tells %s: %s", pattern, who, body)
+			}
+		}
+		if isOpen || pattern == "POST /sign-out" {
+			continue
+		}
+		resp, body := d.ask(method, path, ben...)
+		if in := slices.Contains(lists, pattern); in != (resp.StatusCode < 400) || !in && resp.StatusCode != 404 {
+			t.Errorf("%s as somebody else: %d", pattern, resp.StatusCode)
+		}
+		if tells(body, path) {
+			t.Errorf("%s tells somebody else: %s", pattern, body)
+		}
+		if pattern == "GET /api/v1/events" {
+			method = "HEAD" // it would go on
+		}
+		for who, header := range map[string][]string{"anna": anna, "root": root} {
+			resp, _ := d.ask(method, path, header...)
+			if shares[pattern] {
+				continue // their answers to an empty form are looked at elsewhere
+			}
+			if mine := who == "root" || pattern != "GET /metrics"; mine != (resp.StatusCode < 400) {
+				t.Errorf("%s as %s: %d", pattern, who, resp.StatusCode)
+			}
+		}
+	}
+	if resp, _ := d.ask("POST", "/sign-out", ben...); resp.StatusCode != 303 {
+		t.Errorf("sign-out: %d", resp.StatusCode)
+	}
+}
+
+// tells reports whether an answer holds more of the shop than was asked for.
+func tells(body, path string) bool {
+	for _, asked := range []string{path, url.QueryEscape(path)} {
+		body = strings.ReplaceAll(body, asked, "")
+	}
+	return strings.Contains(body, "secret") || strings.Contains(body, "orders") || strings.Contains(body, "Shop")
+}
+
+// Routes are added in one place, which the walk above reads.
+func TestRoutesAreAddedInOnePlace(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "_test.go") {
+			n += len(regexp.MustCompile(`\.Handle(Func)?\(`).FindAll(b, -1))
+			if pages := regexp.MustCompile(`Pages\.(Page|Index)\(`).FindAll(b, -1); len(pages) > 0 && name != "visitor.go" && name != "front.go" {
+				t.Errorf("%s looks pages up by itself", name)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("routes are added in %d places", n)
+	}
+}
+
+func TestWhatIsNotThereAndWhatIsNotForYouLookAlike(t *testing.T) {
+	d := newDoor(t)
+	ben := d.signIn("ben")
+	for _, pair := range [][2]string{{"/d/shop", "/d/shpo"}, {"/t/public.orders", "/t/public.nothing"}, {"/d/shop/latest.csv", "/d/shpo/latest.csv"},
+		{"/api/v1/page" + query("/d/shop?status=nonsense"), "/api/v1/page" + query("/d/shpo")}} {
+		is, one := d.ask("GET", pair[0], ben...)
+		isNot, other := d.ask("GET", pair[1], ben...)
+		one, other = strings.ReplaceAll(one, pair[0], ""), strings.ReplaceAll(other, pair[1], "")
+		if is.StatusCode != 404 || isNot.StatusCode != 404 || one != other {
+			t.Errorf("%s: %d %s\n%s: %d %s", pair[0], is.StatusCode, one, pair[1], isNot.StatusCode, other)
+		}
+	}
+}
+
+func TestQueriesAreForThoseWhomTheRulesName(t *testing.T) {
+	d := newDoor(t, func(c *web.Config) { c.Authors = true }) // which counts only where nobody signs in
+	d.rules["shop"] = dashboard.Access{Everyone: true}
+	d.mu.Lock()
+	d.pages["/d/shop"].Panels[0].Source = "SELECT name FROM hidden_table"
+	d.mu.Unlock()
+	if _, body := d.ask("GET", "/d/shop", d.signIn("anna")...); !strings.Contains(body, "hidden_table") {
+		t.Error("an author does not see the query")
+	}
+	if resp, body := d.ask("GET", "/d/shop", d.signIn("ben")...); resp.StatusCode != 200 || strings.Contains(body, "hidden_table") {
+		t.Errorf("%d: whoever is no author sees the query", resp.StatusCode)
+	}
+}
+
+func TestSignInCookie(t *testing.T) {
+	d := newDoor(t)
+	resp := d.submit("/sign-in", url.Values{"name": {"anna"}, "password": {password}})
+	set := resp.Header.Get("Set-Cookie")
+	for _, part := range []string{"__Host-rowcast=", "Path=/", "Secure", "HttpOnly", "SameSite=Lax", "Expires="} {
+		if !strings.Contains(set, part) {
+			t.Errorf("the cookie lacks %s: %s", part, set)
+		}
+	}
+	if strings.Contains(set, "Domain") || resp.Header.Get("Location") != "/" {
+		t.Errorf("%s to %s", set, resp.Header.Get("Location"))
+	}
+	token := resp.Cookies()[0].Value
+	files, err := os.ReadDir(d.path("sessions"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(len(files), err)
+	}
+	b, _ := os.ReadFile(d.path("sessions/" + files[0].Name()))
+	if info, _ := files[0].Info(); strings.Contains(files[0].Name()+string(b), token) || info.Mode().Perm() != 0o600 {
+		t.Errorf("the folder holds what signs in, or others may read it: %s %v", b, info.Mode())
+	}
+	if strings.Contains(d.audit.String(), token) || strings.Contains(d.audit.String(), password) {
+		t.Error("the audit log holds a secret")
+	}
+}
+
+func TestSignInIsNobodyElsesChoice(t *testing.T) {
+	d := newDoor(t)
+	form := url.Values{"name": {"anna"}, "password": {password}}
+	for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
+		for _, path := range []string{"/sign-in", "/sign-out"} {
+			if resp := d.submit(path, form, header...); resp.StatusCode != 403 || len(resp.Cookies()) != 0 {
+				t.Errorf("%s with %v: %d", path, header, resp.StatusCode)
+			}
+		}
+	}
+	for _, next := range []string{"//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "evil", "", "/d/../x", "/sign-out", "\t//evil.example", "/\t/evil.example", "/%2f/../x"} {
+		form.Set("next", next)
+		if to := d.submit("/sign-in", form).Header.Get("Location"); to != "/" {
+			t.Errorf("next=%q leads to %q", next, to)
+		}
+	}
+	form.Set("next", "/d/shop?status=paid&x=%2F")
+	if to := d.submit("/sign-in", form).Header.Get("Location"); to != "/d/shop?status=paid&x=%2F" {
+		t.Errorf("leads to %q", to)
+	}
+	// A browser would not keep the cookie, and the reader would go round in circles.
+	if resp := d.submit("/sign-in", form, "Origin", "http://dash.example", "Host", "dash.example"); resp.StatusCode == 303 {
+		t.Error("plain http is not told")
+	}
+}
+
+func TestSignOutEndsTheSession(t *testing.T) {
+	d := newDoor(t)
+	anna := d.signIn("anna")
+	c := d.dial(anna...)
+	c.watch("/d/shop", "")
+	c.expect("watching", "snapshot", "status")
+	resp := d.submit("/sign-out", nil, anna...)
+	if gone := resp.Cookies(); resp.StatusCode != 303 || len(gone) != 1 || gone[0].MaxAge >= 0 {
+		t.Errorf("%d %v", resp.StatusCode, gone)
+	}
+	if code := c.closed(); code != websocket.StatusPolicyViolation {
+		t.Errorf("the socket closed with %d", code)
+	}
+	if resp, _ := d.ask("GET", "/d/shop", anna...); resp.StatusCode != 303 {
+		t.Errorf("the cookie still opens: %d", resp.StatusCode)
+	}
+}
+
+// What let a viewer in ends while a socket and an event stream are open.
+func TestWhatEndsClosesWhatIsOpen(t *testing.T) {
+	for what, end := range map[string]func(d *door, anna []string){
+		"expired":      func(d *door, anna []string) { d.expire(anna) },
+		"user removed": func(d *door, anna []string) { d.write("users", "") },
+		"new password": func(d *door, anna []string) { d.repass("anna") },
+		"other groups": func(d *door, anna []string) { d.regroup("anna", "tea") },
+		"rule changed": func(d *door, anna []string) { d.rule("shop", dashboard.Access{Users: []string{"ben"}}) },
+		"session taken": func(d *door, anna []string) {
+			_ = os.RemoveAll(d.path("sessions"))
+			_ = os.Mkdir(d.path("sessions"), 0o700)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := newDoor(t)
+			anna, root := d.signIn("anna"), []string(nil)
+			if what == "rule changed" || what == "other groups" {
+				root = d.signIn("root")
+			}
+			c := d.dial(anna...)
+			c.watch("/d/shop", "")
+			c.expect("watching", "snapshot", "status")
+			idle := d.dial(anna...) // it watches nothing
+			d.until("both", func() bool { return d.Viewers() == 2 })
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			req, _ := http.NewRequestWithContext(ctx, "GET", d.url("/api/v1/events"+query("/d/shop")), nil)
+			req.Header.Set(anna[0], anna[1])
+			stream, err := http.DefaultClient.Do(req)
+			if err != nil || stream.StatusCode != 200 {
+				t.Fatal(err)
+			}
+			defer stream.Body.Close()
+			var other *client
+			if root != nil {
+				other = d.dial(root...)
+				other.watch("/d/shop", "")
+				other.expect("watching", "snapshot", "status")
+			}
+			end(d, anna)
+			d.until("the files are read again", func() bool { d.Inspect(); return d.watchers("/d/shop") <= len(root)/2 })
+			if code := c.closed(); code != websocket.StatusPolicyViolation {
+				t.Errorf("the socket closed with %d", code)
+			}
+			if root == nil {
+				if code := idle.closed(); code != websocket.StatusPolicyViolation {
+					t.Errorf("the idle socket closed with %d", code)
+				}
+			}
+			told, err := io.ReadAll(stream.Body)
+			if err != nil || !strings.Contains(string(told), `"type":"error"`) || strings.Contains(string(told), `"type":"bye"`) {
+				t.Errorf("the stream ended with %v after %s", err, told)
+			}
+			if other != nil { // an admin stays
+				other.watch("/d/other", "")
+				other.expect("watching")
+			}
+		})
+	}
+}
+
+func (d *door) rule(slug string, a dashboard.Access) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rules[slug] = a
+}
+
+// repass gives a user another password.
+func (d *door) repass(name string) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("battery staple"), bcrypt.MinCost)
+	if err != nil {
+		d.Fatal(err)
+	}
+	b, _ := os.ReadFile(d.path("users"))
+	line := regexp.MustCompile(`(?m)^(` + name + `):[^:]+`)
+	d.write("users", line.ReplaceAllString(string(b), "${1}:"+strings.ReplaceAll(string(hash), "$", "$$")))
+}
+
+func (d *door) regroup(name, groups string) {
+	b, _ := os.ReadFile(d.path("users"))
+	line := regexp.MustCompile(`(?m)^(` + name + `:[^:]+).*$`)
+	d.write("users", line.ReplaceAllString(string(b), "${1}:"+groups))
+}
+
+func TestSocketIsNotWeakerThanThePage(t *testing.T) {
+	d := newDoor(t)
+	anna, ben := d.signIn("anna"), d.signIn("ben")
+	d.add("/d/mine", "latest")
+	d.rule("mine", dashboard.Access{Users: []string{"ben"}})
+	d.begin("/d/mine", "row")
+	// A page of the browser is told by a close code, any other client by a status.
+	_, resp, err := websocket.Dial(t.Context(), d.url("/live"), nil)
+	if err == nil || resp == nil || resp.StatusCode != 401 {
+		t.Errorf("nobody got a socket: %v", err)
+	}
+	c := d.dial("Origin", d.http.URL)
+	if m := c.next(); m.Type != "error" || c.closed() != websocket.StatusPolicyViolation {
+		t.Errorf("a page without a session got %+v", m)
+	}
+	c = d.dial(ben...)
+	for _, page := range []string{"/d/shop", "/t/public.orders", "/d/shpo", "/d/mine/../shop", "//d/shop"} {
+		c.watch(page, "e:1")
+		if m := c.next(); m.Type != "error" {
+			t.Errorf("ben may watch %s: %+v", page, m)
+		}
+	}
+	c.watch("/d/mine", "")
+	c.expect("watching", "snapshot", "status")
+	if n := d.watchers("/d/shop"); n != 0 {
+		t.Errorf("%d watch the shop", n)
+	}
+	// The session is looked at again with every watch.
+	c = d.dial(anna...)
+	c.watch("/d/shop", "")
+	c.expect("watching", "snapshot", "status")
+	d.expire(anna)
+	c.watch("/d/shop", "")
+	if code := c.closed(); code != websocket.StatusPolicyViolation {
+		t.Errorf("closed with %d", code)
+	}
+}
+
+func TestAuditLog(t *testing.T) {
+	d := newDoor(t)
+	anna, ben := d.signIn("anna"), d.signIn("ben")
+	d.submit("/sign-in", url.Values{"name": {"anna\n{\"event\":\"sign_in\"}"}, "password": {"hunter2hunter2"}})
+	for range 3 {
+		d.ask("GET", "/d/shop?customer=Miller", anna...)
+		d.ask("GET", "/d/shop?customer=Miller", ben...)
+	}
+	d.submit("/sign-out", nil, anna...)
+	log := d.audit.String()
+	for line, n := range map[string]int{
+		`"event":"sign_in","user":"anna","from":"127.0.0.1"`:                      1,
+		`"event":"sign_in","user":"ben"`:                                          1,
+		`"event":"sign_in_failed","user":"anna\n{\"event\":\"sign_in\"}"`:         1,
+		`"event":"page_opened","user":"anna","from":"127.0.0.1","page":"/d/shop"`: 1,
+		`"event":"denied","user":"ben","from":"127.0.0.1","page":"/d/shop"`:       1,
+		`"event":"sign_out","user":"anna"`:                                        1,
+	} {
+		if got := strings.Count(log, line); got != n {
+			t.Errorf("%d times %s in\n%s", got, line, log)
+		}
+	}
+	for _, secret := range []string{"Miller", "hunter2", password} {
+		if strings.Contains(log+d.logs.String(), secret) {
+			t.Errorf("a log holds %q", secret)
+		}
+	}
+}

@@ -1,0 +1,280 @@
+package web_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/oauth2-proxy/mockoidc"
+
+	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/dashboard"
+)
+
+// provider is a running provider of OpenID Connect, whose tokens a test may
+// exchange for others.
+type provider struct {
+	*mockoidc.MockOIDC
+	forge atomic.Pointer[func(jwt.MapClaims) string]
+}
+
+func newProvider(t *testing.T) *provider {
+	t.Helper()
+	m, err := mockoidc.NewServer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &provider{MockOIDC: m}
+	if err := m.AddMiddleware(p.tamper); err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewUnstartedServer(nil)
+	if err := m.Start(srv.Listener, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Shutdown() })
+	return p
+}
+
+// tamper hands out the token that forge makes from the claims of the real one.
+func (p *provider) tamper(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		forge := p.forge.Load()
+		if forge == nil || !strings.HasSuffix(r.URL.Path, "/token") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		var body map[string]any
+		if json.Unmarshal(rec.Body.Bytes(), &body) != nil || body["id_token"] == nil {
+			w.WriteHeader(rec.Code)
+			_, _ = w.Write(rec.Body.Bytes())
+			return
+		}
+		claims := jwt.MapClaims{}
+		_, _, _ = jwt.NewParser().ParseUnverified(body["id_token"].(string), claims)
+		body["id_token"] = (*forge)(claims)
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(body)
+	})
+}
+
+func (p *provider) sign(claims jwt.MapClaims) string {
+	token, err := p.Keypair.SignJWT(claims)
+	if err != nil {
+		panic(err)
+	}
+	return token
+}
+
+func newProviderDoor(t *testing.T) (*door, *provider) {
+	t.Helper()
+	p := newProvider(t)
+	o, err := access.NewOIDC(access.OIDCConfig{
+		Issuer: p.Issuer(), ClientID: p.ClientID, Secret: p.ClientSecret, Groups: "groups", Scopes: []string{"groups"},
+		Redirect: "http://127.0.0.1/sign-in/callback",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWay(t, func(c *access.Config) { c.Mode, c.Users, c.OIDC = access.ModeOIDC, nil, o }), p
+}
+
+// depart begins a sign-in, and returns the cookie that the browser keeps and
+// where the provider sends it back to.
+func (d *door) depart(p *provider, subject string, groups ...string) (kept, back string) {
+	d.Helper()
+	resp, _ := d.ask("GET", "/sign-in/provider?next="+url.QueryEscape("/d/shop?a=b"))
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || resp.StatusCode != 303 || len(resp.Cookies()) != 1 {
+		d.Fatalf("%d to %s: %v", resp.StatusCode, to, err)
+	}
+	asked := to.Query()
+	for _, name := range []string{"state", "nonce", "code_challenge"} {
+		if len(asked.Get(name)) < 43 {
+			d.Errorf("%s is %q", name, asked.Get(name))
+		}
+	}
+	if asked.Get("code_challenge_method") != "S256" || asked.Get("response_type") != "code" {
+		d.Errorf("%v", asked)
+	}
+	set := resp.Header.Get("Set-Cookie")
+	for _, part := range []string{access.FlowCookie, "Secure", "HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=600"} {
+		if !strings.Contains(set, part) {
+			d.Errorf("the cookie lacks %s: %s", part, set)
+		}
+	}
+	p.QueueUser(&mockoidc.MockUser{Subject: subject, Email: "root", PreferredUsername: "root", Groups: groups})
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Get(to.String())
+	if err != nil {
+		d.Fatal(err)
+	}
+	answer.Body.Close()
+	client.CloseIdleConnections()
+	location, err := url.Parse(answer.Header.Get("Location"))
+	if err != nil || location.Query().Get("code") == "" {
+		d.Fatalf("the provider says %d, %q", answer.StatusCode, answer.Header.Get("Location"))
+	}
+	return resp.Cookies()[0].Name + "=" + resp.Cookies()[0].Value, location.RequestURI()
+}
+
+func session(resp *http.Response) (header []string) {
+	for _, c := range resp.Cookies() {
+		if c.Name == access.CookieName {
+			header = []string{"Cookie", c.Name + "=" + c.Value}
+		}
+	}
+	return header
+}
+
+func TestAProviderLetsIn(t *testing.T) {
+	d, p := newProviderDoor(t)
+	d.rule("shop", dashboard.Access{Users: []string{"subject-1"}, Groups: []string{"sales"}})
+	if _, body := d.ask("GET", "/sign-in?next=/d/shop"); !strings.Contains(body, `href="/sign-in/provider?next=%2Fd%2Fshop"`) || strings.Contains(body, `type="password"`) {
+		t.Errorf("the door is %s", body)
+	}
+	for subject, groups := range map[string][]string{"subject-1": nil, "subject-2": {"sales", "tea"}} {
+		kept, back := d.depart(p, subject, groups...)
+		resp, _ := d.ask("GET", back, "Cookie", kept)
+		header := session(resp)
+		if resp.StatusCode != 303 || resp.Header.Get("Location") != "/d/shop?a=b" || header == nil {
+			t.Fatalf("%d to %q", resp.StatusCode, resp.Header.Get("Location"))
+		}
+		page, body := d.ask("GET", "/d/shop", header...)
+		if page.StatusCode != 200 || !strings.Contains(body, ">root<") {
+			t.Errorf("%s: %d", subject, page.StatusCode)
+		}
+		// The name that the provider shows is nobody's right: root is an admin here.
+		if admin, _ := d.ask("GET", "/metrics", header...); admin.StatusCode != 404 {
+			t.Errorf("a name made %s an admin", subject)
+		}
+		if again, _ := d.ask("GET", back, "Cookie", kept); session(again) != nil {
+			t.Error("the same answer signed in twice")
+		}
+		if out := d.submit("/sign-out", nil, header...); out.StatusCode != 303 {
+			t.Errorf("%d", out.StatusCode)
+		}
+	}
+	kept, back := d.depart(p, "subject-3")
+	resp, _ := d.ask("GET", back, "Cookie", kept)
+	if page, _ := d.ask("GET", "/d/shop", session(resp)...); page.StatusCode != 404 {
+		t.Errorf("somebody else: %d", page.StatusCode)
+	}
+	if resp := d.submit("/sign-in", url.Values{"name": {"anna"}, "password": {password}}); session(resp) != nil {
+		t.Error("a password signs in too")
+	}
+	log := d.audit.String()
+	if !strings.Contains(log, `"event":"sign_in","user":"subject-1"`) {
+		t.Error(log)
+	}
+	_, query, _ := strings.Cut(back, "?")
+	if strings.Contains(log+d.logs.String(), strings.Split(query, "&")[0]) {
+		t.Error("a log holds the code")
+	}
+}
+
+// What the provider did not say, to this browser, now, signs nobody in.
+func TestAnAnswerOfAnotherKindLetsNobodyIn(t *testing.T) {
+	d, p := newProviderDoor(t)
+	other := newProvider(t)
+	change := func(text string, with func(map[string]string)) string {
+		name, value, _ := strings.Cut(text, "=")
+		b, err := base64.RawURLEncoding.DecodeString(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var f map[string]string
+		if err := json.Unmarshal(b, &f); err != nil {
+			t.Fatal(err)
+		}
+		with(f)
+		b, _ = json.Marshal(f)
+		return name + "=" + base64.RawURLEncoding.EncodeToString(b)
+	}
+	claim := func(name string, value any) func(jwt.MapClaims) string {
+		return func(c jwt.MapClaims) string {
+			c[name] = value
+			return p.sign(c)
+		}
+	}
+	anothers, _ := d.depart(p, "anna")
+	for what, c := range map[string]struct {
+		kept  func(string) string
+		back  func(string) string
+		forge func(jwt.MapClaims) string
+	}{
+		"no cookie":        {kept: func(string) string { return "x=y" }},
+		"two cookies":      {kept: func(s string) string { return s + "; " + anothers }},
+		"another's cookie": {kept: func(string) string { return anothers }},
+		"another state":    {back: func(s string) string { return strings.Replace(s, "state=", "state=x", 1) }},
+		"no state":         {back: func(s string) string { return strings.Replace(s, "state=", "other=", 1) }, kept: func(s string) string { return change(s, func(f map[string]string) { f["s"] = "" }) }},
+		"no code":          {back: func(s string) string { return strings.Replace(s, "code=", "other=", 1) }},
+		"a made-up code":   {back: func(s string) string { return strings.Replace(s, "code=", "code=x", 1) }},
+		"an error":         {back: func(s string) string { return s + "&error=access_denied" }},
+		"another verifier": {kept: func(s string) string {
+			return change(s, func(f map[string]string) { f["v"] = strings.Repeat("x", 43) })
+		}},
+		"another nonce":       {kept: func(s string) string { return change(s, func(f map[string]string) { f["n"] = "x" }) }},
+		"a token of no nonce": {forge: func(c jwt.MapClaims) string { delete(c, "nonce"); return p.sign(c) }},
+		"for another client":  {forge: claim("aud", "other")},
+		"of another issuer":   {forge: claim("iss", other.Issuer())},
+		"an old token":        {forge: claim("exp", time.Now().Add(-time.Hour).Unix())},
+		"of nobody":           {forge: claim("sub", "")},
+		"of a name that lies": {forge: claim("sub", "a, b")},
+		"signed by another": {forge: func(c jwt.MapClaims) string {
+			t, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString([]byte(p.ClientSecret))
+			return t
+		}},
+		"signed by none": {forge: func(c jwt.MapClaims) string {
+			t, _ := jwt.NewWithClaims(jwt.SigningMethodNone, c).SignedString(jwt.UnsafeAllowNoneSignatureType)
+			return t
+		}},
+		"no token": {forge: func(jwt.MapClaims) string { return "" }},
+	} {
+		p.forge.Store(nil)
+		kept, back := d.depart(p, "root")
+		if c.kept != nil {
+			kept = c.kept(kept)
+		}
+		if c.back != nil {
+			back = c.back(back)
+		}
+		if c.forge != nil {
+			p.forge.Store(&c.forge)
+		}
+		resp, body := d.ask("GET", back, "Cookie", kept)
+		if resp.StatusCode != 401 || session(resp) != nil || !strings.Contains(body, "Begin it again") {
+			t.Errorf("%s: %d %.300s", what, resp.StatusCode, body)
+		}
+	}
+	p.forge.Store(nil)
+	for _, bad := range []access.OIDCConfig{
+		{Issuer: "http://provider.example", ClientID: "x", Secret: "y", Redirect: "https://dash.example/sign-in/callback"},
+		{Issuer: "https://provider.example", ClientID: "x", Secret: "y", Redirect: "http://dash.example/sign-in/callback"},
+		{Issuer: "https://provider.example", ClientID: "x", Redirect: "https://dash.example/sign-in/callback"},
+		{Issuer: "provider", ClientID: "x", Secret: "y", Redirect: "https://dash.example/sign-in/callback"},
+	} {
+		if _, err := access.NewOIDC(bad); err == nil {
+			t.Errorf("%+v was taken", bad)
+		}
+	}
+}
+
+func TestAProviderThatDoesNotAnswerIsSaid(t *testing.T) {
+	d, p := newProviderDoor(t)
+	if err := p.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	if resp, body := d.ask("GET", "/sign-in/provider"); resp.StatusCode != 503 || !strings.Contains(body, "does not answer") {
+		t.Errorf("%d", resp.StatusCode)
+	}
+}
