@@ -233,7 +233,7 @@ func TestRowByItsKey(t *testing.T) {
 	db := database(t, things+`; CREATE TABLE couple (b text, "a.x" int, note text, PRIMARY KEY ("a.x", b)); INSERT INTO couple VALUES ('x,"y', 7, NULL); CREATE TABLE loose (x int)`)
 	b := open(t, db, nil)
 	row, err := b.Row(t.Context(), page(t, b, "/t/public.things?columns=t&where=t.is.nothing"), `["1"]`)
-	if err != nil || row.Address != "/t/public.things?where=id.is.1" || len(row.Cells) != 33 || *row.Cells[0] != "1" || *row.Cells[17] != "2026-11-20 10:00:00" {
+	if err != nil || row.Address != "/t/public.things?where=id.is.1" || len(row.Cells) != 35 || *row.Cells[0] != "1" || *row.Cells[17] != "2026-11-20 10:00:00" {
 		t.Fatalf("%+v %v", row, err)
 	}
 	row, err = b.Row(t.Context(), page(t, b, "/t/public.couple"), `["7","x,\"y"]`)
