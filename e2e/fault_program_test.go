@@ -46,7 +46,7 @@ func (a *arena) terminated(n int) func() {
 	a.restart()
 	a.Logf("serving again %s after it was told to stop", time.Since(began).Round(10*time.Millisecond))
 	c.back(a, began, 10*time.Second)
-	if peak, mean := a.judgeReturn(c, began, asked); peak > 4*mean {
+	if peak, mean := a.judgeReturn(c, began, asked); peak > max(4*mean, float64(n)/3) {
 		a.Errorf("%.0f viewers came back in the same moment, %.0f on average", peak, mean)
 	}
 	return c.leave

@@ -46,6 +46,7 @@ INSERT INTO total SELECT grp, 0, count(*), sum(v) FROM acct GROUP BY grp;`
 
 // shadowSchema hides the tables behind temporary ones, for one session.
 const shadowSchema = `
+SET jit = off; -- its costs are those of tables of many rows
 CREATE TEMP TABLE acct (id int, grp int, v bigint);
 CREATE TEMP TABLE total (grp int, w int, n bigint, s bigint);`
 
