@@ -33,7 +33,7 @@ func networkTroubles() []trouble {
 		{name: "viewer-silent", lasts: long, inject: with(viewer, proxy.Faults{Stall: true})},
 		{name: "viewer-late", lasts: short, inject: with(viewer, proxy.Faults{Delay: 200 * time.Millisecond})},
 		{name: "viewer-far", lasts: long, rare: true, inject: with(viewer, proxy.Faults{Delay: 2 * time.Second})},
-		{name: "viewer-idle-cut", lasts: 12 * time.Second, rare: true, inject: idleCut},
+		{name: "viewer-idle-cut", lasts: 18 * time.Second, rare: true, inject: idleCut},
 		{name: "viewer-life-capped", lasts: short, inject: lifeCapped},
 		{name: "viewer-narrow", lasts: short, inject: with(viewer, proxy.Faults{BytesPerSecond: 50_000})},
 		{name: "viewer-sliced", lasts: short, inject: with(viewer, proxy.Faults{Slice: 3})},
@@ -57,7 +57,7 @@ func with(line func(*arena) *proxy.Proxy, f proxy.Faults) func(*arena) func() {
 
 // statusEvery is how often a viewer hears at least something, with what a busy
 // machine adds.
-const statusEvery = 6 * time.Second
+const statusEvery = 8 * time.Second
 
 // idleCut is a line through something that cuts connections that are idle for
 // a little longer than the server is ever silent: no viewer may lose its own.

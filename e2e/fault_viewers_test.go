@@ -25,7 +25,7 @@ func viewerTroubles() []trouble {
 	return []trouble{
 		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.deaf(10) }},
 		{name: "a-thousand-never-read", lasts: 10 * time.Second, rare: true, inject: func(a *arena) func() { return a.deaf(1000) }},
-		{name: "frozen-fleet", lasts: 45 * time.Second, rare: true, inject: frozenFleet},
+		{name: "frozen-fleet", lasts: time.Second, rare: true, inject: frozenFleet},
 		{name: "come-and-go", lasts: 2 * time.Second, inject: func(a *arena) func() { return a.crowd(40, "/d/oracle").leave }},
 		{name: "one-reads-slowly", lasts: 3 * time.Second, inject: readsSlowly},
 		{name: "all-come-back", lasts: time.Second, inject: func(a *arena) func() { return a.comeBack(300) }},

@@ -90,7 +90,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 		_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
 		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 		head := make([]byte, len("HTTP/1.1 200"))
-		if _, err := io.ReadFull(conn, head); err != nil || string(head) != "HTTP/1.1 200" {
+		if _, err = io.ReadFull(conn, head); err != nil || string(head) != "HTTP/1.1 200" {
 			refused++
 		}
 		if refused == 1 && string(head) != "HTTP/1.1 503" {
