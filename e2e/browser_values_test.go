@@ -34,25 +34,33 @@ func testExactValues(t *testing.T, b *browser) {
 	for _, table := range []string{"torture", "plain", "arrays", "composites"} {
 		w := b.tab(t)
 		w.watch(server.URL + "t/public." + table)
+		var first []delta.Cell
 		for _, by := range []string{"server", "browser"} {
 			rows, err := answerTo(context.Background(), conn.PgConn(), question{query: "SELECT * FROM " + table + " ORDER BY id DESC"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			w.until("the rows", `document.querySelectorAll("tbody tr:not(.leaving)").length === `+digit(len(rows))+` && JSON.parse(document.querySelector("tbody tr").dataset.key)[0] === `+quoted(rows[0][0].Text))
+			first = rows[0]
 			compareHeld(t, table+" by the "+by, ask[[][]heldCell](w, held), rows)
 			db.Exec(t, `UPDATE `+table+` SET id = id + 4`)
 		}
-		w.click(`tbody tr td`)
-		w.until("the open row", `document.querySelector(".drawer [data-part=json] pre")?.textContent.length > 1000`)
+		w.until("the open row", `(document.querySelector(".drawer[open]") ?? document.querySelector("tbody tr:not(.leaving) td .v").click(),
+			document.querySelector(".drawer [data-part=json] pre")?.textContent.length > 1000)`)
 		text := ask[string](w, `document.querySelector(".drawer [data-part=json] pre").textContent`)
 		if !json.Valid([]byte(text)) {
 			t.Errorf("%s: the row's JSON is none: %.300s", table, text)
 		}
-		for _, digits := range []string{"9007199254740993", strings.Repeat("9", 1000)} {
-			if table != "composites" && !strings.Contains(text, digits) {
-				t.Errorf("%s: the row's JSON has lost digits of %.30s", table, digits)
+		numbers := 0
+		for _, cell := range first {
+			if len(cell.Text) > 10 && strings.Trim(cell.Text, "-.0123456789") == "" {
+				if numbers++; !strings.Contains(text, cell.Text) {
+					t.Errorf("%s: the row's JSON has lost digits of %.60s", table, cell.Text)
+				}
 			}
+		}
+		if numbers == 0 && (table == "torture" || table == "plain") {
+			t.Errorf("%s: no long number in the row", table)
 		}
 		w.stayed()
 		w.close()
@@ -71,7 +79,7 @@ func compareHeld(t *testing.T, what string, got [][]heldCell, want [][]delta.Cel
 			if g.Null != cell.Null || !cell.Null && g.Value != cell.Text {
 				t.Errorf("%s: row %d, column %d holds %.200q (null %t), not %.200q", what, i, j, g.Value, g.Null, cell.Text)
 			}
-			if n := len([]rune(cell.Text)); n > 400 && !strings.HasSuffix(g.Shown, "…") {
+			if n := len([]rune(cell.Text)); n > 400 && !strings.HasSuffix(g.Shown, "…") && g.Title != cell.Text { // a numeric is rounded, and whole on hover
 				t.Errorf("%s: row %d, column %d is cut without a mark, or not cut: %d characters of %d: %.100q", what, i, j, len([]rune(g.Shown)), n, g.Shown)
 			}
 		}
