@@ -196,6 +196,39 @@ func TestSignInsThatFailAreLimited(t *testing.T) {
 	})
 }
 
+func TestTheAuditLogIsNotFlooded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told bytes.Buffer
+		a := audit{log: slog.New(slog.NewJSONHandler(&told, nil))}
+		count := func() int { return strings.Count(told.String(), "\n") }
+		for range 100 {
+			a.write(EventOpened, "anna", "10.0.0.1", "/d/shop?customer=Miller")
+			a.write(EventSignInLimited, "", "10.0.0.1", "")
+		}
+		if count() != 2 || strings.Contains(told.String(), "Miller") {
+			t.Errorf("%s", told.String())
+		}
+		time.Sleep(again)
+		a.write(EventOpened, "anna", "10.0.0.1", "/d/shop")
+		a.write(EventSignIn, "anna", "10.0.0.1", "")
+		a.write(EventSignIn, "anna", "10.0.0.1", "")
+		if count() != 5 {
+			t.Errorf("%d lines", count())
+		}
+		for i := range 2 * mostCounted {
+			a.write(EventDenied, fmt.Sprint(i), strings.Repeat("x", 1000), strings.Repeat("/d/\x1b[31m\n", 1000))
+		}
+		if len(a.told) > mostCounted {
+			t.Errorf("%d things are remembered", len(a.told))
+		}
+		for line := range strings.Lines(told.String()) {
+			if len(line) > 3000 || strings.ContainsRune(line, 0x1b) {
+				t.Fatalf("%d bytes: %.100q", len(line), line)
+			}
+		}
+	})
+}
+
 func TestFailuresHaveABound(t *testing.T) {
 	var limited throttle
 	now := time.Now()

@@ -15,12 +15,14 @@ type Event string
 const (
 	EventSignIn      Event = "sign_in"
 	EventSignInFails Event = "sign_in_failed"
-	EventSignOut     Event = "sign_out"
-	EventDenied      Event = "denied"
-	EventOpened      Event = "page_opened"
-	EventLinkMade    Event = "link_made"
-	EventLinkRevoked Event = "link_revoked"
-	EventEnded       Event = "viewer_ended" // an open socket lost what let it in
+	// EventSignInLimited is a sign-in that was not even tried.
+	EventSignInLimited Event = "sign_in_limited"
+	EventSignOut       Event = "sign_out"
+	EventDenied        Event = "denied"
+	EventOpened        Event = "page_opened"
+	EventLinkMade      Event = "link_made"
+	EventLinkRevoked   Event = "link_revoked"
+	EventEnded         Event = "viewer_ended" // an open socket lost what let it in
 )
 
 // again is how long the same thing is not told again: a page that reconnects, or
@@ -39,7 +41,8 @@ type audit struct {
 
 func (a *audit) write(e Event, who, from, what string, more ...any) {
 	what, _, _ = strings.Cut(what, "?")
-	if e == EventDenied || e == EventOpened {
+	who, from, what = clip(who), clip(from), clip(what)
+	if e == EventDenied || e == EventOpened || e == EventSignInLimited {
 		if !a.first(string(e)+"\x00"+who+"\x00"+from+"\x00"+what, time.Now()) {
 			return
 		}
@@ -47,7 +50,7 @@ func (a *audit) write(e Event, who, from, what string, more ...any) {
 	args := []any{"event", string(e)}
 	for _, pair := range [][2]string{{"user", who}, {"from", from}, {"page", what}} {
 		if pair[1] != "" {
-			args = append(args, pair[0], clip(pair[1]))
+			args = append(args, pair[0], pair[1])
 		}
 	}
 	a.log.Log(context.Background(), slog.LevelInfo, "audit", append(args, more...)...)

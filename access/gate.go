@@ -199,17 +199,17 @@ func (g *Gate) SignIn(ctx context.Context, name, password, from string) (*http.C
 	now := time.Now()
 	address, named := addressKey(from), nameKey(name)
 	if w := g.failed.wait(address, perAddress, now); w > 0 {
-		g.audit.write(EventSignInFails, name, from, "", "because", "too many of this address")
+		g.audit.write(EventSignInLimited, "", from, "") // whatever the name: it may be another each time
 		return nil, &Wait{w}
 	}
 	if w := g.failed.wait(named, perName, now); w > 0 {
-		g.audit.write(EventSignInFails, name, from, "", "because", "too many of this name")
+		g.audit.write(EventSignInLimited, name, from, "")
 		return nil, &Wait{w}
 	}
 	u, err := g.config.Users.check(ctx, name, password)
 	if err != nil {
 		if errors.Is(err, ErrWrong) {
-			g.audit.write(EventSignInFails, name, from, "", "because", "wrong name or password")
+			g.audit.write(EventSignInFails, name, from, "")
 		}
 		return nil, err
 	}

@@ -189,12 +189,13 @@ func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, n
 	}
 	address := addressKey(from)
 	if w := g.failed.wait(address, perAddress, time.Now()); w > 0 {
+		g.audit.write(EventSignInLimited, "", from, "")
 		return nil, gone, "", &Wait{w}
 	}
 	who, next, err := g.config.OIDC.end(r)
 	if err != nil {
 		if errors.Is(err, ErrWrong) {
-			g.audit.write(EventSignInFails, "", from, "", "because", "the provider's answer proves nothing")
+			g.audit.write(EventSignInFails, "", from, "")
 		}
 		return nil, gone, next, err
 	}
