@@ -61,9 +61,13 @@ func fullDisk() []trouble {
 		return nil // nobody else limits a process that runs
 	}
 	return []trouble{{name: "disk-full", outage: true, stale: everywhere, lasts: 8 * time.Second, spoils: everywhere, inject: func(a *arena) func() {
-		// Only the server's own account may limit its processes, so it does.
-		a.exec(fmt.Sprintf(`COPY (SELECT pid FROM pg_stat_activity UNION ALL SELECT %d) TO PROGRAM
-			'while read -r pid; do prlimit --pid $pid --fsize=65536: || [ ! -d /proc/$pid ] || exit 1; done'`, a.database.PID()))
+		// Only the server's own account may limit its processes, so it does; it may
+		// panic before the last of them is, and end this connection.
+		if conn, err := a.connect(a.Context()); err == nil {
+			_, _ = conn.Exec(a.Context(), fmt.Sprintf(`COPY (SELECT %d UNION ALL SELECT pid FROM pg_stat_activity)
+				TO PROGRAM 'while read -r pid; do prlimit --pid $pid --fsize=65536:; done'`, a.database.PID()))
+			_ = conn.Close(a.Context())
+		}
 		select {
 		case <-a.database.Done():
 		case <-time.After(5 * time.Second):

@@ -3,12 +3,10 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,7 +76,6 @@ func writeTroubles() []trouble {
 			a.exec(fmt.Sprintf(`INSERT INTO heap (batch) SELECT %d FROM generate_series(1, %[1]d)`, million))
 			return func() { a.exec(`DELETE FROM heap`) }
 		}},
-		{name: "a-million-of-one-row", rare: true, inject: millionWrites},
 		{name: "of-no-row", lasts: 2 * time.Second, inject: func(a *arena) func() {
 			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
 				_, err := conn.Exec(ctx, `UPDATE heap SET batch = 0 WHERE id < 0`)
@@ -86,7 +83,6 @@ func writeTroubles() []trouble {
 			})
 		}},
 		{name: "notify-junk", lasts: 3 * time.Second, inject: flood},
-		{name: "queue-fills", rare: true, stale: everywhere, within: 20 * time.Second, lasts: 12 * time.Second, inject: fillQueue},
 	}
 }
 
@@ -116,63 +112,6 @@ func flood(a *arena) func() {
 			a.Errorf("%.0f snapshots were taken in %s", n, time.Since(began))
 		}
 	}
-}
-
-// millionWrites commits a million transactions of a row each, from several
-// sessions at once.
-func millionWrites(a *arena) func() {
-	var left atomic.Int64
-	left.Store(million)
-	began, before := time.Now(), a.resources()["rowcast_cycles_total"]
-	var ends []func()
-	for range 4 {
-		ends = append(ends, a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-			if left.Add(-1) < 0 {
-				sleep(ctx, time.Second)
-				return nil
-			}
-			_, err := conn.Exec(ctx, `INSERT INTO heap (batch) VALUES (0)`)
-			return err
-		}))
-	}
-	for left.Load() > 0 && a.Context().Err() == nil {
-		sleep(a.Context(), 100*time.Millisecond)
-	}
-	for _, end := range ends {
-		end()
-	}
-	took := time.Since(began)
-	cycles := a.resources()["rowcast_cycles_total"] - before
-	a.Logf("%.0f transactions and %.1f snapshots a second", million/took.Seconds(), cycles/took.Seconds())
-	if most := 50 * (took.Seconds() + 1); cycles > most {
-		a.Errorf("%.0f snapshots were taken in %s", cycles, took)
-	}
-	return func() { a.exec(`DELETE FROM heap`) }
-}
-
-// fillQueue lets another application listen and not read, and a tenth of the
-// queue fill up behind it.
-func fillQueue(a *arena) func() {
-	stuck, err := a.connect(a.Context())
-	if err == nil {
-		_, err = stuck.Exec(a.Context(), `LISTEN others; BEGIN; SELECT 1`, pgx.QueryExecModeSimpleProtocol)
-	}
-	noisy, problem := a.connect(a.Context())
-	if err = errors.Join(err, problem); err != nil {
-		a.Fatal(err)
-	}
-	defer noisy.Close(context.Background())
-	began := time.Now()
-	for usage := 0.0; usage < 0.11; {
-		if err := noisy.QueryRow(a.Context(), `SELECT pg_notification_queue_usage()`).Scan(&usage); err != nil {
-			a.Fatal(err)
-		}
-		if _, err := noisy.Exec(a.Context(), `SELECT pg_notify('others', repeat('x', 7900) || n) FROM generate_series(1, 5000) n`); err != nil {
-			a.Fatal(err)
-		}
-	}
-	a.Logf("a tenth of the queue was full after %s", time.Since(began).Round(time.Second))
-	return func() { _ = stuck.Close(context.Background()) }
 }
 
 // emptyAndFill empties the stage and fills it again in the same transaction, all
