@@ -21,7 +21,9 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/web"
 )
 
@@ -517,5 +519,36 @@ func TestAuditLog(t *testing.T) {
 		if strings.Contains(log+d.logs.String(), secret) {
 			t.Errorf("a log holds %q", secret)
 		}
+	}
+}
+
+// What the front page shows of a dashboard is what its reader would see there:
+// of pages that are others for others, nothing is passed on.
+func TestTheFrontPageShowsNobodyElsesNumbers(t *testing.T) {
+	d := newDoor(t)
+	page := d.add("/d/sum", "sum")
+	page.Panels[0].Type, page.Panels[0].Stat = "stat", &dashboard.Stat{}
+	d.rule("sum", dashboard.Access{Everyone: true})
+	d.listed = append(d.listed, dashboard.DashboardEntry{Address: "/d/sum", Title: "Sum", Access: dashboard.Access{Everyone: true}})
+	st := state("/d/sum", 1)
+	st.Panels = map[string]*delta.Panel{"sum": {Columns: []delta.Column{{Name: "n", Type: "int4"}}, Rows: []delta.Row{{Key: "1", Cells: []delta.Cell{{Text: "4711"}}}}}}
+	d.mu.Lock() // the page is read for anna alone until ben looks
+	d.begun["/d/sum"] = broadcast.Update[*delta.State]{Cursor: st.Cursor, State: st, Snapshot: func() []byte { return delta.EncodeSnapshot(st) }}
+	d.mu.Unlock()
+	anna, ben := d.signIn("anna"), d.signIn("ben") // one sees queries, so they do not share a page
+	d.ask("GET", "/d/sum", anna...)
+	const shown = "<span data-whole>4,711</span>"
+	if _, front := d.ask("GET", "/", anna...); !strings.Contains(front, shown) {
+		t.Error("anna does not see what she saw")
+	}
+	for _, path := range []string{"/", "/api/v1/pages"} {
+		if _, front := d.ask("GET", path, ben...); strings.Contains(front, "4,711") || !strings.Contains(front, "Sum") {
+			t.Errorf("%s shows ben the number of a page that is not his: %s", path, front)
+		}
+	}
+	d.publish(nil, st)
+	d.ask("GET", "/d/sum", ben...)
+	if _, front := d.ask("GET", "/", ben...); !strings.Contains(front, shown) {
+		t.Error("ben does not see what he saw")
 	}
 }
