@@ -155,4 +155,3 @@ func TestSocketIsNotWeakerThanThePage(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 }
-
