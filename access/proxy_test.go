@@ -81,4 +81,3 @@ func TestAProxysWordLastsSoLong(t *testing.T) {
 		}
 	})
 }
-

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/web"
 )
 
 func TestSignOutEndsTheSession(t *testing.T) {
@@ -154,4 +155,36 @@ func TestSocketIsNotWeakerThanThePage(t *testing.T) {
 	if code := c.closed(); code != websocket.StatusPolicyViolation {
 		t.Errorf("closed with %d", code)
 	}
+}
+
+// One user, or one link, cannot take the places of the others.
+func TestEachHasSoManySockets(t *testing.T) {
+	d := newDoor(t, func(c *web.Config) { c.MaxEach = 2 })
+	anna, ben := d.signIn("anna"), d.signIn("ben")
+	first := d.dial(anna...)
+	d.dial(d.signIn("anna")...) // another session of the same user
+	third := d.dial(anna...)
+	if m := third.next(); m.Type != "error" || m.Err.Message != "you have too many pages open" || third.closed() != websocket.StatusTryAgainLater {
+		t.Errorf("the third socket got %+v", m)
+	}
+	if resp, body := d.ask("GET", "/api/v1/events"+query("/d/shop"), anna...); resp.StatusCode != 429 || !strings.Contains(body, "too many pages") {
+		t.Errorf("a stream: %d %s", resp.StatusCode, body)
+	}
+	other := d.dial(ben...)
+	other.watch("/d/nothing", "")
+	other.expect("error")
+	link := d.share("/d/shop", anna) // has its own count
+	for range 2 {
+		c := d.dialAt(link + "/live")
+		c.watch("/d/shop", "")
+		c.expect("watching", "snapshot", "status")
+	}
+	if c := d.dialAt(link + "/live"); c.next().Type != "error" {
+		t.Error("a link has no end of sockets")
+	}
+	_ = first.CloseNow()
+	d.until("the place is free", func() bool { return d.Viewers() == 4 })
+	again := d.dial(anna...)
+	again.watch("/d/shop", "")
+	again.expect("watching", "snapshot", "status")
 }
