@@ -90,8 +90,9 @@ type Pass struct {
 // Link is the link that let somebody in, who may see its page and nothing else.
 func (p Pass) Link() (Link, bool) { return p.link, p.token != "" }
 
-// who names whoever has the pass, for the audit log.
-func (p Pass) who() string {
+// Holder names whoever has the pass: the user, or "link" and the link's name. No
+// user is called so, for a name has no spaces.
+func (p Pass) Holder() string {
 	if p.token != "" {
 		return "link " + p.link.ID
 	}
@@ -312,5 +313,5 @@ func (g *Gate) Client(r *http.Request) string { return g.config.Proxies.Client(r
 // Tell writes a line into the audit log. page is an address of a page, whose
 // query is left out.
 func (g *Gate) Tell(e Event, p Pass, from, page string) {
-	g.audit.write(e, p.who(), from, page)
+	g.audit.write(e, p.Holder(), from, page)
 }

@@ -247,6 +247,7 @@ type Notice struct {
 	Command string // what mends it, in a block of its own; "" for none
 	Hint    string // under the command
 	Link    *Crumb // a way on; nil: all pages
+	Alone   bool   // there is no way on
 	Without bool   // the way on is the same page without one value that is gone
 	Status  int    // of the answer
 	Retry   int    // seconds between the browser's looks whether the answer is another one by now; 0: never

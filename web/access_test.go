@@ -17,11 +17,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/web"
 )
 
@@ -351,146 +352,6 @@ func TestSignInIsNobodyElsesChoice(t *testing.T) {
 	}
 }
 
-func TestSignOutEndsTheSession(t *testing.T) {
-	d := newDoor(t)
-	anna := d.signIn("anna")
-	c := d.dial(anna...)
-	c.watch("/d/shop", "")
-	c.expect("watching", "snapshot", "status")
-	resp := d.submit("/sign-out", nil, anna...)
-	if gone := resp.Cookies(); resp.StatusCode != 303 || len(gone) != 1 || gone[0].MaxAge >= 0 {
-		t.Errorf("%d %v", resp.StatusCode, gone)
-	}
-	if code := c.closed(); code != websocket.StatusPolicyViolation {
-		t.Errorf("the socket closed with %d", code)
-	}
-	if resp, _ := d.ask("GET", "/d/shop", anna...); resp.StatusCode != 303 {
-		t.Errorf("the cookie still opens: %d", resp.StatusCode)
-	}
-}
-
-// What let a viewer in ends while a socket and an event stream are open.
-func TestWhatEndsClosesWhatIsOpen(t *testing.T) {
-	for what, end := range map[string]func(d *door, anna []string){
-		"expired":      func(d *door, anna []string) { d.expire(anna) },
-		"user removed": func(d *door, anna []string) { d.write("users", "") },
-		"new password": func(d *door, anna []string) { d.repass("anna") },
-		"other groups": func(d *door, anna []string) { d.regroup("anna", "tea") },
-		"rule changed": func(d *door, anna []string) { d.rule("shop", dashboard.Access{Users: []string{"ben"}}) },
-		"session taken": func(d *door, anna []string) {
-			_ = os.RemoveAll(d.path("sessions"))
-			_ = os.Mkdir(d.path("sessions"), 0o700)
-		},
-	} {
-		t.Run(what, func(t *testing.T) {
-			d := newDoor(t)
-			anna, root := d.signIn("anna"), []string(nil)
-			if what == "rule changed" || what == "other groups" {
-				root = d.signIn("root")
-			}
-			c := d.dial(anna...)
-			c.watch("/d/shop", "")
-			c.expect("watching", "snapshot", "status")
-			idle := d.dial(anna...) // it watches nothing
-			d.until("both", func() bool { return d.Viewers() == 2 })
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			req, _ := http.NewRequestWithContext(ctx, "GET", d.url("/api/v1/events"+query("/d/shop")), nil)
-			req.Header.Set(anna[0], anna[1])
-			stream, err := http.DefaultClient.Do(req)
-			if err != nil || stream.StatusCode != 200 {
-				t.Fatal(err)
-			}
-			defer stream.Body.Close()
-			var other *client
-			if root != nil {
-				other = d.dial(root...)
-				other.watch("/d/shop", "")
-				other.expect("watching", "snapshot", "status")
-			}
-			end(d, anna)
-			d.until("the files are read again", func() bool { d.Inspect(); return d.watchers("/d/shop") <= len(root)/2 })
-			if code := c.closed(); code != websocket.StatusPolicyViolation {
-				t.Errorf("the socket closed with %d", code)
-			}
-			if root == nil {
-				if code := idle.closed(); code != websocket.StatusPolicyViolation {
-					t.Errorf("the idle socket closed with %d", code)
-				}
-			}
-			told, err := io.ReadAll(stream.Body)
-			if err != nil || !strings.Contains(string(told), `"type":"error"`) || strings.Contains(string(told), `"type":"bye"`) {
-				t.Errorf("the stream ended with %v after %s", err, told)
-			}
-			if other != nil { // an admin stays
-				other.watch("/d/other", "")
-				other.expect("watching")
-			}
-		})
-	}
-}
-
-func (d *door) rule(slug string, a dashboard.Access) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.rules[slug] = a
-}
-
-// repass gives a user another password.
-func (d *door) repass(name string) {
-	hash, err := bcrypt.GenerateFromPassword([]byte("battery staple"), bcrypt.MinCost)
-	if err != nil {
-		d.Fatal(err)
-	}
-	b, _ := os.ReadFile(d.path("users"))
-	line := regexp.MustCompile(`(?m)^(` + name + `):[^:]+`)
-	d.write("users", line.ReplaceAllString(string(b), "${1}:"+strings.ReplaceAll(string(hash), "$", "$$")))
-}
-
-func (d *door) regroup(name, groups string) {
-	b, _ := os.ReadFile(d.path("users"))
-	line := regexp.MustCompile(`(?m)^(` + name + `:[^:]+).*$`)
-	d.write("users", line.ReplaceAllString(string(b), "${1}:"+groups))
-}
-
-func TestSocketIsNotWeakerThanThePage(t *testing.T) {
-	d := newDoor(t)
-	anna, ben := d.signIn("anna"), d.signIn("ben")
-	d.add("/d/mine", "latest")
-	d.rule("mine", dashboard.Access{Users: []string{"ben"}})
-	d.begin("/d/mine", "row")
-	// A page of the browser is told by a close code, any other client by a status.
-	_, resp, err := websocket.Dial(t.Context(), d.url("/live"), nil)
-	if err == nil || resp == nil || resp.StatusCode != 401 {
-		t.Errorf("nobody got a socket: %v", err)
-	}
-	c := d.dial("Origin", d.http.URL)
-	if m := c.next(); m.Type != "error" || c.closed() != websocket.StatusPolicyViolation {
-		t.Errorf("a page without a session got %+v", m)
-	}
-	c = d.dial(ben...)
-	for _, page := range []string{"/d/shop", "/t/public.orders", "/d/shpo", "/d/mine/../shop", "//d/shop"} {
-		c.watch(page, "e:1")
-		if m := c.next(); m.Type != "error" {
-			t.Errorf("ben may watch %s: %+v", page, m)
-		}
-	}
-	c.watch("/d/mine", "")
-	c.expect("watching", "snapshot", "status")
-	if n := d.watchers("/d/shop"); n != 0 {
-		t.Errorf("%d watch the shop", n)
-	}
-	// The session is looked at again with every watch.
-	c = d.dial(anna...)
-	c.watch("/d/shop", "")
-	c.expect("watching", "snapshot", "status")
-	d.expire(anna)
-	c.watch("/d/shop", "")
-	if code := c.closed(); code != websocket.StatusPolicyViolation {
-		t.Errorf("closed with %d", code)
-	}
-}
-
 func TestAuditLog(t *testing.T) {
 	d := newDoor(t)
 	anna, ben := d.signIn("anna"), d.signIn("ben")
@@ -517,5 +378,36 @@ func TestAuditLog(t *testing.T) {
 		if strings.Contains(log+d.logs.String(), secret) {
 			t.Errorf("a log holds %q", secret)
 		}
+	}
+}
+
+// What the front page shows of a dashboard is what its reader would see there:
+// of pages that are others for others, nothing is passed on.
+func TestTheFrontPageShowsNobodyElsesNumbers(t *testing.T) {
+	d := newDoor(t)
+	page := d.add("/d/sum", "sum")
+	page.Panels[0].Type, page.Panels[0].Stat = "stat", &dashboard.Stat{}
+	d.rule("sum", dashboard.Access{Everyone: true})
+	d.listed = append(d.listed, dashboard.DashboardEntry{Address: "/d/sum", Title: "Sum", Access: dashboard.Access{Everyone: true}})
+	st := state("/d/sum", 1)
+	st.Panels = map[string]*delta.Panel{"sum": {Columns: []delta.Column{{Name: "n", Type: "int4"}}, Rows: []delta.Row{{Key: "1", Cells: []delta.Cell{{Text: "4711"}}}}}}
+	d.mu.Lock() // the page is read for anna alone until ben looks
+	d.begun["/d/sum"] = broadcast.Update[*delta.State]{Cursor: st.Cursor, State: st, Snapshot: func() []byte { return delta.EncodeSnapshot(st) }}
+	d.mu.Unlock()
+	anna, ben := d.signIn("anna"), d.signIn("ben") // one sees queries, so they do not share a page
+	d.ask("GET", "/d/sum", anna...)
+	const shown = "<span data-whole>4,711</span>"
+	if _, front := d.ask("GET", "/", anna...); !strings.Contains(front, shown) {
+		t.Error("anna does not see what she saw")
+	}
+	for _, path := range []string{"/", "/api/v1/pages"} {
+		if _, front := d.ask("GET", path, ben...); strings.Contains(front, "4,711") || !strings.Contains(front, "Sum") {
+			t.Errorf("%s shows ben the number of a page that is not his: %s", path, front)
+		}
+	}
+	d.publish(nil, st)
+	d.ask("GET", "/d/sum", ben...)
+	if _, front := d.ask("GET", "/", ben...); !strings.Contains(front, shown) {
+		t.Error("ben does not see what he saw")
 	}
 }

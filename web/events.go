@@ -60,8 +60,8 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer e.sendOff(nil)
 	e.taken.watches(page.Address)
 	let := s.admit(e)
-	if let == full {
-		s.fail(w, r, &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: "too many connections"})
+	if let == full || let == enough {
+		s.fail(w, r, &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: let.why()})
 		return
 	}
 	h := w.Header()

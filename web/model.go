@@ -192,7 +192,10 @@ func (v *visitor) format(f dashboard.Format) views.Format {
 	if f.Bar != nil {
 		m.Bar = &views.Bar{Max: f.Bar.Max}
 	}
-	if strings.HasPrefix(f.Link, "/") {
+	switch {
+	case strings.HasPrefix(f.Link, "/") && v.shared:
+		m.Link = "" // a link leads to its own page only
+	case strings.HasPrefix(f.Link, "/"):
 		m.Link = v.href(f.Link)
 	}
 	return m
@@ -322,7 +325,7 @@ func (p *paint) banner() *views.Banner {
 
 func (s *Server) demo(v *visitor) *views.Demo {
 	d := s.config.Demo
-	if d == nil {
+	if d == nil || v.shared {
 		return nil
 	}
 	label := d.Label
@@ -342,7 +345,7 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 			n.Text = ""
 		}
 		if visitorOf(r.Context()).none == access.ErrNoLink {
-			n.Head, n.Text = "This link has ended", "Whoever gave it to you can make another one"
+			n.Head, n.Text, n.Alone = "This link has ended", "Whoever gave it to you can make another one", true
 		}
 	case codeForbidden:
 		n.Code, n.Icon, n.Head, n.Retry = "", "lock", "Not for this role", 5
@@ -363,7 +366,7 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		}
 	}
 	// A dashboard's file may come back, and so may an option; a wall has nobody to ask again.
-	if at := r.URL.Path; n.Retry == 0 && n.Status < 500 && (strings.HasPrefix(at, "/d/") || strings.HasPrefix(at, "/t/")) {
+	if at := r.URL.Path; n.Retry == 0 && !n.Alone && n.Status < 500 && (strings.HasPrefix(at, "/d/") || strings.HasPrefix(at, "/t/")) {
 		n.Retry, n.Hint = 10, "This page comes by itself once it is there."
 		if p.code == codeBadRequest {
 			n.Hint = "This page comes by itself once its address can be read."

@@ -152,7 +152,7 @@ func (c *socket) refuse(let admission) {
 		_ = c.ws.Close(websocket.StatusServiceRestart, "restart")
 		return
 	}
-	_ = c.say(delta.EncodeError("", codeTooMany, "too many connections"))
+	_ = c.say(delta.EncodeError("", codeTooMany, let.why()))
 	_ = c.ws.Close(websocket.StatusTryAgainLater, codeTooMany)
 }
 

@@ -206,6 +206,14 @@ func (s *Server) theirs(ctx context.Context, v *visitor, address string) (*dashb
 	return page, nil
 }
 
+// whose names a visitor for counting.
+func (v *visitor) whose() string {
+	if v.gate == nil || v.none != nil {
+		return ""
+	}
+	return v.pass.Holder()
+}
+
 // rank is what of a visitor decides what is on the pages that they may see.
 func (v *visitor) rank() string {
 	if v.gate == nil || v.none != nil {

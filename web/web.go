@@ -104,6 +104,7 @@ type Config struct {
 	Demo  *Demo            // nil: no such button
 
 	MaxSockets int           // open sockets and event streams at most; 0: 20,000
+	MaxEach    int           // those of one user, or of one link; 0: 500
 	Next       time.Duration // a viewer hears a status at the latest after this; 0: 5 s
 	FirstPaint time.Duration // how long a page waits for its first rows; 0: 3 s
 	Write      time.Duration // how long 64 KiB may take to be written; 0: 10 s
@@ -124,6 +125,9 @@ func (c Config) withDefaults() Config {
 	set(&c.Pong, 10*time.Second)
 	if c.MaxSockets <= 0 {
 		c.MaxSockets = 20_000
+	}
+	if c.MaxEach <= 0 {
+		c.MaxEach = 500
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -159,6 +163,7 @@ type Server struct {
 
 	viewersMu sync.Mutex // guards all below
 	viewers   map[viewer]struct{}
+	each      map[string]int // how many of them a user or a link has
 	stopping  bool
 	empty     chan struct{} // closed when stopping and the last viewer is gone
 }
@@ -177,7 +182,7 @@ func New(c Config) *Server {
 	c = c.withDefaults()
 	s := &Server{
 		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
-		viewers: make(map[viewer]struct{}), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
+		viewers: make(map[viewer]struct{}), each: make(map[string]int), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
 	}
 	// A quarter of the shortest wait, and no finer than need be.
 	s.wheel = newWheel(min(max(min(c.Ping, c.Pong, c.Next+slack)/4, 5*time.Millisecond), 250*time.Millisecond))
@@ -253,12 +258,22 @@ type admission int
 
 const (
 	admitted admission = iota
-	full
+	full               // there are too many of all
+	enough             // there are too many of the same user, or of the same link
 	stopping
 )
 
+// why is what one is told that was not admitted.
+func (a admission) why() string {
+	if a == enough {
+		return "you have too many pages open"
+	}
+	return "too many connections"
+}
+
 // admit counts v in. One that is admitted must be dismissed.
 func (s *Server) admit(v viewer) admission {
+	whose := v.seat().whose
 	s.viewersMu.Lock()
 	defer s.viewersMu.Unlock()
 	switch {
@@ -266,14 +281,26 @@ func (s *Server) admit(v viewer) admission {
 		return stopping
 	case len(s.viewers) >= s.config.MaxSockets:
 		return full
+	case whose != "" && s.each[whose] >= s.config.MaxEach:
+		return enough
 	}
 	s.viewers[v] = struct{}{}
+	if whose != "" {
+		s.each[whose]++
+	}
 	return admitted
 }
 
 func (s *Server) dismiss(v viewer) {
 	s.viewersMu.Lock()
 	defer s.viewersMu.Unlock()
+	if _, in := s.viewers[v]; in {
+		if whose := v.seat().whose; whose != "" {
+			if s.each[whose]--; s.each[whose] == 0 {
+				delete(s.each, whose)
+			}
+		}
+	}
 	delete(s.viewers, v)
 	if s.stopping && len(s.viewers) == 0 {
 		close(s.empty)

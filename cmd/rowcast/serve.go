@@ -51,6 +51,7 @@ type serveFlags struct {
 	Safety        time.Duration `default:"30s" help:"How often a watched page is read unasked."`
 	PanelTimeout  time.Duration `default:"5s" help:"Longest a panel's query may take."`
 	MaxSockets    int           `default:"20000" help:"Open sockets at most."`
+	MaxEach       int           `name:"max-sockets-each" default:"500" help:"Open sockets of one user, or of one share link, at most."`
 	MetricsListen string        `name:"metrics-listen" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not with the pages."`
 	TLSCert       string        `placeholder:"FILE" help:"Certificate with its chain, as PEM; renewed when the file changes."`
 	TLSKey        string        `placeholder:"FILE" help:"Its private key, as PEM."`
@@ -182,7 +183,7 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 	}
 	a.web = web.New(web.Config{
 		Access: gate, Metrics: metrics, Pages: book, Tables: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
-		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, Hosts: f.hosts(),
+		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, MaxEach: f.MaxEach, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
 		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Authors: f.mayAuthor(),
 	})
