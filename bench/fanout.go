@@ -210,7 +210,7 @@ func (f *fanout) change(ctx context.Context, s side) (time.Time, error) {
 	body := fmt.Sprintf("#%0*d %0100d", eventDigits, f.last, f.last*7919)
 	var err error
 	if s.rows > 1 {
-		_, err = f.conn.Exec(ctx, `UPDATE bulk SET body = CASE id WHEN 1 THEN $1 ELSE id || ' is paid, ' || md5(id::text || $2::text) || ' of ' || $2::int * id || repeat(', shipped to customer ' || id * 7919, 4) END WHERE id <= $3`,
+		_, err = f.conn.Exec(ctx, `UPDATE bulk SET body = CASE id WHEN 1 THEN $1 ELSE id || ' is paid, ' || md5((id * $2::int)::text) || ' of ' || $2::int * id || repeat(', shipped to customer ' || id * 7919, 4) END WHERE id <= $3`,
 			body, f.last, s.rows)
 	} else {
 		notify := "''"

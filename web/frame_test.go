@@ -182,7 +182,8 @@ func TestFramesKeepApart(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			server, client := pair(t, secret)
-			w := newWire(server, 10*time.Second)
+			w := &wire{}
+			w.open(server, 10*time.Second)
 			ready := make(chan struct{}, 1)
 			w.drained = func() {
 				select {
@@ -297,7 +298,8 @@ func TestSendDoesNotWait(t *testing.T) {
 			continue // there every write behind TLS may have to wait
 		}
 		server, client := pair(t, secret)
-		w := newWire(server, 10*time.Second)
+		w := &wire{}
+		w.open(server, 10*time.Second)
 		w.drained = func() {}
 		r := bufio.NewReader(client)
 		for i := range 20 {
@@ -324,7 +326,8 @@ func TestSendDoesNotWait(t *testing.T) {
 // A close frame drops what waits, but for the frame that has begun.
 func TestCloseFrameCutsShort(t *testing.T) {
 	server, client := pair(t, false)
-	w := newWire(server, 10*time.Second)
+	w := &wire{}
+	w.open(server, 10*time.Second)
 	w.drained = func() {}
 	long := bytes.Repeat([]byte("x"), 20*fragment)
 	if busy, err := w.send(framed(long), framed([]byte("next"))); !busy || err != nil {
@@ -357,7 +360,8 @@ func TestCloseFrameCutsShort(t *testing.T) {
 // Who does not read is given up after the time that a write may take.
 func TestStuckWireBreaks(t *testing.T) {
 	server, _ := pair(t, false)
-	w := newWire(server, 50*time.Millisecond)
+	w := &wire{}
+	w.open(server, 50*time.Millisecond)
 	w.drained = func() { t.Error("drained") }
 	if busy, err := w.send(framed(make([]byte, 20*fragment))); !busy || err != nil {
 		t.Fatalf("busy %v, %v", busy, err)
@@ -374,7 +378,8 @@ func TestStuckWireBreaks(t *testing.T) {
 // A batch that was on its way when its page was left goes nowhere.
 func TestBatchOfALeftPageIsDropped(t *testing.T) {
 	server, client := pair(t, false)
-	c := &socket{wire: newWire(server, time.Second)}
+	c := &socket{}
+	c.wire.open(server, time.Second)
 	left, now := &follow{socket: c}, &follow{socket: c}
 	c.now = now
 	for _, f := range []*follow{left, now} {

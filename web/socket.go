@@ -39,7 +39,6 @@ type socket struct {
 	server *Server
 	taken  *seat
 	ws     *websocket.Conn
-	wire   *wire
 	behind bool // the page's code is that of another build; told with its first page
 
 	asked   atomic.Bool // a ping went out and nothing came back yet
@@ -54,6 +53,8 @@ type socket struct {
 	now      *follow            // the page that is watched
 	leaving  bool               // goodbye was said: nothing else is
 	over     bool
+
+	wire wire
 }
 
 // command is a watch, or the mistake after which the socket is closed.
@@ -85,7 +86,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if v := r.URL.Query().Get("v"); v != "" && v != static.Version() {
 		c.behind = true
 	}
-	up := &upgrade{ResponseWriter: w, timeout: s.config.Write}
+	up := &upgrade{ResponseWriter: w, timeout: s.config.Write, wire: &c.wire}
 	ws, err := websocket.Accept(up, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Subprotocol},
 		InsecureSkipVerify: true, // checked above, more strictly
@@ -96,8 +97,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return // it has been answered
 	}
 	ws.SetReadLimit(-1) // counted by read, so that the client is told why
-	c.ws, c.wire = ws, up.wire
-	c.wire.drained = c.goOn
+	c.ws, c.wire.drained = ws, c.goOn
 	if err := v.somebody(); err != nil {
 		go c.turnAway(s.explain(context.Background(), err))
 		return

@@ -32,36 +32,40 @@ var errControl = errors.New("too many control frames wait")
 // wire is busy. Control frames go between frames, never into one.
 type wire struct {
 	net.Conn
+	timeout time.Duration // for each 64 KiB at most
+	drained func()        // is told when the wire is no longer busy
+	room    func() bool   // whether a record may be written behind TLS; nil: that is not known
+
+	// What a write that fits needs stands together.
+
 	raw     syscall.RawConn // nil: only the connection itself may write to it
 	attempt func(fd uintptr) bool
-	room    func() bool   // whether a record may be written so; nil: a write may have to wait, so the goroutine does all
-	timeout time.Duration // for each 64 KiB at most
-	form    int           // of its messages
-	drained func()        // is told when the wire is no longer busy
+	form    int // of its messages
 
 	// mu keeps frames apart. It is held across a write that cannot wait.
 	mu      sync.Mutex
+	busy    bool
+	closing bool   // a close frame was put in; nothing follows it
+	broken  error  // nothing can be written any more
 	try     []byte // what attempt is to write
 	tried   int    // how much of it was
 	fault   error  // why not more, other than for want of room
+
 	rest    [][]byte
-	begun   int    // that much of rest[0] ends a frame that has begun
-	flight  int    // that much of rest[0] is being written
-	control []byte // control frames for the next gap
-	busy    bool
-	closing bool          // a close frame was put in; nothing follows it
-	broken  error         // nothing can be written any more
+	begun   int           // that much of rest[0] ends a frame that has begun
+	flight  int           // that much of rest[0] is being written
+	control []byte        // control frames for the next gap
 	settled chan struct{} // closed once it is no longer busy; nil: nobody waits
 }
 
-func newWire(conn net.Conn, timeout time.Duration) *wire {
-	w := &wire{Conn: conn, timeout: timeout}
+// open begins to use a connection.
+func (w *wire) open(conn net.Conn, timeout time.Duration) {
+	w.Conn, w.timeout = conn, timeout
 	if raw := unwaiting(conn); raw != nil {
 		w.raw, w.attempt = raw, w.write
 	} else {
 		w.room = roomy(conn)
 	}
-	return w
 }
 
 // Write takes a whole control frame, which is how the library flushes them.
@@ -292,7 +296,7 @@ func (w *wire) wrote(n int) {
 type upgrade struct {
 	http.ResponseWriter
 	timeout time.Duration
-	wire    *wire // set by Hijack
+	wire    *wire // opened by Hijack
 }
 
 // Hijack is called once by the library, after it has written the header.
@@ -302,7 +306,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	shrink(conn)
-	u.wire = newWire(conn, u.timeout)
+	u.wire.open(conn, u.timeout)
 	if u.Header().Get("Sec-WebSocket-Extensions") != "" { // there is one only
 		u.wire.form = formDeflated
 	}
