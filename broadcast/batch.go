@@ -129,6 +129,7 @@ type need struct {
 	shot *snapshot // the snapshot that it needs; nil: none
 	said bool      // it needs the status
 	owed bool      // the status ends an answer
+	past bool      // it is an answer of the snapshot's moment
 }
 
 // recent is a batch that others with the same need get too.
@@ -142,7 +143,7 @@ type recent struct {
 // which are shared for a moment only.
 func (t *topic[S]) batch(n need, now time.Time) *Batch {
 	for i := range t.recent {
-		if r := &t.recent[i]; r.batch != nil && r.need == n && (!n.said || current(r.at, now)) {
+		if r := &t.recent[i]; r.batch != nil && r.need == n && (!n.said && !n.past || current(r.at, now)) {
 			return r.batch
 		}
 	}
@@ -158,6 +159,13 @@ func (t *topic[S]) batch(n need, now time.Time) *Batch {
 // the snapshot and the status. The status comes behind the frame that it was
 // published with; in an answer, which it ends, behind all of them.
 func (t *topic[S]) lay(n need) *Batch {
+	if n.past {
+		b := &Batch{shot: n.shot, status: n.shot.status, place: 1, Messages: make([]Message, 1, 2)}
+		if b.status != nil {
+			b.Messages = b.Messages[:2]
+		}
+		return b
+	}
 	var frames []*frame
 	if t.live && n.from >= t.base() {
 		frames = t.since(n.from)

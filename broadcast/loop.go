@@ -197,15 +197,17 @@ func (s *Subscription[S]) fail(panicked any) {
 // when that is done.
 func (t *topic[S]) prepare(sink Sink) {
 	shot := t.shot
-	if shot.asked {
+	if t.baking {
 		return
 	}
-	shot.asked = true
+	t.baking = true
+	shot.status, shot.loud = t.status, t.loud
 	go func() {
 		defer func() {
 			_ = recover() // whoever is handed the snapshot meets the same
 			t.mu.Lock()
 			defer t.mu.Unlock()
+			t.baking = false
 			if t.live && shot.seq >= t.epoch && shot.flaw == nil {
 				t.baked = shot
 			}

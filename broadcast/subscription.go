@@ -26,6 +26,7 @@ type Subscription[S any] struct {
 	placed bool   // seq counts
 	seq    uint64 // of the state that the client has after what was handed out
 	lost   bool   // needs the snapshot
+	since  uint64 // the state from which on it waits for one to be encoded; 0: it does not
 	owed   bool   // an answer was begun: its status is due
 	told   bool   // some status was handed out
 	loud   uint64 // the topic's loud statuses that were handed out
@@ -128,7 +129,6 @@ func (s *Subscription[S]) cut(now time.Time) *Batch {
 		return t.final
 	}
 	n := need{}
-	to := t.seq
 	if t.live {
 		if !s.placed {
 			s.place()
@@ -138,14 +138,14 @@ func (s *Subscription[S]) cut(now time.Time) *Batch {
 			if n.shot = s.snapshot(); n.shot == nil {
 				return nil
 			}
-			n.from, s.owed = n.shot.seq, true
-			if n.from < t.base() {
-				to = n.from
+			if n.shot != t.shot { // an answer of that moment; what came since follows it
+				return s.begin(n.shot, now)
 			}
+			n.from, s.owed = n.shot.seq, true
 		}
-		s.seq, s.lost = to, false
+		s.seq, s.lost, s.since = t.seq, false, 0
 	}
-	n.said = t.status != nil && t.status.seq <= to && (s.owed || !s.told || s.loud != t.loud)
+	n.said = t.status != nil && (s.owed || !s.told || s.loud != t.loud)
 	n.owed = s.owed
 	say := s.insist
 	s.insist = nil
@@ -166,17 +166,34 @@ func (s *Subscription[S]) cut(now time.Time) *Batch {
 }
 
 // snapshot returns the one to begin with. A sink gets none that is still to be
-// encoded: it waits, or takes the last one that was and goes on from there.
+// encoded: it waits for one that is no older than its need, or takes the last one
+// that was encoded, where the ring leads on from it. nil: it waits.
 func (s *Subscription[S]) snapshot() *snapshot {
 	t := s.topic
 	if s.sink == nil || t.shot.encoded() {
 		return t.shot
 	}
-	t.prepare(s.sink)
-	if t.baked != nil && (s.lost || t.baked.seq > s.seq) {
-		return t.baked
+	if b := t.baked; b != nil && b.seq >= s.seq {
+		if s.since > 0 && b.seq >= s.since || b.seq >= t.base() && !t.outweighed(b.seq) {
+			return b
+		}
 	}
+	if s.since == 0 {
+		s.since = t.seq
+	}
+	t.prepare(s.sink)
 	return nil
+}
+
+// begin answers with an older snapshot and the status of its moment.
+func (s *Subscription[S]) begin(shot *snapshot, now time.Time) *Batch {
+	s.seq, s.lost, s.since = shot.seq, false, 0
+	n := need{from: shot.seq, shot: shot, past: true}
+	if s.owed = shot.status == nil; !s.owed {
+		s.loud, s.told = shot.loud, true
+	}
+	s.crew.loop.put(s)
+	return s.topic.batch(n, now)
 }
 
 // outweighed reports whether the deltas after seq are longer than a snapshot.

@@ -15,12 +15,13 @@ type topic[S any] struct {
 	turn  int                // which crew the next one joins
 	gone  bool               // out of the hub's map, or on its way
 
-	live  bool // there is a state
-	state S
-	first string // the cursor before ring[0], or of state when the ring is empty
-	shot  *snapshot
-	baked *snapshot    // the newest of this epoch that was encoded for the sinks; nil: none
-	bulk  atomic.Int64 // bytes of the snapshot encoded last; 0: none was
+	live   bool // there is a state
+	state  S
+	first  string // the cursor before ring[0], or of state when the ring is empty
+	shot   *snapshot
+	baked  *snapshot    // the newest of this epoch that was encoded for the sinks; nil: none
+	baking bool         // a goroutine encodes one
+	bulk   atomic.Int64 // bytes of the snapshot encoded last; 0: none was
 
 	// seq is the newest state's; ring[i] leads to seq-len(ring)+1+i. It never
 	// goes back, so a position from before a new epoch is below its base.
@@ -92,8 +93,9 @@ type snapshot struct {
 	begun  atomic.Bool
 	done   chan struct{} // closed when message is there
 	said   Message
-	flaw   any  // what the encoder panicked with
-	asked  bool // a goroutine is on it for the sinks; guarded by the topic's mutex
+	flaw   any     // what the encoder panicked with
+	status *status // the newest when it was asked for, for the sinks; guarded by the topic's mutex, as loud
+	loud   uint64
 }
 
 func (t *topic[S]) newSnapshot(u Update[S]) *snapshot {
