@@ -295,8 +295,19 @@ func TestQueriesAreForThoseWhomTheRulesName(t *testing.T) {
 	if _, body := d.ask("GET", "/d/shop", d.signIn("anna")...); !strings.Contains(body, "hidden_table") {
 		t.Error("an author does not see the query")
 	}
+	candid := func() bool { // so are what PostgreSQL says of a mistake, and where it is
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.last.Candid
+	}
+	if !candid() {
+		t.Error("an author's page does not tell what helps")
+	}
 	if resp, body := d.ask("GET", "/d/shop", d.signIn("ben")...); resp.StatusCode != 200 || strings.Contains(body, "hidden_table") {
 		t.Errorf("%d: whoever is no author sees the query", resp.StatusCode)
+	}
+	if candid() {
+		t.Error("the page of whoever is no author tells what is wrong with a query")
 	}
 }
 
