@@ -39,7 +39,7 @@ func testShareLinks(t *testing.T, b *browser) {
 	}
 	w.click(`a[aria-label="Share links"]`)
 	w.until("the form", `document.querySelector("#page").value === "/d/till"`)
-	w.click(`.share button`)
+	w.click(`.new-link button`)
 	w.says("Your new link")
 	made := ask[string](w, `document.querySelector(".made pre").textContent`)
 	if !strings.HasPrefix(made, server.URL+"s/") || made == link {

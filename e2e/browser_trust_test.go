@@ -209,7 +209,7 @@ func testDeploy(t *testing.T, b *browser) {
 func testWall(t *testing.T, b *browser) {
 	server, _ := work(t)
 	w := b.tab(t)
-	w.allow(`WebSocket connection to`)
+	w.allow(`WebSocket connection to|ERR_CONNECTION`)
 	w.before(`window.locks = 0; Object.defineProperty(navigator, "wakeLock", { value: { request: async () => { locks++; window.lock = { released: false }; return lock } } })`)
 	w.size(1920, 1080)
 	w.watch(server.URL + "d/work?kiosk")
@@ -353,7 +353,8 @@ func testPaper(t *testing.T, b *browser) {
 		w := b.tab(t)
 		w.size(700, 900)
 		w.media("prefers-color-scheme", "dark")
-		w.watch(server.URL + at)
+		w.open(server.URL + at) // the last one is new, and without a bell
+		w.until("the page to run", `["live", "timed"].includes(document.querySelector("#live").dataset.state)`)
 		w.run(`dispatchEvent(new Event("beforeprint"))`)
 		if _, err := chromedp.Call(w.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
 			t.Fatal(err)

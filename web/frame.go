@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"encoding/binary"
-	"sync"
 
 	"github.com/klauspost/compress/flate"
 )
@@ -37,39 +36,23 @@ func framed(data []byte) []byte { return inFrames(opText, data) }
 
 // deflatedFrames is a message as text, compressed where that makes it shorter.
 // Each message is compressed by itself, so that the bytes are the same for
-// everybody, whatever else was sent to whom; RFC 7692 lets a sender do so.
+// everybody, whatever else was sent to whom; RFC 7692 lets a sender do so. It is
+// done without tables that are kept: they would have left the cache until the next
+// frame comes, and cost more than the few percent that they save.
 func deflatedFrames(data []byte) []byte {
 	if len(data) < worthwhile {
 		return framed(data)
 	}
-	c := compressors.Get().(*compressor)
-	defer compressors.Put(c)
-	c.out.Reset()
-	c.w.Reset(&c.out)
-	_, _ = c.w.Write(data) // a buffer takes everything
-	_ = c.w.Flush()
-	// The block that a flush ends with is left out on the way.
-	short := bytes.TrimSuffix(c.out.Bytes(), []byte("\x00\x00\xff\xff"))
+	var out bytes.Buffer
+	out.Grow(len(data) / 4)
+	_ = flate.StatelessDeflate(&out, data, false, nil) // a buffer takes everything
+	// The empty block that it ends with is left out on the way.
+	short := bytes.TrimSuffix(out.Bytes(), []byte("\x00\x00\xff\xff"))
 	if len(short) >= len(data) {
 		return framed(data)
 	}
 	return inFrames(opText|deflated, short)
 }
-
-// compressor is kept, for a new one costs more than compressing two kilobytes.
-type compressor struct {
-	out bytes.Buffer
-	w   *flate.Writer
-}
-
-// level is a good deal smaller than the fastest, at a cost that many share.
-const level = 6
-
-var compressors = sync.Pool{New: func() any {
-	c := &compressor{}
-	c.w, _ = flate.NewWriter(&c.out, level) // the level is a valid one
-	return c
-}}
 
 // inFrames is a message in frames, one behind the other. op has the flags of the
 // first one.
