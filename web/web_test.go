@@ -92,6 +92,10 @@ func newSite(t *testing.T, change ...func(*web.Config)) *site {
 		if n := s.Viewers(); n != 0 {
 			t.Errorf("%d viewers are left", n)
 		}
+		// A page that a socket asked for as it left is given back when it is there.
+		for deadline := time.Now().Add(2 * time.Second); s.held() && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.opened != s.released {
@@ -99,6 +103,12 @@ func newSite(t *testing.T, change ...func(*web.Config)) *site {
 		}
 	})
 	return s
+}
+
+func (s *site) held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened != s.released
 }
 
 func (s *site) add(address string, panels ...string) *dashboard.Page {
