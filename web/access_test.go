@@ -120,7 +120,9 @@ func (d *door) submit(target string, form url.Values, header ...string) *http.Re
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
+		if req.Header.Set(header[i], header[i+1]); header[i] == "Host" {
+			req.Host = header[i+1]
+		}
 	}
 	c := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := c.Do(req)
@@ -295,8 +297,19 @@ func TestQueriesAreForThoseWhomTheRulesName(t *testing.T) {
 	if _, body := d.ask("GET", "/d/shop", d.signIn("anna")...); !strings.Contains(body, "hidden_table") {
 		t.Error("an author does not see the query")
 	}
+	candid := func() bool { // so are what PostgreSQL says of a mistake, and where it is
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.last.Candid
+	}
+	if !candid() {
+		t.Error("an author's page does not tell what helps")
+	}
 	if resp, body := d.ask("GET", "/d/shop", d.signIn("ben")...); resp.StatusCode != 200 || strings.Contains(body, "hidden_table") {
 		t.Errorf("%d: whoever is no author sees the query", resp.StatusCode)
+	}
+	if candid() {
+		t.Error("the page of whoever is no author tells what is wrong with a query")
 	}
 }
 
@@ -347,8 +360,15 @@ func TestSignInIsNobodyElsesChoice(t *testing.T) {
 		t.Errorf("leads to %q", to)
 	}
 	// A browser would not keep the cookie, and the reader would go round in circles.
-	if resp := d.submit("/sign-in", form, "Origin", "http://dash.example", "Host", "dash.example"); resp.StatusCode == 303 {
-		t.Error("plain http is not told")
+	if resp := d.submit("/sign-in", form, "Origin", "http://dash.example", "Host", "dash.example"); resp.StatusCode != 400 || len(resp.Cookies()) > 0 || resp.Header.Get("Referrer-Policy") != "same-origin" {
+		t.Errorf("plain http is not told: %d", resp.StatusCode)
+	}
+	if resp := d.submit("/sign-in", form, "Origin", "https://dash.example", "Host", "dash.example"); resp.StatusCode != 303 {
+		t.Errorf("https: %d", resp.StatusCode)
+	}
+	// Without it a browser would not say where the form comes from.
+	if resp, _ := d.ask("GET", "/sign-in"); resp.Header.Get("Referrer-Policy") != "same-origin" {
+		t.Error(resp.Header.Get("Referrer-Policy"))
 	}
 }
 

@@ -47,6 +47,7 @@ func (s *Server) writeLinks(w http.ResponseWriter, r *http.Request, status int, 
 		s.fail(w, r, err)
 		return
 	}
+	formsSayWhence(w)
 	m.Chrome = s.chrome(r.Context(), "Share links")
 	m.Place = []views.Crumb{{Text: "Share links", Href: v.href(linksPath)}}
 	m.Make, m.Revoke = v.href(linksPath), v.href(linksPath+"/revoke")

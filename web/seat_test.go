@@ -49,6 +49,7 @@ func TestWhatEndsClosesWhatIsOpen(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel() // each waits a second for a file to be read again
 			d := newDoor(t)
 			anna, root := d.signIn("anna"), []string(nil)
 			if what == "rule changed" || what == "other groups" {

@@ -27,8 +27,13 @@ func (s *Server) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	case query.Has("again"):
 		m.Text = "Your session ended. Sign in again, and the page goes on."
 	}
+	formsSayWhence(w)
 	s.writePage(w, r, http.StatusOK, views.SignInPage(m))
 }
+
+// formsSayWhence has the page's forms carry their Origin: without a referrer a
+// browser calls it null. What links to other sites there are carry none.
+func formsSayWhence(w http.ResponseWriter) { w.Header().Set("Referrer-Policy", "same-origin") }
 
 // entitled tells whether a visitor may go to a place of this server. What is no
 // page shows itself to whom it may.
@@ -60,6 +65,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	next := safeNext(r.PostFormValue("next"))
 	m := s.signInModel(r, next)
 	m.Name = name
+	formsSayWhence(w) // the form may be shown again
 	if from, err := url.Parse(r.Header.Get("Origin")); err == nil && from.Scheme == "http" && !isLocal(from.Hostname()) {
 		// The password has travelled in the open already; saying so is all that is left.
 		m.Trouble = "This page came over plain http, where a browser keeps no session. Open it over https, and choose another password: this one could be read on its way."

@@ -92,22 +92,23 @@ func newSite(t *testing.T, change ...func(*web.Config)) *site {
 		if n := s.Viewers(); n != 0 {
 			t.Errorf("%d viewers are left", n)
 		}
-		// A socket that its client and the server end at once counts as gone a
-		// moment before its page is released.
-		for began := time.Now(); ; time.Sleep(time.Millisecond) {
-			s.mu.Lock()
-			opened, released := s.opened, s.released
-			s.mu.Unlock()
-			if opened == released {
-				break
-			}
-			if time.Since(began) > time.Second {
-				t.Errorf("pages were opened %d times and released %d times", opened, released)
-				break
-			}
+		// A page that a socket asked for as it left is given back when it is there.
+		for deadline := time.Now().Add(2 * time.Second); s.held() && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.opened != s.released {
+			t.Errorf("pages were opened %d times and released %d times", s.opened, s.released)
 		}
 	})
 	return s
+}
+
+func (s *site) held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened != s.released
 }
 
 func (s *site) add(address string, panels ...string) *dashboard.Page {
