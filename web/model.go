@@ -34,7 +34,7 @@ func (p *paint) dashboard() views.Dashboard {
 		Chrome: p.chrome, Live: p.live(), Title: p.page.Title, Description: p.page.Description, Demo: p.server.demo(p.visitor),
 	}
 	m.Place, m.Locked = []views.Crumb{{Text: p.page.Title, Href: p.href(p.page.Address)}}, p.shared
-	if m.Share != "" && !p.page.RunsAsViewer() {
+	if m.Share != "" && p.page.Kind == dashboard.KindDashboard && !p.page.RunsAsViewer() {
 		m.Share += "?page=" + url.QueryEscape(p.page.Address)
 	}
 	for i := range p.page.Variables {
