@@ -22,10 +22,11 @@ type history struct {
 
 // point is a place on the charts. A number is NaN where there is none.
 type point struct {
-	at                         time.Time
-	viewers, frames            float64
-	median, most               float64 // from ring to frame, in seconds
-	statements, busy, sessions float64
+	at                   time.Time
+	viewers, frames      float64
+	median, most         float64 // from ring to frame, in seconds
+	statements, sessions float64
+	gap                  bool // nobody watched from here to the next point
 }
 
 // add takes a sample in. After a pause it begins anew: what happened meanwhile was
@@ -44,9 +45,11 @@ func (h *history) add(s *sample) {
 // pause forgets what rates would be worked out from, and leaves a gap in the charts.
 func (h *history) pause() {
 	h.samples, h.corner = nil, nil
-	if n := len(h.points); n > 0 && !math.IsNaN(h.points[n-1].viewers) {
-		gap := math.NaN()
-		h.points = append(h.points, point{h.points[n-1].at.Add(step), gap, gap, gap, gap, gap, gap, gap})
+	if n := len(h.points); n > 0 && !h.points[n-1].gap {
+		none := math.NaN()
+		h.points = append(h.points, point{
+			at: h.points[n-1].at.Add(step), viewers: none, frames: none, median: none, most: none, statements: none, sessions: none, gap: true,
+		})
 	}
 }
 
@@ -66,11 +69,13 @@ func (h *history) chart(s *sample) {
 	}
 	h.corner = s
 	waits := s.frames.since(from.frames)
+	if s.at.Sub(from.at) < pace {
+		from = nil // what happens when a page opens is no rate of seconds
+	}
 	h.points = append(h.points, point{
 		at: at, viewers: s.value("rowcast_viewers"), frames: s.rate(from, "rowcast_frames_total"),
 		median: waits.quantile(.5), most: waits.quantile(.99),
-		statements: s.rate(from, "rowcast_database_statements_total"), busy: s.rate(from, "rowcast_database_seconds_total"),
-		sessions: s.value("rowcast_database_sessions"),
+		statements: s.rate(from, "rowcast_database_statements_total"), sessions: s.value("rowcast_database_sessions"),
 	})
 }
 

@@ -35,11 +35,11 @@ func (b *Board) Page() *dashboard.Page {
 		Description: "What this server does, as /metrics tells it; times are of the last minute", TimeZone: b.cfg.TimeZone,
 		Panels: []dashboard.Panel{
 			stat("viewers", "Viewers", "", nil),
-			stat("frames", "Frames a second", "", map[string]dashboard.Format{"frames": rate}),
-			stat("latency", "Ring to frame, median", "", map[string]dashboard.Format{"median": lasts, "p99": {Format: "duration", Label: "99 of 100 within"}}),
-			stat("proof", "Age of the proof", "", map[string]dashboard.Format{"age": lasts}, late...),
-			stat("statements", "Statements a second", "", map[string]dashboard.Format{"statements": rate}),
-			stat("busy", "Database's time", "", map[string]dashboard.Format{"share": share}),
+			stat("frames", "Frames a second", "", map[string]dashboard.Format{"frames": rate, "total": {Label: "since the start"}}),
+			stat("latency", "Ring to frame", "median", map[string]dashboard.Format{"median": lasts, "p99": {Format: "duration", Label: "for 99 of 100"}}),
+			stat("proof", "Age of the proof", "", map[string]dashboard.Format{"age": lasts, "unrung": {Label: "changes that nobody rang for"}}, late...),
+			stat("statements", "Statements a second", "", map[string]dashboard.Format{"statements": rate, "each": {Decimals: &one, Label: "for each frame"}}),
+			stat("busy", "Database's time", "of a core at most", map[string]dashboard.Format{"share": share, "each": {Format: "duration", Label: "for each frame"}}),
 			stat("sessions", "Database sessions", "", map[string]dashboard.Format{"bells": {Label: "bells armed"}}),
 			stat("process", "Memory", "", map[string]dashboard.Format{"memory": {Format: "bytes"}, "cpu": {Format: "percent", Label: "of a core"}}),
 			chart("frames_over_time", "Frames a second", "", map[string]dashboard.Format{"frames": rate}, "frames"),
@@ -47,13 +47,13 @@ func (b *Board) Page() *dashboard.Page {
 			chart("statements_over_time", "Statements a second", "", map[string]dashboard.Format{"statements": rate}, "statements"),
 			chart("viewers_over_time", "Viewers and database sessions", "", nil, "viewers", "sessions"),
 			{ID: "panels", Title: "Panels read in the last minute", Description: "the longest first", Type: "table", Width: 12, Limit: mostPanels,
-				Key: []string{"page", "panel"}, Ordered: true, Columns: map[string]dashboard.Format{
-					"mean": {Format: "duration", Thresholds: []dashboard.Threshold{{From: slow, Color: "amber"}}}, "p99": {Format: "duration", Label: "99 of 100 within"},
+				Ordered: true, Columns: map[string]dashboard.Format{
+					"page": {Key: true}, "mean": {Format: "duration", Thresholds: []dashboard.Threshold{{From: slow, Color: "amber"}}}, "p99": {Format: "duration", Label: "99 of 100 within"},
 					"interval": {Format: "duration", Label: "Every"}, "errors": {Thresholds: []dashboard.Threshold{{From: 1, Color: "red"}}},
 				}},
 			{ID: "findings", Title: "What the doctor finds", Description: "looked at again every minute", Type: "table", Width: 12, Limit: 100,
-				Key: []string{"finding"}, Ordered: true, Columns: map[string]dashboard.Format{
-					"state": {Colors: map[string]string{"good": "green", "note": "grey", "to mend": "amber"}, Width: 10},
+				Ordered: true, Columns: map[string]dashboard.Format{
+					"state": {Colors: map[string]string{"good": "green", "note": "grey", "to mend": "amber"}},
 					"mend":  {Label: "What mends it"},
 				}},
 		},
@@ -70,12 +70,12 @@ func (h *history) panels(now time.Time) map[string]*delta.Panel {
 	}
 	return map[string]*delta.Panel{
 		"viewers": single(whole("viewers", s.value("rowcast_viewers")), whole("pages", s.value("rowcast_pages")), whole("subscribers", s.value("rowcast_subscribers"))),
-		"frames":  single(number("frames", s.rate(recent, "rowcast_frames_total"), 1), whole("cycles", s.value("rowcast_cycles_total"))),
+		"frames":  single(number("frames", s.rate(recent, "rowcast_frames_total"), 1), whole("total", s.value("rowcast_frames_total"))),
 		"latency": single(number("median", waits.quantile(.5), 6), number("p99", waits.quantile(.99), 6)),
 		"proof":   single(number("age", age, 1), whole("unrung", s.value("rowcast_unrung_changes_total"))),
 
-		"statements": single(number("statements", s.rate(recent, "rowcast_database_statements_total"), 1)),
-		"busy":       single(number("share", s.rate(recent, "rowcast_database_seconds_total"), 4)),
+		"statements": single(number("statements", s.rate(recent, "rowcast_database_statements_total"), 1), number("each", s.each(minuteAgo, "rowcast_database_statements_total"), 1)),
+		"busy":       single(number("share", s.rate(recent, "rowcast_database_seconds_total"), 4), number("each", s.each(minuteAgo, "rowcast_database_seconds_total"), 6)),
 		"sessions":   single(whole("sessions", s.value("rowcast_database_sessions")), whole("bells", s.value("rowcast_bells_armed")), whole("refused", s.value("rowcast_database_refusals_total"))),
 		"process":    single(whole("memory", s.value("process_resident_memory_bytes")), number("cpu", s.rate(recent, "process_cpu_seconds_total"), 4)),
 
@@ -188,6 +188,9 @@ func columns(fields []field) (list []delta.Column) {
 func findingsPanel(list []Finding, candid bool) *delta.Panel {
 	var rows [][]field
 	for _, f := range list {
+		if f.Mend == "" {
+			f.Mend = "–"
+		}
 		row := []field{text("state", f.State), text("finding", f.What)}
 		if candid {
 			row = append(row, text("mend", f.Mend))

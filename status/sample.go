@@ -136,6 +136,17 @@ func (s *sample) rate(earlier *sample, name string) float64 {
 	return (s.value(name) - earlier.value(name)) / s.at.Sub(earlier.at).Seconds()
 }
 
+// each is how much a counter rose for each frame since an earlier sample; NaN
+// where there was no frame.
+func (s *sample) each(earlier *sample, name string) float64 {
+	const frames = "rowcast_frames_total"
+	n := s.value(frames) - earlier.value(frames)
+	if n == 0 {
+		return math.NaN()
+	}
+	return (s.value(name) - earlier.value(name)) / n
+}
+
 // work is what one panel took in a while.
 type work struct {
 	panelName
