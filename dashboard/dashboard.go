@@ -13,13 +13,14 @@ import (
 	"unicode/utf8"
 )
 
-// Kind tells dashboards from table pages.
+// Kind tells what a page is of.
 type Kind string
 
 // The kinds of page, as the JSON API spells them.
 const (
 	KindDashboard Kind = "dashboard"
 	KindTable     Kind = "table"
+	KindStatus    Kind = "status" // the server's own figures, which no [Book] has
 )
 
 // Page is what one browser tab shows: a dashboard or a table, with the values

@@ -60,7 +60,7 @@ func holds(state *delta.State, panels []string) bool {
 // asked are the panels of a page that have rows.
 func asked(page *dashboard.Page) (ids []string) {
 	for i := range page.Panels {
-		if page.Panels[i].SQL != "" {
+		if page.Panels[i].Type != "text" {
 			ids = append(ids, page.Panels[i].ID)
 		}
 	}

@@ -41,10 +41,10 @@ func (s *Server) jumps(ctx context.Context, v *visitor) []views.JumpGroup {
 		last = &jumpList{time.Now(), all}
 		s.jump.Store(last)
 	}
-	return v.jumpGroups(v.part(last.all))
+	return s.jumpGroups(v, v.part(last.all))
 }
 
-func (v *visitor) jumpGroups(index dashboard.Index) []views.JumpGroup {
+func (s *Server) jumpGroups(v *visitor, index dashboard.Index) []views.JumpGroup {
 	var groups []views.JumpGroup
 	add := func(title string, targets []views.JumpTarget) {
 		if len(targets) > 0 {
@@ -67,7 +67,19 @@ func (v *visitor) jumpGroups(index dashboard.Index) []views.JumpGroup {
 	}
 	add("Dashboards", boards)
 	add("Tables", tables)
+	if at := s.statusURL(v); at != "" {
+		add("Server", []views.JumpTarget{{Text: "Server status", Href: at, Icon: "monitor"}})
+	}
 	return groups
+}
+
+// statusURL is where the server's own figures are; "" where a visitor may not see
+// them.
+func (s *Server) statusURL(v *visitor) string {
+	if s.config.Status == "" || !v.may(dashboard.Subject{Kind: dashboard.KindStatus}) {
+		return ""
+	}
+	return v.href(s.config.Status)
 }
 
 func (s *Server) indexModel(r *http.Request, index dashboard.Index, trouble string) views.Index {
@@ -75,7 +87,8 @@ func (s *Server) indexModel(r *http.Request, index dashboard.Index, trouble stri
 	v, author := visitorOf(ctx), s.mayAuthor(r)
 	m := views.Index{Chrome: s.frame(ctx, "All pages"), Title: s.config.Database, Folder: s.config.Folder, Demo: s.demo(v), Grant: s.grantAll()}
 	m.Guest = !v.admin()
-	m.Jump = v.jumpGroups(index)
+	m.Jump = s.jumpGroups(v, index)
+	m.Status = s.statusURL(v)
 	if m.Title == "" {
 		m.Title = "All pages"
 	}

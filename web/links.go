@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/views"
 )
 
@@ -86,6 +87,8 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		m.Trouble = capital(s.explain(r.Context(), err).message) + "."
+	case page.Kind == dashboard.KindStatus:
+		m.Trouble = "This page is for admins alone."
 	case page.RunsAsViewer():
 		m.Trouble = "This dashboard shows each viewer what is theirs, so there is nothing that a link could show."
 	case life == 0:

@@ -33,8 +33,11 @@ func (p *paint) dashboard() views.Dashboard {
 	m := views.Dashboard{
 		Chrome: p.chrome, Live: p.live(), Title: p.page.Title, Description: p.page.Description, Demo: p.server.demo(p.visitor),
 	}
+	if p.page.Kind == dashboard.KindStatus {
+		m.Demo = nil // it is about the server
+	}
 	m.Place, m.Locked = []views.Crumb{{Text: p.page.Title, Href: p.href(p.page.Address)}}, p.shared
-	if m.Share != "" && !p.page.RunsAsViewer() {
+	if m.Share != "" && p.page.Kind == dashboard.KindDashboard && !p.page.RunsAsViewer() {
 		m.Share += "?page=" + url.QueryEscape(p.page.Address)
 	}
 	for i := range p.page.Variables {

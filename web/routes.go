@@ -50,6 +50,10 @@ func (s *Server) routes() {
 		s.handle(somebody, "GET /api/v1/count", pack(s.at(named, s.serveCount)))
 		s.handle(somebody, "GET /api/v1/row", pack(s.at(named, s.serveRow)))
 	}
+	if at := s.config.Status; at != "" {
+		s.handle(somebody, "GET "+at, pack(s.at(here, s.servePage)))
+		s.handle(somebody, "GET "+at+"/{file}", pack(s.at(pageOf, s.serveRows)))
+	}
 	s.handle(anybody, "GET /live", http.HandlerFunc(s.serveSocket)) // tells nobody why it closes
 	s.handle(somebody, "GET /api/v1/pages", pack(s.servePages))
 	s.handle(somebody, "GET /api/v1/page", pack(s.at(named, s.servePageDescription)))

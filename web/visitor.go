@@ -144,11 +144,24 @@ func (s *Server) entitle(v *visitor, address string) error {
 	if v.shared && s.leads(v, about) {
 		return nil
 	}
-	if about.Kind == dashboard.KindDashboard && v.mayDashboard(about.Access) || about.Kind == dashboard.KindTable && v.mayTable(about.Schema, about.Name) {
+	if v.may(about) {
 		return nil
 	}
 	v.gate.Tell(access.EventDenied, v.pass, v.from, address)
 	return &problem{status: http.StatusNotFound, code: codeNotFound, message: "there is no such page, or it is not for you"}
+}
+
+// may tells whether a rule names the visitor for what an address is about.
+func (v *visitor) may(about dashboard.Subject) bool {
+	switch about.Kind {
+	case dashboard.KindDashboard:
+		return v.mayDashboard(about.Access)
+	case dashboard.KindTable:
+		return v.mayTable(about.Schema, about.Name)
+	case dashboard.KindStatus:
+		return v.admin()
+	}
+	return false
 }
 
 // leads tells whether a link is one to that dashboard. With which values is seen

@@ -82,6 +82,9 @@ type Config struct {
 	// nobody does.
 	Metrics http.Handler
 
+	// Status is the address of the page of kind status among Pages, which with
+	// Access is for admins; "": there is none.
+	Status string
 	// Origins may open sockets besides the server's own host, each as
 	// "https://wall.example"; see [CheckOrigins].
 	Origins []string

@@ -26,33 +26,58 @@ type finding struct {
 // look examines one thing.
 type look func(context.Context, *database, *pgx.Conn) (finding, error)
 
+// looks are what is looked at in any database.
+func looks() []look {
+	return []look{
+		lookVersion, lookPrimary, lookDirect, lookRole, lookWrites, lookRowSecurity, lookViews,
+		lookPrepared, lookQueue, lookSessions, lookSchema, lookBells, lookSilent,
+	}
+}
+
+// examine looks at everything. What was found before a look failed comes with its error.
+func examine(ctx context.Context, db *database, conn *pgx.Conn, looks []look) (all []finding, err error) {
+	for _, look := range looks {
+		f, err := look(ctx, db, conn)
+		if err != nil {
+			return all, fmt.Errorf("examine database: %w", err)
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
 // Run looks at the database and the role and says what is missing. It fails
 // if something is.
 func (c *doctorCommand) Run(ctx context.Context, s *streams) error {
 	return c.with(ctx, func(db *database, conn *pgx.Conn) error {
-		sick := false
-		looks := []look{
-			lookVersion, lookPrimary, lookDirect, lookRole, lookWrites, lookRowSecurity, lookViews,
-			lookPrepared, lookQueue, lookSessions, lookSchema, lookBells, lookSilent,
-		}
+		list := looks()
 		if c.Dashboards != "" {
-			looks = append(looks, c.lookDashboards)
+			list = append(list, c.lookDashboards)
 		}
-		for _, look := range looks {
-			f, err := look(ctx, db, conn)
-			if err != nil {
-				return fmt.Errorf("examine database: %w", err)
-			}
+		all, err := examine(ctx, db, conn, list)
+		sick := false
+		for _, f := range all {
 			sick = sick || !f.good
 			if err := f.print(s.out); err != nil {
 				return err
 			}
 		}
-		if sick {
-			return errSaid
+		if err == nil && sick {
+			err = errSaid
 		}
-		return nil
+		return err
 	})
+}
+
+// state is one of those of a status.Finding.
+func (f finding) state() string {
+	switch {
+	case !f.good:
+		return "to mend"
+	case f.note:
+		return "note"
+	}
+	return "good"
 }
 
 func (f finding) print(w io.Writer) error {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // gauges hears what the engine measures, and keeps it for whoever asks.
@@ -51,8 +50,8 @@ func (g *gauges) Query(page, panel string, took time.Duration, code string) {
 	}
 }
 
-// gather serves what the parts count, in Prometheus' text format.
-func (a *app) gather() http.Handler {
+// count registers what the parts count.
+func (a *app) count() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		a.gauges.armed, a.gauges.cycle, a.gauges.frame, a.gauges.query, a.gauges.failed)
@@ -65,7 +64,7 @@ func (a *app) gather() http.Handler {
 	a.countEngine(count, gauge)
 	a.countViewers(count, gauge)
 	a.countDatabase(count, gauge)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return registry
 }
 
 // register adds one number that is asked for when it is wanted.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rowcast/rowcast/access"
@@ -25,6 +26,7 @@ import (
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/listener"
 	"github.com/rowcast/rowcast/live"
+	"github.com/rowcast/rowcast/status"
 	"github.com/rowcast/rowcast/web"
 )
 
@@ -166,6 +168,7 @@ type app struct {
 	book      *dashboard.Book
 	web       *web.Server
 	metrics   http.Handler
+	status    *status.Board
 	listening atomic.Bool
 }
 
@@ -176,13 +179,15 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log, Meter: a.gauges,
 		Safety: f.Safety, StatementTimeout: f.PanelTimeout,
 	})
-	a.metrics = a.gather()
+	registry := a.count()
+	a.status = status.New(status.Config{Hub: a.hub, Gather: registry, Examine: a.examine, TimeZone: f.TimeZone, Log: log})
+	a.metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{}) // in Prometheus' text format
 	metrics := a.metrics
 	if f.MetricsListen != "" {
 		metrics = nil
 	}
 	a.web = web.New(web.Config{
-		Access: gate, Metrics: metrics, Pages: book, Tables: book, Feed: a.engine, Hub: a.hub, Origins: f.Origins, Log: log,
+		Access: gate, Metrics: metrics, Pages: pages{book, a.status}, Status: status.Address, Tables: book, Feed: feed{a.engine, a.status}, Hub: a.hub, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, MaxEach: f.MaxEach, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
 		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Authors: f.mayAuthor(),
@@ -220,6 +225,7 @@ func (a *app) run(ctx context.Context, edge *edge, bells *bells, extra []func(co
 	group, running := errgroup.WithContext(parts)
 	group.Go(func() error { return a.listener.Run(running, a.engine) })
 	group.Go(func() error { return a.engine.Run(running) })
+	group.Go(func() error { return a.status.Run(running) })
 	group.Go(func() error {
 		return a.book.Run(running, func(slugs []string) { a.reloaded(running, bells, slugs) })
 	})

@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"views":             {},
 	"static":            {},
 	"live":              {"broadcast", "dashboard", "delta", "internal/flaw"},
+	"status":            {"broadcast", "dashboard", "delta"},
 	"web":               {"access", "broadcast", "dashboard", "delta", "static", "views"},
 	"internal/flaw":     {},
 	"internal/node":     {},
