@@ -328,6 +328,30 @@ func (sinkFunc) Prepare(broadcast.Message) {}
 
 func (sinkFunc) Break(error) {}
 
+// Who comes back with a state that the ring no longer knows is not given an older
+// snapshot because that happens to be there.
+func TestReturnDoesNotGoBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := broadcast.New[int](broadcast.Config{RingFrames: 2})
+		h.Publish("a", with(epoch(1), "live"))
+		first := attach(h, "", &tray{})
+		defer first.sub.Close()
+		first.want(t, "=1 live")
+		hold := make(chan struct{})
+		for n := 2; n <= 9; n++ {
+			u := step(n)
+			encode := u.Snapshot
+			u.Snapshot = func() []byte { <-hold; return encode() }
+			h.Publish("a", u)
+		}
+		back := attach(h, cursor(5), &tray{})
+		defer back.sub.Close()
+		back.want(t, "")
+		close(hold)
+		back.want(t, "=9 live")
+	})
+}
+
 func TestSnapshotThatPanics(t *testing.T) {
 	bubble(t, func(t *testing.T, h *hub) {
 		u := with(epoch(1), "live")
