@@ -43,9 +43,9 @@ func (b *Board) Page() *dashboard.Page {
 			stat("busy", "Database's time", "", map[string]dashboard.Format{"share": share, "each": {Format: "duration", Label: "for each frame"}}),
 			stat("sessions", "Database sessions", "", map[string]dashboard.Format{"bells": {Label: "bells armed"}}),
 			stat("process", "Memory", "", map[string]dashboard.Format{"memory": {Format: "bytes"}, "cpu": {Format: "percent", Label: "of a core"}}),
-			chart("frames_over_time", "Frames a second", "", map[string]dashboard.Format{"frames": rate}, "frames"),
-			chart("latency_over_time", "Ring to frame", "ms", map[string]dashboard.Format{"p99": {Label: "99 of 100"}}, "median", "p99"),
-			chart("statements_over_time", "Statements a second", "", map[string]dashboard.Format{"statements": rate}, "statements"),
+			chart("frames_over_time", "Frames a second, over time", "", map[string]dashboard.Format{"frames": rate}, "frames"),
+			chart("latency_over_time", "Ring to frame, in milliseconds", "", map[string]dashboard.Format{"p99": {Label: "99 of 100"}}, "median", "p99"),
+			chart("statements_over_time", "Statements a second, over time", "", map[string]dashboard.Format{"statements": rate}, "statements"),
 			chart("viewers_over_time", "Viewers and database sessions", "", nil, "viewers", "sessions"),
 			{ID: "panels", Title: "Panels read in the last minute", Description: "the longest first", Type: "table", Width: 12, Limit: mostPanels,
 				Ordered: true, Columns: map[string]dashboard.Format{
