@@ -147,6 +147,7 @@ var accessibleViews = []struct{ name, at, ready, open, opened string }{
 	{"a table held still", "t/public.events", clocked + ` && document.querySelector(".filter")`, `const b = document.querySelector("[data-pill=rows]"); document.querySelectorAll("tbody td").forEach((td) => td.classList.add("waiting")); b.querySelector("span").textContent = "12 new, 3 changed"; b.hidden = false`, `true`},
 	{"an empty table", "t/public.nothing", clocked, "", ""},
 	{"a table that may not be read", "t/hr.salaries", `document.querySelector(".lost .code")`, "", ""},
+	{"the server's status", "status", moving, "", ""},
 	{"a page that is not there", "d/nowhere", `document.querySelector(".lost")`, "", ""},
 	{"a dashboard that never was right", "d/wrong", `document.querySelector(".lost")`, "", ""},
 }

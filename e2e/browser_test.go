@@ -28,6 +28,7 @@ import (
 	_ "github.com/rowcast/rowcast/listener"
 	_ "github.com/rowcast/rowcast/live"
 	_ "github.com/rowcast/rowcast/migrations"
+	_ "github.com/rowcast/rowcast/status"
 	_ "github.com/rowcast/rowcast/web"
 )
 
@@ -44,6 +45,7 @@ func TestBrowser(t *testing.T) {
 		"table changes in place":          testTableInPlace,
 		"reader is left alone":            testReaderIsLeftAlone,
 		"paused":                          testPaused,
+		"the server's status":             testServerStatus,
 		"many rows":                       testManyRows,
 		"table longer than the window":    testLongTable,
 		"table on paper":                  testTableOnPaper,

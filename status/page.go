@@ -2,6 +2,7 @@ package status
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -37,14 +38,14 @@ func (b *Board) Page() *dashboard.Page {
 			stat("viewers", "Viewers", "", nil),
 			stat("frames", "Frames a second", "", map[string]dashboard.Format{"frames": rate, "total": {Label: "since the start"}}),
 			stat("latency", "Ring to frame", "median", map[string]dashboard.Format{"median": lasts, "p99": {Format: "duration", Label: "for 99 of 100"}}),
-			stat("proof", "Age of the proof", "", map[string]dashboard.Format{"age": lasts, "unrung": {Label: "changes that nobody rang for"}}, late...),
+			stat("proof", "Age of the proof", "", map[string]dashboard.Format{"age": lasts, "unrung": {Label: "unrung changes"}}, late...),
 			stat("statements", "Statements a second", "", map[string]dashboard.Format{"statements": rate, "each": {Decimals: &one, Label: "for each frame"}}),
-			stat("busy", "Database's time", "of a core at most", map[string]dashboard.Format{"share": share, "each": {Format: "duration", Label: "for each frame"}}),
+			stat("busy", "Database's time", "", map[string]dashboard.Format{"share": share, "each": {Format: "duration", Label: "for each frame"}}),
 			stat("sessions", "Database sessions", "", map[string]dashboard.Format{"bells": {Label: "bells armed"}}),
 			stat("process", "Memory", "", map[string]dashboard.Format{"memory": {Format: "bytes"}, "cpu": {Format: "percent", Label: "of a core"}}),
-			chart("frames_over_time", "Frames a second", "", map[string]dashboard.Format{"frames": rate}, "frames"),
-			chart("latency_over_time", "Ring to frame", "ms", map[string]dashboard.Format{"p99": {Label: "99 of 100"}}, "median", "p99"),
-			chart("statements_over_time", "Statements a second", "", map[string]dashboard.Format{"statements": rate}, "statements"),
+			chart("frames_over_time", "Frames a second, over time", "", map[string]dashboard.Format{"frames": rate}, "frames"),
+			chart("latency_over_time", "Ring to frame, in milliseconds", "", map[string]dashboard.Format{"p99": {Label: "99 of 100"}}, "median", "p99"),
+			chart("statements_over_time", "Statements a second, over time", "", map[string]dashboard.Format{"statements": rate}, "statements"),
 			chart("viewers_over_time", "Viewers and database sessions", "", nil, "viewers", "sessions"),
 			{ID: "panels", Title: "Panels read in the last minute", Description: "the longest first", Type: "table", Width: 12, Limit: mostPanels,
 				Ordered: true, Columns: map[string]dashboard.Format{
@@ -184,8 +185,13 @@ func columns(fields []field) (list []delta.Column) {
 	return list
 }
 
-// findingsPanel lists findings; what mends them only where that may be told.
+// findingsPanel lists findings, those to mend first; what mends them only where
+// that may be told.
 func findingsPanel(list []Finding, candid bool) *delta.Panel {
+	order := []string{"to mend", "note", "good"}
+	list = slices.SortedStableFunc(slices.Values(list), func(a, b Finding) int {
+		return slices.Index(order, a.State) - slices.Index(order, b.State)
+	})
 	var rows [][]field
 	for _, f := range list {
 		if f.Mend == "" {

@@ -253,14 +253,14 @@ func TestFindingsAreLookedForEveryMinute(t *testing.T) {
 		defer s.Open(s.Page())()
 		defer s.Open(candid)()
 		time.Sleep(5 * time.Second)
-		s.want("findings", "good it is well\nto mend it is ill")
-		if got := s.panel("findings", candid.ID()); got != "good it is well –\nto mend it is ill SELECT cure()" {
+		s.want("findings", "to mend it is ill\ngood it is well")
+		if got := s.panel("findings", candid.ID()); got != "to mend it is ill SELECT cure()\ngood it is well –" {
 			t.Errorf("an author reads %q", got)
 		}
 		time.Sleep(time.Minute)
 		s.want("findings", "to mend the database cannot be looked at: it is away")
 		time.Sleep(time.Minute)
-		s.want("findings", "good it is well\nto mend it is ill")
+		s.want("findings", "to mend it is ill\ngood it is well")
 		if n := s.looks.Load(); n != 3 {
 			t.Errorf("looked %d times", n)
 		}

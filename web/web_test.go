@@ -175,6 +175,9 @@ func (s *site) Subject(address string) (dashboard.Subject, error) {
 		schema, table, _ := strings.Cut(name, ".")
 		return dashboard.Subject{Kind: dashboard.KindTable, Schema: schema, Name: table}, nil
 	}
+	if path == "/status" {
+		return dashboard.Subject{Kind: dashboard.KindStatus}, nil
+	}
 	return dashboard.Subject{}, &dashboard.AddressError{Code: "not_found", Message: "there is no page at " + path}
 }
 

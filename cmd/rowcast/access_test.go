@@ -46,7 +46,7 @@ func guardedBy(t *testing.T, state string, args ...string) (*server, string) {
 	db := pgtest.New(t)
 	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY); INSERT INTO notes VALUES (4711)`)
 	files := t.TempDir()
-	for name, text := range map[string]string{"till.yaml": tillFile, "rules": "tables: [{match: [public.*], groups: [ops]}]\n"} {
+	for name, text := range map[string]string{"till.yaml": tillFile, "rules": "admins: {users: [root]}\ntables: [{match: [public.*], groups: [ops]}]\n"} {
 		if err := os.WriteFile(filepath.Join(files, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -128,6 +128,11 @@ func TestAProxyLetsIn(t *testing.T) {
 		{"d/till", []string{"X-User", "ben"}, 404},
 		{"t/public.notes", []string{"X-User", "ben", "X-Groups", "tea,ops"}, 200},
 		{"t/public.notes", []string{"X-Groups", "ops"}, 401},
+		{"status", []string{"X-User", "root"}, 200},
+		{"status", []string{"X-User", "anna", "X-Groups", "ops"}, 404},
+		{"status/findings.csv", []string{"X-User", "anna"}, 404},
+		{"api/v1/snapshot?page=/status", []string{"X-User", "anna"}, 404},
+		{"status", nil, 401},
 		{"d/till", nil, 401},
 		{"sign-in", nil, 404},
 	} {

@@ -42,9 +42,9 @@ func lookWrites(ctx context.Context, db *database, conn *pgx.Conn) (finding, err
 		  AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
 		  AND pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')`).Scan(&n, &example)
 	if n == 0 || err != nil {
-		return finding{good: true, what: "and may change no table of others"}, err
+		return finding{good: true, what: "the role may change no table of others"}, err
 	}
-	return finding{good: true, note: true, what: fmt.Sprintf("it may change %d tables of others, such as %s", n, *example),
+	return finding{good: true, note: true, what: fmt.Sprintf("the role may change %d tables of others, such as %s", n, *example),
 		mend: fmt.Sprintf("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA %s FROM %s;",
 			schemasOf(ctx, conn), pgx.Identifier{db.config.User}.Sanitize())}, nil
 }
