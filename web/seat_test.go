@@ -168,7 +168,7 @@ func TestEachHasSoManySockets(t *testing.T) {
 	if m := third.next(); m.Type != "error" || m.Err.Message != "you have too many connections open" || third.closed() != websocket.StatusTryAgainLater {
 		t.Errorf("the third socket got %+v", m)
 	}
-	if resp, body := d.ask("GET", "/api/v1/events"+query("/d/shop"), anna...); resp.StatusCode != 429 || !strings.Contains(body, "too many pages") {
+	if resp, body := d.ask("GET", "/api/v1/events"+query("/d/shop"), anna...); resp.StatusCode != 429 || !strings.Contains(body, "too many connections") {
 		t.Errorf("a stream: %d %s", resp.StatusCode, body)
 	}
 	other := d.dial(ben...)
