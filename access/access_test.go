@@ -162,18 +162,18 @@ func TestSignInsThatFailAreLimited(t *testing.T) {
 			return err
 		}
 		var wait *Wait
-		for i := range perName.burst { // from everywhere, one name
+		for i := range perName.Burst { // from everywhere, one name
 			if err := try("anna", "wrong", fmt.Sprintf("10.0.0.%d", i)); !errors.Is(err, ErrWrong) {
 				t.Fatal(i, err)
 			}
 		}
-		if err := try("ANNA", "wrong", "10.0.1.1"); !errors.As(err, &wait) || wait.For <= 0 || wait.For > perName.every {
+		if err := try("ANNA", "wrong", "10.0.1.1"); !errors.As(err, &wait) || wait.For <= 0 || wait.For > perName.Every {
 			t.Errorf("the name is not limited: %v", err)
 		}
 		if err := try("anna", "correct horse", "10.0.1.1"); !errors.As(err, &wait) {
 			t.Errorf("while it waits even the right password must, or waiting would tell: %v", err)
 		}
-		time.Sleep(perName.every)
+		time.Sleep(perName.Every)
 		if err := try("anna", "correct horse", "10.0.1.1"); err != nil {
 			t.Errorf("after a while: %v", err)
 		}
@@ -182,7 +182,7 @@ func TestSignInsThatFailAreLimited(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for i := range perAddress.burst { // from one network, many names
+		for i := range perAddress.Burst { // from one network, many names
 			if err := try(fmt.Sprint("user", i), "wrong", fmt.Sprintf("2001:db8::%d", i+1)); !errors.Is(err, ErrWrong) {
 				t.Fatal(i, err)
 			}
@@ -230,10 +230,10 @@ func TestTheAuditLogIsNotFlooded(t *testing.T) {
 }
 
 func TestFailuresHaveABound(t *testing.T) {
-	var limited throttle
+	var limited Throttle
 	now := time.Now()
 	for i := range 3 * mostCounted {
-		limited.wait(fmt.Sprint(i), perName, now)
+		limited.Wait(fmt.Sprint(i), perName, now)
 	}
 	if n := len(limited.empty); n > mostCounted {
 		t.Errorf("%d keys are kept", n)

@@ -32,7 +32,7 @@ type Config struct {
 	Users    *Users
 	Sessions *Sessions
 	OIDC     *OIDC
-	Proxies  Proxies // whose X-Forwarded-For counts in every mode
+	Proxies  Proxies // whose headers count
 	Headers  Headers
 	Policy   *Policy
 	Links    *Links // nil: there are none
@@ -43,7 +43,7 @@ type Config struct {
 // Gate lets people in. Its methods may be called at the same time.
 type Gate struct {
 	config Config
-	failed throttle
+	failed Throttle
 	audit  audit
 }
 
@@ -198,12 +198,12 @@ func (g *Gate) SignIn(ctx context.Context, name, password, from string) (*http.C
 		return nil, ErrWrong
 	}
 	now := time.Now()
-	address, named := addressKey(from), nameKey(name)
-	if w := g.failed.wait(address, perAddress, now); w > 0 {
+	address, named := AddressKey(from), nameKey(name)
+	if w := g.failed.Wait(address, perAddress, now); w > 0 {
 		g.audit.write(EventSignInLimited, "", from, "") // whatever the name: it may be another each time
 		return nil, &Wait{w}
 	}
-	if w := g.failed.wait(named, perName, now); w > 0 {
+	if w := g.failed.Wait(named, perName, now); w > 0 {
 		g.audit.write(EventSignInLimited, name, from, "")
 		return nil, &Wait{w}
 	}
@@ -214,8 +214,8 @@ func (g *Gate) SignIn(ctx context.Context, name, password, from string) (*http.C
 		}
 		return nil, err
 	}
-	g.failed.undo(address, perAddress)
-	g.failed.undo(named, perName)
+	g.failed.Undo(address, perAddress)
+	g.failed.Undo(named, perName)
 	cookie, err := g.begin(session{Name: name, Mark: u.mark(), Way: ModePassword})
 	if err == nil {
 		g.audit.write(EventSignIn, name, from, "")
@@ -306,9 +306,6 @@ func (g *Gate) RevokeLink(p Pass, from, id string) error {
 	g.audit.write(EventLinkRevoked, p.Viewer.Name, from, mine[i].Page, "link", id)
 	return nil
 }
-
-// Client is the address that a request came from.
-func (g *Gate) Client(r *http.Request) string { return g.config.Proxies.Client(r) }
 
 // Tell writes a line into the audit log. page is an address of a page, whose
 // query is left out.

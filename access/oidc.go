@@ -187,8 +187,8 @@ func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, n
 	if g.config.Mode != ModeOIDC {
 		return nil, gone, "", ErrWrong
 	}
-	address := addressKey(from)
-	if w := g.failed.wait(address, perAddress, time.Now()); w > 0 {
+	address := AddressKey(from)
+	if w := g.failed.Wait(address, perAddress, time.Now()); w > 0 {
 		g.audit.write(EventSignInLimited, "", from, "")
 		return nil, gone, "", &Wait{w}
 	}
@@ -199,7 +199,7 @@ func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, n
 		}
 		return nil, gone, next, err
 	}
-	g.failed.undo(address, perAddress)
+	g.failed.Undo(address, perAddress)
 	kept, err = g.begin(who)
 	if err == nil {
 		g.audit.write(EventSignIn, who.Name, from, "", "label", who.Label)

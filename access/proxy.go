@@ -30,6 +30,13 @@ func ParseProxies(list []string) (Proxies, error) {
 	return all, nil
 }
 
+// Relays reports whether an address, as [Proxies.Client] returns it, tells nothing of
+// who is behind it: it is this machine's own, or that of a trusted proxy.
+func (p Proxies) Relays(address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && (a.IsLoopback() || p.trusts(a))
+}
+
 func (p Proxies) trusts(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a) })

@@ -44,7 +44,7 @@ func TestProxyHeaders(t *testing.T) {
 		if p.Viewer.Name != c.name || !slices.Equal(p.Viewer.Groups, c.groups) || (c.name == "") != errors.Is(err, ErrNobody) {
 			t.Errorf("%s %v: %+v %v", c.from, c.header, p.Viewer, err)
 		}
-		if got := g.Client(r); got != c.client {
+		if got := g.config.Proxies.Client(r); got != c.client {
 			t.Errorf("%s %v comes from %q, want %q", c.from, c.header, got, c.client)
 		}
 	}

@@ -7,38 +7,40 @@ import (
 	"time"
 )
 
-// allowance is how many sign-ins may fail at once, and how long it takes until
-// one more may.
-type allowance struct {
-	burst int
-	every time.Duration
+// Allowance is how often something may happen at once, and how long it takes
+// until it may once more.
+type Allowance struct {
+	Burst int
+	Every time.Duration
 }
 
 var (
-	perAddress = allowance{burst: 20, every: 6 * time.Second}
-	perName    = allowance{burst: 10, every: 30 * time.Second}
+	perAddress = Allowance{Burst: 20, Every: 6 * time.Second}
+	perName    = Allowance{Burst: 10, Every: 30 * time.Second}
 )
 
-// mostCounted bounds the memory of failures.
+// mostCounted bounds the memory of a throttle.
 const mostCounted = 20_000
 
-// throttle counts sign-ins that failed, by key. It is the clock of a leaky
-// bucket: the time at which a key's failures will all be forgotten.
-type throttle struct {
-	mu    sync.Mutex
+// Throttle counts what happens, by key, such as sign-ins that fail by the address
+// that they come from. It is the clock of a leaky bucket: the time at which all of
+// a key will be forgotten. It remembers so many keys at most. The zero value is
+// ready; its methods may be called at the same time.
+type Throttle struct {
+	mu    sync.Mutex // guards empty
 	empty map[string]time.Time
 }
 
-// wait is how long key has to wait until it may try; 0: now. A try that may be
+// Wait is how long key has to wait until it may try; 0: now. A try that may be
 // made is counted at once, so that many at the same time are no way around.
-func (t *throttle) wait(key string, a allowance, now time.Time) time.Duration {
+func (t *Throttle) Wait(key string, a Allowance, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := t.empty[key]
 	if at.Before(now) {
 		at = now
 	}
-	if full := at.Sub(now) - time.Duration(a.burst-1)*a.every; full > 0 {
+	if full := at.Sub(now) - time.Duration(a.Burst-1)*a.Every; full > 0 {
 		return full
 	}
 	if len(t.empty) >= mostCounted {
@@ -47,22 +49,22 @@ func (t *throttle) wait(key string, a allowance, now time.Time) time.Duration {
 	if t.empty == nil {
 		t.empty = map[string]time.Time{}
 	}
-	t.empty[key] = at.Add(a.every)
+	t.empty[key] = at.Add(a.Every)
 	return 0
 }
 
-// undo takes back a try that did not fail.
-func (t *throttle) undo(key string, a allowance) {
+// Undo takes back a try that did not fail.
+func (t *Throttle) Undo(key string, a Allowance) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if at, ok := t.empty[key]; ok {
-		t.empty[key] = at.Add(-a.every)
+		t.empty[key] = at.Add(-a.Every)
 	}
 }
 
 // forget drops what no longer counts; where everything counts it drops what is
 // nearest to that.
-func (t *throttle) forget(now time.Time) {
+func (t *Throttle) forget(now time.Time) {
 	for horizon := now; len(t.empty) >= mostCounted; horizon = horizon.Add(time.Minute) {
 		for key, at := range t.empty {
 			if at.Before(horizon) {
@@ -72,8 +74,8 @@ func (t *throttle) forget(now time.Time) {
 	}
 }
 
-// addressKey is an address for counting; an IPv6 network is one.
-func addressKey(text string) string {
+// AddressKey is an address for counting, as "address 10.0.0.7"; an IPv6 network is one.
+func AddressKey(text string) string {
 	a, err := netip.ParseAddr(text)
 	if err != nil {
 		return "address " + text

@@ -17,7 +17,10 @@ const firstRows = 10 * time.Second
 // state opens a page and returns its newest state; it waits for the first one.
 // The page stays open for a while after it, by the grace of the feed.
 func (s *Server) state(ctx context.Context, page *dashboard.Page, wait time.Duration) (*delta.State, error) {
-	release := s.config.Feed.Open(page)
+	release, err := s.open(visitorOf(ctx), page)
+	if err != nil {
+		return nil, err
+	}
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -27,7 +30,10 @@ func (s *Server) state(ctx context.Context, page *dashboard.Page, wait time.Dura
 // whole is the page's state once all of these panels are in it; when that takes
 // longer, the state without those that are too slow.
 func (s *Server) whole(ctx context.Context, page *dashboard.Page, wait time.Duration, panels ...string) (*delta.State, error) {
-	release := s.config.Feed.Open(page)
+	release, err := s.open(visitorOf(ctx), page)
+	if err != nil {
+		return nil, err
+	}
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

@@ -43,8 +43,12 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not listen here"})
 		return
 	}
-	cursor := r.Header.Get("Last-Event-ID")
-	page, err := s.find(r.Context(), visitorOf(r.Context()), named(r))
+	cursor, v := r.Header.Get("Last-Event-ID"), visitorOf(r.Context())
+	if err := s.mayConnect(v); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	page, err := s.find(r.Context(), v, named(r))
 	if err != nil {
 		if p := s.explain(r.Context(), err); cursor != "" && p.code == codeNotFound {
 			w.WriteHeader(http.StatusNoContent) // it was there once; do not come back
@@ -55,28 +59,34 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	e := &events{w: w, server: s, cancel: cancel, taken: s.take(visitorOf(r.Context()))}
+	e := &events{w: w, server: s, cancel: cancel, taken: s.take(v)}
 	e.stay, e.sendOff = context.WithCancelCause(s.drain)
 	defer e.sendOff(nil)
 	e.taken.watches(page.Address)
-	let := s.admit(e)
-	if let == full || let == enough {
-		s.fail(w, r, &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: let.why()})
+	full := s.admit(e)
+	if full != nil && full != errStopping {
+		s.fail(w, r, full)
 		return
 	}
+	if full == nil {
+		defer s.dismiss(e)
+	}
+	release, err := s.open(v, page)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	defer release()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead || let == stopping {
-		if let == stopping {
-			e.goodbye()
-		} else {
-			s.dismiss(e)
-		}
+	if full == errStopping {
+		e.goodbye()
+	}
+	if r.Method == http.MethodHead || full != nil {
 		return
 	}
-	defer s.dismiss(e)
 	if !e.run(ctx, page, cursor) {
 		return
 	}
@@ -96,8 +106,6 @@ func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (
 	if http.NewResponseController(e.w).Flush() != nil {
 		return false
 	}
-	release := s.config.Feed.Open(page)
-	defer release()
 	st := s.listen(page, cursor)
 	defer st.close()
 	both, cancel := context.WithCancel(ctx)

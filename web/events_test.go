@@ -123,7 +123,7 @@ func TestEventsAreToldWhenToComeBack(t *testing.T) {
 }
 
 func TestTooManyEvents(t *testing.T) {
-	s := newSite(t, func(c *web.Config) { c.MaxSockets = 1 })
+	s := newSite(t, func(c *web.Config) { c.Limits.Sockets = 1 })
 	s.begin("/d/shop", "a")
 	s.events("/d/shop").expect(delta.TypeSnapshot, "e:1")
 	if resp, body := s.ask("GET", "/api/v1/events"+query("/d/shop")); resp.StatusCode != 429 || !strings.Contains(body, "too_many") {

@@ -20,12 +20,12 @@ type follow struct {
 	waits   bool      // a batch is not all written yet
 }
 
-// follow carries a page until another command comes. The page is opened first,
-// so that it has its first state soon.
-func (c *socket) follow(page *dashboard.Page, cursor string) {
+// follow carries a page, which is open until release is called, until another
+// command comes.
+func (c *socket) follow(page *dashboard.Page, cursor string, release func()) {
 	s := c.server
 	now := time.Now()
-	f := &follow{socket: c, release: s.config.Feed.Open(page), silence: s.silence(page.Address), heard: now}
+	f := &follow{socket: c, release: release, silence: s.silence(page.Address), heard: now}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over || c.leaving {

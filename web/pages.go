@@ -53,16 +53,21 @@ func (s *Server) toShared(w http.ResponseWriter, r *http.Request, v *visitor) {
 // on from the cursor that the page carries.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
 	state, err := s.first(r.Context(), page)
+	var p *problem
+	if errors.As(err, &p) {
+		s.fail(w, r, p)
+		return
+	}
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return // the reader left
 	}
-	p := s.paint(r, page, state)
+	m := s.paint(r, page, state)
 	if page.Table != nil {
-		s.writePage(w, r, http.StatusOK, views.TableView(p.table()))
+		s.writePage(w, r, http.StatusOK, views.TableView(m.table()))
 		return
 	}
 	s.glimpse(page, state)
-	s.writePage(w, r, http.StatusOK, views.DashboardPage(p.dashboard()))
+	s.writePage(w, r, http.StatusOK, views.DashboardPage(m.dashboard()))
 }
 
 // first is what a page is rendered with. Of several panels it waits for none; one

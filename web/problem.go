@@ -87,7 +87,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.toSignIn(w, r)
 		return
 	}
-	if !wantsPage(r) {
+	if !wantsPage(r) || r.Context().Err() != nil { // nothing is rendered for one who may be gone
 		var body struct {
 			Error struct {
 				Code    string `json:"code"`

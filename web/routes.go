@@ -1,13 +1,16 @@
 package web
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 
@@ -113,11 +116,39 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		if v.shared {
 			h.Set("X-Robots-Tag", "noindex, nofollow")
 		}
-		if r.Body != nil {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		_ = s.allow(w, mostUnasked) // those who send more say so
+		if err := s.receive(w, r); err != nil {
+			s.fail(w, r, err)
+			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// mostUnasked is what an answer may be before its time is measured by itself: the
+// largest file of the browser's own code is smaller.
+const mostUnasked = 5 * fragment
+
+// receive reads the body of a request before anything is done for it, so that
+// nobody holds up more than a connection by sending it slowly.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(s.config.Write)) // servers of tests may not support deadlines
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil { // the deadline stays, or what is left of the body would be waited for
+		w.Header().Set("Connection", "close")
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return &problem{status: http.StatusRequestEntityTooLarge, code: codeBadRequest, message: "the request is too large"}
+		}
+		return &problem{status: http.StatusRequestTimeout, code: codeBadRequest, message: "the request did not come in time"}
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }
 
 // resourcePolicy keeps what is served here out of other sites' pages. A page in

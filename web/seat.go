@@ -14,13 +14,13 @@ import (
 type seat struct {
 	visitor atomic.Pointer[visitor]
 	page    atomic.Pointer[string] // the address that is watched; nil: none
-	whose   string                 // the user's, or the link's, for counting; "" where nobody signs in
 	rank    string                 // what else of the visitor decides what is on the page
+	shares  []share                // in which it counts as a connection
 }
 
 // take gives a visitor a seat.
 func (s *Server) take(v *visitor) *seat {
-	t := &seat{whose: v.whose(), rank: v.rank()}
+	t := &seat{rank: v.rank(), shares: s.shares(v)}
 	t.visitor.Store(v)
 	return t
 }

@@ -160,15 +160,15 @@ func TestSocketIsNotWeakerThanThePage(t *testing.T) {
 
 // One user, or one link, cannot take the places of the others.
 func TestEachHasSoManySockets(t *testing.T) {
-	d := newDoor(t, func(c *web.Config) { c.MaxEach = 2 })
+	d := newDoor(t, func(c *web.Config) { c.Limits.UserSockets = 2 })
 	anna, ben := d.signIn("anna"), d.signIn("ben")
 	first := d.dial(anna...)
 	d.dial(d.signIn("anna")...) // another session of the same user
 	third := d.dial(anna...)
-	if m := third.next(); m.Type != "error" || m.Err.Message != "you have too many pages open" || third.closed() != websocket.StatusTryAgainLater {
+	if m := third.next(); m.Type != "error" || m.Err.Message != "you have too many connections open" || third.closed() != websocket.StatusTryAgainLater {
 		t.Errorf("the third socket got %+v", m)
 	}
-	if resp, body := d.ask("GET", "/api/v1/events"+query("/d/shop"), anna...); resp.StatusCode != 429 || !strings.Contains(body, "too many pages") {
+	if resp, body := d.ask("GET", "/api/v1/events"+query("/d/shop"), anna...); resp.StatusCode != 429 || !strings.Contains(body, "too many connections") {
 		t.Errorf("a stream: %d %s", resp.StatusCode, body)
 	}
 	other := d.dial(ben...)

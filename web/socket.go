@@ -78,6 +78,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := visitorOf(r.Context())
+	if err := s.mayConnect(v); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	if err := v.somebody(); err != nil && r.Header.Get("Origin") == "" {
 		s.fail(w, r, err)
 		return
@@ -102,8 +106,8 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		go c.turnAway(s.explain(context.Background(), err))
 		return
 	}
-	if let := s.admit(c); let != admitted {
-		go c.refuse(let)
+	if full := s.admit(c); full != nil {
+		go c.refuse(full)
 		return
 	}
 	first := rand.N(s.config.Ping) // so that not all are pinged at once
@@ -122,7 +126,7 @@ func (s *Server) refusal(r *http.Request) *problem {
 		return &problem{status: http.StatusBadRequest, code: codeBadRequest, message: "the subprotocol is " + Subprotocol}
 	}
 	if s.drain.Err() != nil {
-		return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the server stops"}
+		return errStopping
 	}
 	return nil
 }
@@ -146,13 +150,13 @@ func (c *socket) turnAway(p *problem) {
 }
 
 // refuse tells one that was not admitted why.
-func (c *socket) refuse(let admission) {
-	if let == stopping {
+func (c *socket) refuse(full *problem) {
+	if full == errStopping {
 		_ = c.say(delta.EncodeBye("restart", comeBack()))
 		_ = c.ws.Close(websocket.StatusServiceRestart, "restart")
 		return
 	}
-	_ = c.say(delta.EncodeError("", codeTooMany, let.why()))
+	_ = c.say(delta.EncodeError("", full.code, full.message))
 	_ = c.ws.Close(websocket.StatusTryAgainLater, codeTooMany)
 }
 
@@ -297,6 +301,10 @@ func (c *socket) answer(ctx context.Context, w delta.Watch) {
 		return
 	}
 	page, err := s.find(ctx, v, w.Page)
+	release := func() {}
+	if err == nil {
+		release, err = s.open(v, page)
+	}
 	if err != nil {
 		p := s.explain(ctx, err)
 		code := p.code
@@ -307,16 +315,18 @@ func (c *socket) answer(ctx context.Context, w delta.Watch) {
 		return
 	}
 	if c.say(delta.EncodeWatching(w.Page, page.Address)) != nil || c.superseded() {
+		release()
 		return
 	}
 	if c.behind {
 		c.behind = false
 		if c.say(delta.EncodeReload(page.Address, static.Version())) != nil {
+			release()
 			return
 		}
 	}
 	c.taken.watches(page.Address)
-	c.follow(page, w.Cursor)
+	c.follow(page, w.Cursor, release)
 }
 
 // superseded reports whether another command waits.

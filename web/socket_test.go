@@ -240,7 +240,7 @@ func TestTooManyMessages(t *testing.T) {
 }
 
 func TestTooManySockets(t *testing.T) {
-	s := newSite(t, func(c *web.Config) { c.MaxSockets = 2 })
+	s := newSite(t, func(c *web.Config) { c.Limits.Sockets = 2 })
 	s.dial()
 	second := s.dial()
 	s.until("both in", func() bool { return s.Viewers() == 2 })

@@ -21,8 +21,10 @@ type visitor struct {
 	// shared is set for whoever came by a link. They may see its page alone, and
 	// are never asked to sign in.
 	shared bool
-	from   string // the address of the network, for the audit log
-	base   string // path before every URL of the pages that are served
+	from   string // the address of the network
+	// relayed is set where that is not a client's: a proxy is all that is known.
+	relayed bool
+	base    string // path before every URL of the pages that are served
 
 	pages Pages
 }
@@ -38,10 +40,11 @@ const linkPrefix = "/s/"
 func (s *Server) visit(r *http.Request) (*visitor, *http.Request) {
 	r = s.withoutBase(r)
 	v := &visitor{gate: s.config.Access, base: s.config.BasePath, pages: s.config.Pages}
+	v.from = s.config.Proxies.Client(r)
+	v.relayed = s.config.Proxies.Relays(v.from)
 	if v.gate == nil {
 		return v, r
 	}
-	v.from = v.gate.Client(r)
 	if token, rest, shared := linked(r); shared {
 		v.shared, v.base = true, v.base+linkPrefix+token
 		v.pass, v.none = v.gate.WhoBy(token)
@@ -190,6 +193,10 @@ func (s *Server) lock(ctx context.Context, v *visitor, page *dashboard.Page) err
 
 // find looks a page up for a visitor. There is no other way to a page.
 func (s *Server) find(ctx context.Context, v *visitor, address string) (*dashboard.Page, error) {
+	err := s.mayAsk(v, address)
+	if err != nil {
+		return nil, err
+	}
 	page, err := s.theirs(ctx, v, address)
 	if err == nil && v.gate != nil {
 		v.gate.Tell(access.EventOpened, v.pass, v.from, page.Address)
@@ -250,6 +257,9 @@ func (s *Server) own(v *visitor, page *dashboard.Page) error {
 
 // index lists what a visitor may see.
 func (s *Server) index(ctx context.Context, v *visitor) (dashboard.Index, error) {
+	if err := s.mayAsk(v, "/"); err != nil {
+		return dashboard.Index{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookup)
 	defer cancel()
 	all, err := s.config.Pages.Index(ctx)

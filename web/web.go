@@ -106,11 +106,13 @@ type Config struct {
 	Ready func() Readiness // nil: always ready
 	Demo  *Demo            // nil: no such button
 
-	MaxSockets int           // open sockets and event streams at most; 0: 20,000
-	MaxEach    int           // those of one user, or of one link; 0: 500
+	Limits Limits
+	// Proxies are those whose word counts about where a request comes from.
+	Proxies access.Proxies
+
 	Next       time.Duration // a viewer hears a status at the latest after this; 0: 5 s
 	FirstPaint time.Duration // how long a page waits for its first rows; 0: 3 s
-	Write      time.Duration // how long 64 KiB may take to be written; 0: 10 s
+	Write      time.Duration // how long 64 KiB may take to be written, or a body to be read; 0: 10 s
 	Ping       time.Duration // between pings of a socket; 0: 25 s
 	Pong       time.Duration // how long its answer may take; 0: 10 s
 }
@@ -126,12 +128,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Write, 10*time.Second)
 	set(&c.Ping, 25*time.Second)
 	set(&c.Pong, 10*time.Second)
-	if c.MaxSockets <= 0 {
-		c.MaxSockets = 20_000
-	}
-	if c.MaxEach <= 0 {
-		c.MaxEach = 500
-	}
+	c.Limits.setDefaults()
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -157,6 +154,8 @@ type Server struct {
 	wheel   *wheel
 	jump    atomic.Pointer[jumpList]
 	peeks   peeks
+	held    *holdings
+	paces   access.Throttle
 
 	patterns []string      // of all routes, in the order in which they were added
 	hurry    chan struct{} // size 1; everybody connected is to be looked at
@@ -166,7 +165,7 @@ type Server struct {
 
 	viewersMu sync.Mutex // guards all below
 	viewers   map[viewer]struct{}
-	each      map[string]int // how many of them a user or a link has
+	crowd     crowd // the same, by who they are
 	stopping  bool
 	empty     chan struct{} // closed when stopping and the last viewer is gone
 }
@@ -185,7 +184,7 @@ func New(c Config) *Server {
 	c = c.withDefaults()
 	s := &Server{
 		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
-		viewers: make(map[viewer]struct{}), each: make(map[string]int), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
+		viewers: make(map[viewer]struct{}), crowd: crowd{}, held: newHoldings(c.Limits.Linger), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
 	}
 	// A quarter of the shortest wait, and no finer than need be.
 	s.wheel = newWheel(min(max(min(c.Ping, c.Pong, c.Next+slack)/4, 5*time.Millisecond), 250*time.Millisecond))
@@ -203,8 +202,8 @@ func New(c Config) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // HTTPServer returns an http.Server for s whose limits fit it: headers are
-// bounded in time and size, and no deadline cuts a stream. Bodies are bounded
-// where they are read.
+// bounded in time and size, and no deadline cuts a stream. Bodies are read whole,
+// within limits, before a route is found.
 func (s *Server) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler:           s,
@@ -256,55 +255,30 @@ func (s *Server) Viewers() int {
 	return len(s.viewers)
 }
 
-// admission says whether a viewer was let in.
-type admission int
+// errStopping says that nobody is let in any more.
+var errStopping = &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the server stops"}
 
-const (
-	admitted admission = iota
-	full               // there are too many of all
-	enough             // there are too many of the same user, or of the same link
-	stopping
-)
-
-// why is what one is told that was not admitted.
-func (a admission) why() string {
-	if a == enough {
-		return "you have too many pages open"
-	}
-	return "too many connections"
-}
-
-// admit counts v in. One that is admitted must be dismissed.
-func (s *Server) admit(v viewer) admission {
-	whose := v.seat().whose
+// admit counts v in, or says why not. One that is admitted must be dismissed.
+func (s *Server) admit(v viewer) *problem {
 	s.viewersMu.Lock()
 	defer s.viewersMu.Unlock()
-	switch {
-	case s.stopping:
-		return stopping
-	case len(s.viewers) >= s.config.MaxSockets:
-		return full
-	case whose != "" && s.each[whose] >= s.config.MaxEach:
-		return enough
+	if s.stopping {
+		return errStopping
+	}
+	if full := s.crowd.add(v.seat().shares); full != nil {
+		return full.tooMany("connections")
 	}
 	s.viewers[v] = struct{}{}
-	if whose != "" {
-		s.each[whose]++
-	}
-	return admitted
+	return nil
 }
 
 func (s *Server) dismiss(v viewer) {
 	s.viewersMu.Lock()
 	defer s.viewersMu.Unlock()
 	if _, in := s.viewers[v]; in {
-		if whose := v.seat().whose; whose != "" {
-			if s.each[whose]--; s.each[whose] == 0 {
-				delete(s.each, whose)
-			}
-		}
+		delete(s.viewers, v)
+		s.crowd.remove(v.seat().shares)
 	}
-	delete(s.viewers, v)
 	if s.stopping && len(s.viewers) == 0 {
 		close(s.empty)
 	}

@@ -36,15 +36,12 @@ const authNone access.Mode = "none"
 func (f *accessFlags) signIn() bool { return f.Auth != authNone && f.Auth != "" }
 
 // gate builds what is configured; nil where nobody signs in. close ends its log.
-func (f *accessFlags) gate(log *slog.Logger, public string) (g *access.Gate, sessions *access.Sessions, done func(), err error) {
+func (f *accessFlags) gate(log *slog.Logger, public string, proxies access.Proxies) (g *access.Gate, sessions *access.Sessions, done func(), err error) {
 	done = func() {}
 	if !f.signIn() {
 		return nil, nil, done, nil
 	}
-	c := access.Config{Mode: f.Auth, Log: log, Headers: access.Headers{User: f.UserHeader, Groups: f.GroupsHeader}}
-	if c.Proxies, err = access.ParseProxies(f.TrustedProxies); err != nil {
-		return nil, nil, done, err
-	}
+	c := access.Config{Mode: f.Auth, Log: log, Proxies: proxies, Headers: access.Headers{User: f.UserHeader, Groups: f.GroupsHeader}}
 	if c.Policy, err = access.OpenPolicy(f.Access, log); err != nil {
 		return nil, nil, done, err
 	}

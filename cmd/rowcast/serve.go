@@ -40,6 +40,7 @@ type serveCommand struct {
 // serveFlags shape the server; demo has them too.
 type serveFlags struct {
 	accessFlags
+	limitFlags
 	Listen        string        `default:"127.0.0.1:8080" help:"Address to listen on."`
 	Dashboards    string        `placeholder:"DIR" help:"Folder of dashboard files; watched."`
 	Watch         []string      `default:"auto" help:"What gets the doorbell at start: auto (the tables that dashboards read), none, or patterns such as public.*."`
@@ -52,8 +53,6 @@ type serveFlags struct {
 	BasePath      string        `help:"Path that a proxy puts before every URL, such as /live."`
 	Safety        time.Duration `default:"30s" help:"How often a watched page is read unasked."`
 	PanelTimeout  time.Duration `default:"5s" help:"Longest a panel's query may take."`
-	MaxSockets    int           `default:"20000" help:"Open sockets at most."`
-	MaxEach       int           `name:"max-sockets-each" default:"500" help:"Open sockets of one user, or of one share link, at most."`
 	MetricsListen string        `name:"metrics-listen" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not with the pages."`
 	TLSCert       string        `placeholder:"FILE" help:"Certificate with its chain, as PEM; renewed when the file changes."`
 	TLSKey        string        `placeholder:"FILE" help:"Its private key, as PEM."`
@@ -98,7 +97,11 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 		}
 		defer edge.Close()
 	}
-	gate, sessions, done, err := f.gate(s.log, f.PublicURL)
+	proxies, err := access.ParseProxies(f.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	gate, sessions, done, err := f.gate(s.log, f.PublicURL, proxies)
 	if err != nil {
 		return err
 	}
@@ -141,7 +144,7 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if gate == nil && book.Restricted() {
 		s.log.Warn("dashboards say who may see them, and nobody has to sign in: everybody who gets here may; --auth names a way in")
 	}
-	app := f.wire(s.log, db, book, gate, with)
+	app := f.wire(s.log, db, book, gate, proxies, with)
 	if sessions != nil {
 		with.extra = append(with.extra, sessions.Run)
 	}
@@ -170,10 +173,16 @@ type app struct {
 	metrics   http.Handler
 	status    *status.Board
 	listening atomic.Bool
+
+	connections int // that one address may have
+	relays      func(address string) bool
 }
 
-func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, gate *access.Gate, with serving) *app {
-	a := &app{log: log, db: db, gauges: newGauges(), book: book, hub: broadcast.New[*delta.State](broadcast.Config{})}
+func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, gate *access.Gate, proxies access.Proxies, with serving) *app {
+	a := &app{
+		log: log, db: db, gauges: newGauges(), book: book, hub: broadcast.New[*delta.State](broadcast.Config{}),
+		connections: f.MaxAddressSockets, relays: proxies.Relays,
+	}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
 		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log, Meter: a.gauges,
@@ -188,7 +197,7 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 	}
 	a.web = web.New(web.Config{
 		Access: gate, Metrics: metrics, Pages: pages{book, a.status}, Status: status.Address, Tables: book, Feed: feed{a.engine, a.status}, Hub: a.hub, Origins: f.Origins, Log: log,
-		BasePath: strings.TrimRight(f.BasePath, "/"), MaxSockets: f.MaxSockets, MaxEach: f.MaxEach, Hosts: f.hosts(),
+		BasePath: strings.TrimRight(f.BasePath, "/"), Limits: f.limits(), Proxies: proxies, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
 		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Authors: f.mayAuthor(),
 	})
@@ -236,7 +245,7 @@ func (a *app) run(ctx context.Context, edge *edge, bells *bells, extra []func(co
 	}
 	group.Go(func() error { return a.web.Run(running) })
 	server := a.web.HTTPServer()
-	gate := newGate(edge, descriptors(), a.web.Viewers)
+	gate := newGate(edge, descriptors(), a.connections, a.relays, a.web.Viewers)
 	server.ConnState = gate.count
 	group.Go(func() error { return edge.serve(server, gate) })
 	group.Go(func() error {

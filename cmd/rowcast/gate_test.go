@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/access"
+)
+
+// door is a listener whose connections come from where the test says.
+type door struct {
+	net.Listener
+	next chan string
+}
+
+type from struct {
+	net.Conn
+	address string
+}
+
+func (f from) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(f.address), Port: 9} }
+
+func (d door) Accept() (net.Conn, error) {
+	conn, err := d.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return from{conn, <-d.next}, nil
+}
+
+// come connects from an address and sends what is given.
+func (d door) come(t *testing.T, address, send string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", d.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	d.next <- address
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = io.WriteString(conn, send)
+	return conn
+}
+
+// Connections on which nothing is said are a part of what one address may have:
+// the others, and those that a proxy brings, find room.
+func TestIdleConnectionsOfOneAddress(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := door{ln, make(chan string)}
+	proxies, err := access.ParseProxies([]string{"10.0.0.9"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := newGate(k, 1000, 5, proxies.Relays, func() int { return 0 })
+	server := &http.Server{ConnState: gate.count, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/live" {
+			conn, _, _ := w.(http.Hijacker).Hijack()
+			t.Cleanup(func() { _ = conn.Close() })
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+		}
+	})}
+	go func() { _ = server.Serve(gate) }()
+	defer server.Close()
+	status := func(conn net.Conn) (int, string) {
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			return 0, err.Error()
+		}
+		body, _ := io.ReadAll(res.Body)
+		return res.StatusCode, string(body)
+	}
+	const ask = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+	var idle []net.Conn
+	for range 5 {
+		idle = append(idle, k.come(t, "192.0.2.1", ""))
+	}
+	if code, body := status(k.come(t, "192.0.2.1", "")); code != 503 || !strings.Contains(body, "your address") {
+		t.Errorf("the sixth is answered %d %q", code, body)
+	}
+	for range 20 {
+		for _, proxy := range []string{"10.0.0.9", "127.0.0.1"} {
+			if code, body := status(k.come(t, proxy, ask)); code != 200 {
+				t.Fatalf("%s is answered %d %q", proxy, code, body)
+			}
+		}
+	}
+	if code, body := status(k.come(t, "192.0.2.2", ask)); code != 200 {
+		t.Errorf("another is answered %d %q", code, body)
+	}
+	_ = idle[0].Close()
+	for range 20 { // what was handed on counts elsewhere
+		for deadline := time.Now().Add(5 * time.Second); ; {
+			code, body := status(k.come(t, "192.0.2.1", strings.Replace(ask, "/", "/live", 1)))
+			if code == 101 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("after one left it is answered %d %q", code, body)
+			}
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/dashboard"
+)
+
+// Limits bound what one user, one address, and all together may have. A zero
+// field is the default that it names.
+//
+// An address is that of the client, as far as trusted proxies tell it, and of
+// IPv6 a whole /64. One that is a proxy's, because nobody named the proxy, is
+// shared by all who come through it, so what an address may have is much; this
+// machine and trusted proxies themselves may open as many sockets as there may be.
+type Limits struct {
+	Sockets        int // open sockets and event streams in all; 20,000
+	UserSockets    int // of one user, or of one share link; 500
+	AddressSockets int // of one address; 5,000
+
+	// Pages are different ones that are live: other values of a variable, other
+	// filters of a table, are another page. One that is watched already may be
+	// joined by anybody.
+	Pages        int           // in all; 2,000
+	UserPages    int           // of one user, or of one share link; 100
+	AddressPages int           // of one address; 500
+	Linger       time.Duration // how long the feed keeps a page that nobody watches; 10 s
+}
+
+func (l *Limits) setDefaults() {
+	for _, n := range []struct {
+		at *int
+		or int
+	}{
+		{&l.Sockets, 20_000}, {&l.UserSockets, 500}, {&l.AddressSockets, 5_000},
+		{&l.Pages, 2_000}, {&l.UserPages, 100}, {&l.AddressPages, 500},
+	} {
+		if *n.at <= 0 {
+			*n.at = n.or
+		}
+	}
+	if l.Linger <= 0 {
+		l.Linger = 10 * time.Second
+	}
+}
+
+// share is what one who is counted may have.
+type share struct {
+	who     string // as [visitor.whose] says it, or "address 10.0.0.7"; "" is everybody together
+	sockets int
+	pages   int
+	they    string // "you have", for what they are told who have too much
+}
+
+// handshakesEvery is the pace at which one address may connect, once it did so
+// twice as often as it may have sockets: all come back when the server restarts.
+const handshakesEvery = 20 * time.Millisecond
+
+// shares are those that a visitor has a part in, everybody's last.
+func (s *Server) shares(v *visitor) []share {
+	var all []share
+	l := &s.config.Limits
+	if whose := v.whose(); whose != "" {
+		all = append(all, share{whose, l.UserSockets, l.UserPages, "you have"})
+	}
+	if v.from != "" {
+		one := share{access.AddressKey(v.from), l.AddressSockets, l.AddressPages, "your address has"}
+		if v.relayed {
+			one.sockets = l.Sockets
+		}
+		all = append(all, one)
+	}
+	return append(all, share{"", l.Sockets, l.Pages, ""})
+}
+
+// tooMany refuses one whose share is used up.
+func (n share) tooMany(what string) *problem {
+	message := n.they + " too many " + what + " open"
+	if n.they == "" {
+		message = "too many " + what + " are open"
+	}
+	return &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: message}
+}
+
+// mayConnect says whether a visitor's address connects at a pace that it may.
+func (s *Server) mayConnect(v *visitor) error {
+	if v.from == "" || v.relayed {
+		return nil
+	}
+	pace := access.Allowance{Burst: 2 * s.config.Limits.AddressSockets, Every: handshakesEvery}
+	if s.paces.Wait("connect "+access.AddressKey(v.from), pace, time.Now()) > 0 {
+		return &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: "your address connects too often"}
+	}
+	return nil
+}
+
+// mayAsk says whether a visitor may have an address looked up, which may ask the
+// database: no faster than they may open pages that are not live yet, and ten
+// times as often where the address is that of one that is.
+func (s *Server) mayAsk(v *visitor, address string) error {
+	kind, factor := "ask ", 1
+	if s.held.live(address) {
+		kind, factor = "join ", 10
+	}
+	now := time.Now()
+	for _, n := range s.shares(v) {
+		if n.who == "" {
+			continue
+		}
+		pace := access.Allowance{Burst: n.pages * factor, Every: s.config.Limits.Linger / time.Duration(n.pages*factor)}
+		if s.paces.Wait(kind+n.who, pace, now) > 0 {
+			return &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: n.they + " asked for too many pages just now"}
+		}
+	}
+	return nil
+}
+
+// open has a page run for a visitor until release is called, which may be more
+// than once. Its error is a *problem.
+func (s *Server) open(v *visitor, page *dashboard.Page) (release func(), err error) {
+	shares := s.shares(v)
+	if full := s.held.take(page, shares, time.Now()); full != nil {
+		s.tellFull(v, page, full)
+		return nil, full.tooMany("different pages")
+	}
+	end := s.config.Feed.Open(page)
+	return sync.OnceFunc(func() {
+		end()
+		s.held.put(page, shares, time.Now())
+	}), nil
+}
+
+// tellFull logs a refusal, of each who is refused once a minute at most.
+func (s *Server) tellFull(v *visitor, page *dashboard.Page, full *share) {
+	once := access.Allowance{Burst: 1, Every: time.Minute}
+	if s.paces.Wait("told "+full.who, once, time.Now()) > 0 {
+		return
+	}
+	who := full.who
+	if who == "" {
+		who = "all together"
+	}
+	path, _, _ := strings.Cut(page.Address, "?")
+	s.log.Warn("too many different pages are open", "by", who, "most", full.pages, "from", v.from, "page", path)
+}
+
+// crowd counts open sockets and event streams by who has them.
+type crowd map[string]int
+
+// add counts one more, or returns whose share is used up.
+func (c crowd) add(shares []share) (full *share) {
+	for i, n := range shares {
+		if c[n.who] >= n.sockets {
+			return &shares[i]
+		}
+	}
+	for _, n := range shares {
+		c[n.who]++
+	}
+	return nil
+}
+
+func (c crowd) remove(shares []share) {
+	for _, n := range shares {
+		if c[n.who]--; c[n.who] == 0 {
+			delete(c, n.who)
+		}
+	}
+}

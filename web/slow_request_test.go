@@ -1,0 +1,128 @@
+package web_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/web"
+)
+
+// raw sends bytes as they are, and returns the connection.
+func raw(t *testing.T, s *site, request string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(conn, strings.ReplaceAll(request, "\n", "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// A body that does not come holds its own connection up, for a while, whatever
+// the route and method; one that is too large is not read to its end.
+func TestBodiesThatDoNotCome(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.Write = 200 * time.Millisecond })
+	s.begin("/d/shop", "a")
+	large := strings.Repeat("x", 1<<17)
+	for name, c := range map[string]struct {
+		request string
+		want    int
+	}{
+		"of a page":       {"GET /d/shop HTTP/1.1\nHost: x\nContent-Length: 100\n\nhalf", http.StatusRequestTimeout},
+		"of a form":       {"POST /sign-in HTTP/1.1\nHost: x\nContent-Length: 100\n\nname=", http.StatusRequestTimeout},
+		"in pieces":       {"POST /sign-in HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n5\nname=\n", http.StatusRequestTimeout},
+		"of a socket":     {"GET /live HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\nContent-Length: 9\n\n", http.StatusRequestTimeout},
+		"a long one":      {"POST /sign-in HTTP/1.1\nHost: x\nContent-Length: 1000000000\n\n" + large, http.StatusRequestEntityTooLarge},
+		"an endless one":  {"POST /sign-in HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n20000\n" + large + "\n", http.StatusRequestEntityTooLarge},
+		"one that is all": {"GET /d/shop HTTP/1.1\nHost: x\nContent-Length: 4\n\nfull", http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := raw(t, s, c.request)
+			r := bufio.NewReader(conn)
+			res, err := http.ReadResponse(r, nil)
+			if err != nil || res.StatusCode != c.want {
+				t.Fatalf("answered with %v, %v; want %d", res, err, c.want)
+			}
+			if res.Header.Get("Content-Security-Policy") == "" {
+				t.Error("without a policy")
+			}
+			if c.want == http.StatusOK {
+				return
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			if _, err := r.ReadByte(); err == nil || timedOut(err) {
+				t.Errorf("the connection is not closed: %v", err)
+			}
+		})
+	}
+}
+
+func timedOut(err error) bool {
+	n, ok := err.(net.Error)
+	return ok && n.Timeout()
+}
+
+// A connection that says nothing, a header that does not end and one that is too
+// long end with their connection. Beside them others are answered as ever.
+func TestHeadersThatDoNotEnd(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	s.http.Close()
+	s.http = httptest.NewUnstartedServer(nil)
+	s.http.Config = s.HTTPServer()
+	if s.http.Config.ReadHeaderTimeout /= 10; s.http.Config.ReadHeaderTimeout <= 0 || s.http.Config.ReadHeaderTimeout > time.Second {
+		t.Fatal("headers may take their time")
+	}
+	s.http.Start()
+	began := time.Now()
+	var slow []net.Conn
+	for i := range 300 {
+		request := []string{"", "GET /d/shop HTTP/1.1\nHost: x\nX-Slow: ", "GET /live HTTP/1.1\nHost: x\nUpgrade: websocket\n"}[i%3]
+		slow = append(slow, raw(t, s, request))
+	}
+	dripping := raw(t, s, "GET /d/shop HTTP/1.1\nHost: x\nX-Slow: ")
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := io.WriteString(dripping, "a"); err != nil {
+				ended <- err
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	for range 20 {
+		at := time.Now()
+		if resp, _ := s.ask("GET", "/d/shop"); resp.StatusCode != http.StatusOK || time.Since(at) > 2*time.Second {
+			t.Errorf("beside them one is answered %d after %v", resp.StatusCode, time.Since(at))
+		}
+	}
+	for _, conn := range slow {
+		if _, err := io.Copy(io.Discard, conn); timedOut(err) {
+			t.Fatal("one who says nothing is waited for")
+		}
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("one who says a letter at a time is waited for")
+	}
+	if took := time.Since(began); took > 9*time.Second {
+		t.Errorf("they were waited for %v", took)
+	}
+	long := raw(t, s, fmt.Sprintf("GET /d/shop HTTP/1.1\nHost: x\nX-Long: %s\n\n", strings.Repeat("a", 40<<10)))
+	if res, err := http.ReadResponse(bufio.NewReader(long), nil); err != nil || res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a long header is answered with %v, %v", res, err)
+	}
+}
