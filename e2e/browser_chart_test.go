@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -352,10 +355,19 @@ panels:
 	w.until("a range without points", `document.querySelector(".u-over") && `+all+` === "0 in all"`)
 
 	// A day of the calendar is another one from midnight on, although no row changes.
+	// The page's own code cannot be told another time: a second chart is made of the sources.
+	sources := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Access-Control-Allow-Origin", "*")
+		http.FileServer(http.Dir("../static")).ServeHTTP(rw, r)
+	}))
+	defer sources.Close()
+	if _, err := chromedp.Call(w.ctx, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
 	w.open(server.URL + "d/hits?period=today")
 	w.live()
 	w.run(`
-		const module = (name) => import([...document.querySelectorAll("link[rel=modulepreload]")].find((l) => l.href.endsWith("/js/" + name)).href);
+		const module = (name) => import("` + sources.URL + `/js/" + name);
 		Promise.all([module("chart.js"), module("format.js")]).then(([{ Chart }, { describe }]) => {
 			const node = document.querySelector('[data-panel="hits"]'), columns = describe([{ name: "at", type: "timestamptz" }, { name: "n", type: "int4" }], {}, false);
 			const noon = Date.parse("2026-03-28T12:00:00Z"), rows = [{ key: "1", cells: ["2026-03-28 11:00:00+00", "7"] }, { key: "2", cells: ["2026-03-29 11:00:00+00", "8"] }];
