@@ -129,7 +129,7 @@ type need struct {
 	shot *snapshot // the snapshot that it needs; nil: none
 	said bool      // it needs the status
 	owed bool      // the status ends an answer
-	past bool      // it is an answer of the snapshot's moment
+	past bool      // the snapshot is an older one, and comes alone
 }
 
 // recent is a batch that others with the same need get too.
@@ -143,7 +143,7 @@ type recent struct {
 // which are shared for a moment only.
 func (t *topic[S]) batch(n need, now time.Time) *Batch {
 	for i := range t.recent {
-		if r := &t.recent[i]; r.batch != nil && r.need == n && (!n.said && !n.past || current(r.at, now)) {
+		if r := &t.recent[i]; r.batch != nil && r.need == n && (!n.said || current(r.at, now)) {
 			return r.batch
 		}
 	}
@@ -160,11 +160,7 @@ func (t *topic[S]) batch(n need, now time.Time) *Batch {
 // published with; in an answer, which it ends, behind all of them.
 func (t *topic[S]) lay(n need) *Batch {
 	if n.past {
-		b := &Batch{shot: n.shot, status: n.shot.status, place: 1, Messages: make([]Message, 1, 2)}
-		if b.status != nil {
-			b.Messages = b.Messages[:2]
-		}
-		return b
+		return &Batch{shot: n.shot, Messages: make([]Message, 1)}
 	}
 	var frames []*frame
 	if t.live && n.from >= t.base() {

@@ -201,7 +201,6 @@ func (t *topic[S]) prepare(sink Sink) {
 		return
 	}
 	t.baking = true
-	shot.status, shot.loud = t.status, t.loud
 	go func() {
 		defer func() {
 			_ = recover() // whoever is handed the snapshot meets the same

@@ -253,11 +253,11 @@ func TestLoopsDoNotEncode(t *testing.T) {
 		knowing.want(t, "live +2 +3")
 		waiting.want(t, "")
 		hold <- struct{}{}
-		waiting.want(t, "=1 live +2 +3")
+		waiting.want(t, "=1 +2 +3 live")
 		close(hold)
 		newcomer := attach(h, "", &tray{})
 		defer newcomer.sub.Close()
-		newcomer.want(t, "=1 live +2 +3") // the ring leads on from it
+		newcomer.want(t, "=1 +2 +3 live") // the ring leads on from it
 		if n := encoded.Load(); n > 2 {
 			t.Errorf("encoded %d times", n)
 		}
@@ -283,9 +283,35 @@ func TestLastSnapshotIsBetterThanNone(t *testing.T) {
 			h.Publish("a", slowly(with(step(n), fmt.Sprint("live", n))))
 		}
 		hold <- struct{}{}
-		y.want(t, "=1 live")
+		y.want(t, "=1")
 		hold <- struct{}{}
 		y.want(t, "=4 live4")
+	})
+}
+
+// Whoever begins with an older snapshot is not told the status of its time: it
+// called a page live that nobody had proven for long.
+func TestOldSnapshotComesWithoutItsStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := broadcast.New[int](broadcast.Config{Loops: 1})
+		hold := make(chan struct{})
+		defer close(hold)
+		h.Publish("a", with(epoch(1), "old"))
+		first := attach(h, "", &tray{})
+		defer first.sub.Close()
+		first.want(t, "=1 old")
+		u := step(2)
+		u.Snapshot = func() []byte { <-hold; return nil } // is not there yet
+		h.Publish("a", u)
+		first.want(t, "+2")
+		for _, words := range []string{"newer", "newest"} {
+			u := with(update{}, words)
+			u.Quiet = true
+			h.Publish("a", u)
+		}
+		newcomer := attach(h, "", &tray{})
+		defer newcomer.sub.Close()
+		newcomer.want(t, "=1 +2 newest")
 	})
 }
 

@@ -138,7 +138,7 @@ func (s *Subscription[S]) cut(now time.Time) *Batch {
 			if n.shot = s.snapshot(); n.shot == nil {
 				return nil
 			}
-			if n.shot != t.shot { // an answer of that moment; what came since follows it
+			if n.shot != t.shot { // what came since follows it
 				return s.begin(n.shot, now)
 			}
 			n.from, s.owed = n.shot.seq, true
@@ -185,15 +185,13 @@ func (s *Subscription[S]) snapshot() *snapshot {
 	return nil
 }
 
-// begin answers with an older snapshot and the status of its moment.
+// begin answers with an older snapshot. The status that ends the answer comes
+// behind what followed it: that of the snapshot's moment may be long over, and
+// would claim what nobody has proven since.
 func (s *Subscription[S]) begin(shot *snapshot, now time.Time) *Batch {
-	s.seq, s.lost, s.since = shot.seq, false, 0
-	n := need{from: shot.seq, shot: shot, past: true}
-	if s.owed = shot.status == nil; !s.owed {
-		s.loud, s.told = shot.loud, true
-	}
+	s.seq, s.lost, s.since, s.owed = shot.seq, false, 0, true
 	s.crew.loop.put(s)
-	return s.topic.batch(n, now)
+	return s.topic.batch(need{from: shot.seq, shot: shot, past: true}, now)
 }
 
 // outweighed reports whether the deltas after seq are longer than a snapshot.

@@ -93,9 +93,7 @@ type snapshot struct {
 	begun  atomic.Bool
 	done   chan struct{} // closed when message is there
 	said   Message
-	flaw   any     // what the encoder panicked with
-	status *status // the newest when it was asked for, for the sinks; guarded by the topic's mutex, as loud
-	loud   uint64
+	flaw   any // what the encoder panicked with
 }
 
 func (t *topic[S]) newSnapshot(u Update[S]) *snapshot {
