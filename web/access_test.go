@@ -434,3 +434,20 @@ func TestTheFrontPageShowsNobodyElsesNumbers(t *testing.T) {
 		t.Error("ben does not see what he saw")
 	}
 }
+
+// The server's own figures are for admins: who is none is asked to be another.
+func TestStatusIsForAdmins(t *testing.T) {
+	d := newDoor(t)
+	for name, want := range map[string]int{"anna": 200, "root": 303} {
+		header := d.signIn(name)
+		if resp, _ := d.ask("GET", "/sign-in?next=%2Fstatus", header...); resp.StatusCode != want {
+			t.Errorf("%s on the way there: %d, want %d", name, resp.StatusCode, want)
+		}
+		if _, body := d.ask("GET", "/", header...); strings.Contains(body, `href="/status"`) != (name == "root") {
+			t.Errorf("%s: the front page leads there: %v", name, name != "root")
+		}
+		if resp, body := d.ask("GET", "/api/v1/snapshot"+query("/status"), header...); (resp.StatusCode == 200) != (name == "root") || strings.Contains(body, "secret") != (name == "root") {
+			t.Errorf("%s reads it: %d", name, resp.StatusCode)
+		}
+	}
+}

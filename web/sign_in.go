@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/rowcast/rowcast/access"
@@ -42,7 +43,7 @@ func (s *Server) entitled(v *visitor, next string) bool {
 	if err != nil {
 		return false
 	}
-	if len(u.Path) < 3 || u.Path[:3] != "/d/" && u.Path[:3] != "/t/" {
+	if !strings.HasPrefix(u.Path, "/d/") && !strings.HasPrefix(u.Path, "/t/") && (u.Path != s.config.Status || u.Path == "") {
 		return true
 	}
 	return s.entitle(v, next) == nil
