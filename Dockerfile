@@ -6,10 +6,12 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/rowcast ./cmd/rowcast
+# What the program is made of, as CycloneDX.
+RUN go -C tools/sbom tool cyclonedx-gomod bin -json -output /out/rowcast.cdx.json /out/rowcast
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /out/rowcast /rowcast
+COPY --from=build /out/rowcast /out/rowcast.cdx.json /
 USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=6 CMD ["/rowcast", "health"]

@@ -96,8 +96,8 @@ func lock(ctx context.Context, tx pgx.Tx, t *Table) error {
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	err := pgx.BeginFunc(ctx, tx, func(try pgx.Tx) error {
-		_, err := try.Exec(ctx, "LOCK TABLE "+quote(t.Schema)+"."+quote(t.Name)+" IN ACCESS SHARE MODE")
-		return err
+		statement := "LOCK TABLE " + quote(t.Schema) + "." + quote(t.Name) + " IN ACCESS SHARE MODE"
+		return try.Conn().PgConn().ExecParams(ctx, statement, nil, nil, nil, nil).Read().Err
 	})
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && (pg.Code == "42501" || pg.Code == "42809") {

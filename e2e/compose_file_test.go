@@ -241,6 +241,13 @@ func TestDockerfile(t *testing.T) {
 			t.Errorf("the last stage lacks %s", want)
 		}
 	}
+	sbom := regexp.MustCompile(`(?m)^RUN .*cyclonedx-gomod bin .*-output (\S+) (\S+)$`).FindStringSubmatch(text)
+	if sbom == nil || !strings.Contains(text, "-o "+sbom[2]+" ") || !strings.Contains(last, "COPY --from=build "+sbom[2]+" "+sbom[1]+" /\n") {
+		t.Error("the image does not say what its program is made of")
+	}
+	if !strings.Contains(readFile(t, "../.dockerignore"), "\n!tools/sbom\n") {
+		t.Error("the build has no tool to find that out")
+	}
 	if !strings.Contains(text, "CGO_ENABLED=0") {
 		t.Error("the program is not static: scratch has no libc")
 	}

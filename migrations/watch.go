@@ -232,7 +232,7 @@ func alterOnce(ctx context.Context, conn *pgx.Conn, ddl []string) error {
 			return err
 		}
 		for _, statement := range ddl {
-			if _, err := tx.Exec(ctx, statement); err != nil {
+			if err := tx.Conn().PgConn().ExecParams(ctx, statement, nil, nil, nil, nil).Read().Err; err != nil {
 				return err
 			}
 		}
