@@ -20,7 +20,7 @@ func TestOracleCatches(t *testing.T) {
 	binary(t, "flaws")
 	storm := func(w *world, d time.Duration) { w.storm(d) }
 	quiet := func(faults ...fault) func(*world, time.Duration) {
-		return func(w *world, d time.Duration) { w.quietRounds(d, faults...) }
+		return func(w *world, d time.Duration) { w.quietRounds(d, 0, faults...) }
 	}
 	all := newCrew(t, 2)
 	defer all.wait()

@@ -34,11 +34,12 @@ const (
 	reconnect = 4 * time.Second
 )
 
-// quietRounds plays rounds until d is over or something is found wrong, and
-// returns how many were played.
-func (w *world) quietRounds(d time.Duration, faults ...fault) (rounds int) {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
+// quietRounds plays rounds until d is over and so many were played, or something
+// is found wrong, and returns how many were. A busy machine gets three times as long.
+func (w *world) quietRounds(d time.Duration, least int, faults ...fault) (rounds int) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*d)
 	defer cancel()
+	over := time.Now().Add(d)
 	v := newViewer(w.server.URL, "/d/quiet")
 	watching := make(chan error, 1)
 	watch, leave := context.WithCancel(context.Background())
@@ -54,7 +55,7 @@ func (w *world) quietRounds(d time.Duration, faults ...fault) (rounds int) {
 		writers[n] = &writer{number: n + 1, conn: w.conn(), judge: w.judge, random: rand.New(rand.NewPCG(w.random.Uint64(), 6))}
 	}
 	control := w.conn()
-	for ctx.Err() == nil && len(w.judge.verdict()) == 0 {
+	for ctx.Err() == nil && (rounds < least || time.Now().Before(over)) && len(w.judge.verdict()) == 0 {
 		f := faults[w.random.IntN(len(faults))]
 		if err := w.round(v, f, writers, control); err != nil {
 			w.Fatal(err)
@@ -260,7 +261,7 @@ func TestOracleInQuietRounds(t *testing.T) {
 	} {
 		all.run(mix.name, func(t *testing.T) {
 			w := newWorld(t, seed(t), "")
-			rounds := w.quietRounds(howLong(t, 8*time.Second), mix.faults...)
+			rounds := w.quietRounds(howLong(t, 8*time.Second), mix.least, mix.faults...)
 			t.Logf("%d rounds, %d commits, %d faults", rounds, len(w.judge.commits), w.judge.faults.Load())
 			if wrong := w.judge.verdict(); len(wrong) > 0 {
 				t.Fatalf("broken promises:\n%s", strings.Join(wrong, "\n"))

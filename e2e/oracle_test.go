@@ -268,10 +268,10 @@ func TestOracle(t *testing.T) {
 		what      string
 		got, want int
 	}{
-		{"commits", len(j.commits), 200},
-		{"aborts", int(j.aborts.Load()), 20},
-		{"frames", int(j.frames.Load()), 150},
-		{"snapshots", snapshots, 40},
+		{"commits", len(j.commits), 100},
+		{"aborts", int(j.aborts.Load()), 10},
+		{"frames", int(j.frames.Load()), 75},
+		{"snapshots", snapshots, 20},
 		{"resumes", int(j.resumes.Load()), 3},
 		{"claims of live", len(j.claims), 5},
 		{"faults", int(j.faults.Load()), 3},
