@@ -42,7 +42,10 @@ export class PartsView {
     const [part] = p.parts, arc = this.node.querySelector("[data-arc]"), mark = this.node.querySelector("[data-mark]");
     if (!part) return [];
     const number = one("[data-value]", this.node), changed = !!number && say(number, part.text);
-    if (number) attribute(number, "data-long", long(part.text));
+    if (number) {
+      attribute(number, "data-long", long(part.text));
+      attribute(number, "title", long(part.text) && part.text);
+    }
     write(one("[data-low]", this.node), p.low);
     write(one("[data-high]", this.node), p.high);
     if (arc) {
