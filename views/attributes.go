@@ -341,6 +341,14 @@ func marshal(v any) string {
 	return string(b)
 }
 
+// whole is a number's title where it is written small.
+func whole(text string) string {
+	if long(text) == "" {
+		return ""
+	}
+	return text
+}
+
 // long says how far a number is beyond what has room in a ring or gauge: the larger, the smaller it is written.
 func long(text string) string {
 	switch n := utf8.RuneCountInString(text); {

@@ -204,8 +204,10 @@ func decimalsIn(f float64) int {
 	return len(frac)
 }
 
-// crossed: would a line at one height go through a name that stands on another?
-func crossed(name, line float64) bool { return line > name-0.07*side && line < name+0.01*side }
+// crossed: would a line at one height go through a name that stands on another? One at its own is below it.
+func crossed(name, line float64) bool {
+	return line > name-0.07*side && line < name+0.01*side && math.Abs(line-name) > 1
+}
 
 // present marks the newest number of a single line, or the bar whose time still runs.
 func (d *drawing) present() {

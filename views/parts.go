@@ -1,6 +1,7 @@
 package views
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -58,7 +59,7 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 	}
 	p, hues, written := &Parts{}, c.hues(columns, name, rows, values), notation(columns, rows, y)
 	for i := range rows {
-		part := Part{Key: rows[i].Key, Label: columns[y].Head, Text: rows[i].Cells[y].Text, Hue: hues[i]}
+		part := Part{Key: rows[i].Key, Label: columns[y].Head, Text: rows[i].Cells[y].Text, Hue: hues[i].color}
 		if name >= 0 {
 			part.Label = shown(&columns[name], label(&rows[i].Cells[name]))
 		}
@@ -69,22 +70,45 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 	}
 	switch c.Type {
 	case "donut":
-		p.donut(values, whole)
-		sum := 0
+		places := 0
 		for i := range rows {
-			sum = max(sum, columns[y].decimalsOf(&rows[i].Cells[y]))
+			places = max(places, columns[y].decimalsOf(&rows[i].Cells[y]))
 		}
 		total := columns[y]
 		if total.style == "" {
-			total.decimals = &sum
+			total.decimals = &places
 		}
-		p.Total = written.with(total.quantity(strconv.FormatFloat(whole, 'f', sum, 64)).Text)
+		sum := func(v float64) string {
+			return written.with(total.quantity(strconv.FormatFloat(v, 'f', places, 64)).Text)
+		}
+		p.donut(p.fold(values, hues, sum), whole)
+		p.Total = sum(whole)
 	case "gauge":
 		p.gauge(&c, written, values, ends)
 	default:
 		p.bars(values, ends, whole, most >= 0)
 	}
 	return p, ""
+}
+
+// fold makes one part of those of a donut that have no colour, after the others. One alone stays where it is.
+func (p *Parts) fold(values []float64, hues []hue, sum func(float64) string) []float64 {
+	var kept []Part
+	var sizes []float64
+	rest := 0.0
+	for i, h := range hues {
+		if h.rest {
+			rest += max(0, orZero(values[i]))
+		} else {
+			kept, sizes = append(kept, p.Parts[i]), append(sizes, values[i])
+		}
+	}
+	n := len(hues) - len(kept)
+	if n < 2 {
+		return values
+	}
+	p.Parts = append(kept, Part{Key: "others", Label: strconv.Itoa(n) + " others", Hue: "grey", Text: sum(rest)})
+	return append(sizes, rest)
 }
 
 // findParts gives the places of the columns of the maximum and the name (-1 for none) and of the number.
@@ -134,32 +158,47 @@ func orZero(v float64) float64 {
 	return v
 }
 
-// hues are the colours of parts.
-func (c *Chart) hues(columns []Column, name int, rows []Row, values []float64) []string {
-	names, painted := make([]string, len(rows)), make([]string, len(rows))
+// hue is the colour of a part; rest: there is none left for it.
+type hue struct {
+	color string
+	rest  bool
+}
+
+// hues are the colours of parts: in a donut those of the greatest, as of series.
+func (c *Chart) hues(columns []Column, name int, rows []Row, values []float64) []hue {
+	all, painted := make([]Series, len(rows)), make([]hue, len(rows))
 	var by Column
 	if name >= 0 {
 		by = columns[name]
 	}
 	for i := range rows {
-		names[i], painted[i] = "null", "ink"
+		all[i] = Series{Label: "null", Values: values[i : i+1]}
 		if name >= 0 {
-			names[i] = label(&rows[i].Cells[name])
+			all[i].Label = label(&rows[i].Cells[name])
 		}
-		if said := by.colors[names[i]]; said != "" {
-			painted[i] = said
-		}
+		painted[i].color = cmp.Or(by.colors[all[i].Label], "ink")
 	}
 	if c.Type == "donut" {
-		painted = paint(names, by.colors, by.dealt != nil, "")
+		kept, names := greatest(all, &by), []string{}
+		for i := range all {
+			if kept[i] {
+				names = append(names, all[i].Label)
+			}
+		}
+		colors := paint(names, by.colors, by.dealt != nil, "")
+		for i := range all {
+			if painted[i] = (hue{"grey", true}); kept[i] {
+				painted[i], colors = hue{color: colors[0]}, colors[1:]
+			}
+		}
 	}
 	for i := range painted {
 		for _, t := range c.Thresholds {
 			if values[i] >= t.From {
-				painted[i] = t.Color
+				painted[i].color = t.Color
 			}
 		}
-		painted[i] = strings.Replace(painted[i], "gray", "grey", 1)
+		painted[i].color = strings.Replace(painted[i].color, "gray", "grey", 1)
 	}
 	return painted
 }

@@ -19,7 +19,7 @@ func (p *Plot) fold(columns []Column, series int, c *Chart, adds bool) {
 	if series >= 0 {
 		by = columns[series]
 	}
-	kept := p.greatest(&by)
+	kept := greatest(p.Series, &by)
 	names, all, rest := []string{}, []Series{}, []Series{}
 	for i, s := range p.Series {
 		if kept[i] {
@@ -50,10 +50,10 @@ func (p *Plot) fold(columns []Column, series int, c *Chart, adds bool) {
 }
 
 // greatest says which series keep a colour: those that the file gives one, and those with the most in all rows.
-func (p *Plot) greatest(by *Column) []bool {
-	kept, size, left := make([]bool, len(p.Series)), make([]float64, len(p.Series)), hues
+func greatest(series []Series, by *Column) []bool {
+	kept, size, left := make([]bool, len(series)), make([]float64, len(series)), hues
 	var order []int
-	for i, s := range p.Series {
+	for i, s := range series {
 		if by.dealt == nil && by.colors[s.Label] != "" {
 			kept[i] = true
 			left--

@@ -31,7 +31,7 @@ type Stat struct {
 	Cell                  // the value as a cell
 	Whole, Fraction, Unit string
 	Note                  string
-	Size                  string // "long", "longer" or "longest": with its unit it may want more room than a wall has
+	Size                  string // "long", "longer", "longest" or, of a number that takes lines, "vast": with its unit it may want more room than there is
 	Level                 string // colour of the threshold that it reached; "" for none
 	Limit                 string // in words: "over 30 min"; "" where that is no trouble
 	Change                *Change
@@ -83,7 +83,7 @@ func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, 
 		s.Whole, s.Title = "–", "null"
 	} else {
 		s.split(c)
-		if s.Size = statSize(s.Whole, s.Fraction, unit); s.Size != "" && s.Title == "" {
+		if s.Size = statSize(s.Whole, s.Fraction, unit, c.measured()); s.Size != "" && s.Title == "" {
 			s.Title = cells[0].said() // where it is cut, all of it is to be had
 		}
 		if c.measured() {
@@ -146,8 +146,10 @@ func (c *Cell) said() string {
 }
 
 // statSize weighs the letters of a number as wide as they are drawn.
-func statSize(whole, fraction, unit string) string {
+func statSize(whole, fraction, unit string, number bool) string {
 	switch n := 10*utf8.RuneCountInString(whole) + 6*utf8.RuneCountInString(fraction) + 4*utf8.RuneCountInString(unit); {
+	case n > 160 && number:
+		return "vast"
 	case n > 160:
 		return "longest"
 	case n > 115:

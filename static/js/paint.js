@@ -105,8 +105,8 @@ export function rules(u, s) {
   ctx.restore();
 }
 
-/** Would a line at one height go through a name that stands on another? @param {number} y @param {number} line @param {number} em */
-const crossed = (y, line, em) => line > y - em * 0.9 && line < y + em * 0.15;
+/** Would a line at one height go through a name that stands on another? One at its own is below it. @param {number} y @param {number} line @param {number} em */
+const crossed = (y, line, em) => line > y - em * 0.9 && line < y + em * 0.15 && Math.abs(line - y) > 1;
 
 /** Limits are dotted, in their colour, and named where the scale is. @param {uPlot} u @param {Scene} s */
 function limits(u, s) {

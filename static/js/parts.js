@@ -2,7 +2,7 @@
 import { format } from "./format.js";
 import { end, notation } from "./notation.js";
 import { digits, float, measured, priced, quantity } from "./quantity.js";
-import { colour, shown } from "./series.js";
+import { colour, greatest, shown } from "./series.js";
 
 /**
  * @typedef {import("./format.js").Column} Column
@@ -21,29 +21,32 @@ const size = (share) => String(Math.floor(Math.max(0, Math.min(1, share)) * 1000
 
 /**
  * The same rules as views/parts.go, held to the same examples.
- * @param {Column[]} columns @param {{key: string, cells: (string|null)[]}[]} rows @param {Options} o @returns {Parts}
+ * @param {Column[]} columns @param {{key: string, cells: (string|null)[]}[]} rows @param {Options} o @param {Map<string, string>} [before] the colours that a donut's parts have on the screen @returns {Parts}
  */
-export function parts(columns, rows, o) {
+export function parts(columns, rows, o, before = new Map()) {
   /** @type {Parts} */ const p = { parts: [], total: "", low: "", high: "", mark: "", problem: false };
   const at = find(columns, o);
   if (!at) return { ...p, problem: true };
   const y = columns[at.y], values = rows.map((r) => number(y, r.cells[at.y])), note = notation(y, rows.map((r) => r.cells[at.y])), whole = values.reduce((/** @type {number} */ n, v) => n + Math.max(0, v ?? 0), 0);
   const ends = rows.map((r) => (at.most >= 0 ? number(columns[at.most], r.cells[at.most]) : o.max ?? (y.style === "percent" ? 1 : o.type === "gauge" || o.unit === "%" ? 100 : null)));
-  const hues = paint(columns[at.name], rows.map((r) => r.cells[at.name] ?? "null"), values, o);
+  const hues = paint(columns[at.name], rows.map((r) => r.cells[at.name] ?? "null"), values, o, before);
   p.parts = rows.map((r, i) => {
     const v = r.cells[at.y], name = at.name < 0 ? "" : r.cells[at.name] ?? "null";
-    return { key: r.key, label: at.name < 0 ? columns[at.y].head : shown(columns[at.name], name), hue: hues[i], text: v === null ? "–" : format(columns[at.y], v, 0).text, percent: "", size: "", start: "" };
+    return { key: r.key, label: at.name < 0 ? columns[at.y].head : shown(columns[at.name], name), hue: hues[i].hue, text: v === null ? "–" : format(columns[at.y], v, 0).text, percent: "", size: "", start: "" };
   });
   if (o.type === "gauge") gauge(p, o, note, values, ends);
   else if (o.type === "donut") {
+    const tail = rows.reduce((n, r) => { const d = /\.(\d+)$/.exec(digits(y, r.cells[at.y]) ?? "")?.[1].length ?? 0; return Math.max(n, d > 4 ? 2 : d); }, 0);
+    const sum = /** @param {number} v */ (v) => priced(note, quantity(v.toFixed(tail), y.style, y.style ? y.decimals : tail).text);
+    p.total = sum(whole);
+    const [drawn, sizes] = fold(p.parts, values, hues, sum);
     let start = 0;
-    p.parts.forEach((part, i) => {
-      const share = whole > 0 ? Math.max(0, values[i] ?? 0) / whole : 0;
-      Object.assign(part, { percent: values[i] === null ? "–" : Number(values[i]) < 0 ? "not drawn" : percent(share), size: size(share), start: size(start) });
+    drawn.forEach((part, i) => {
+      const share = whole > 0 ? Math.max(0, sizes[i] ?? 0) / whole : 0;
+      Object.assign(part, { percent: sizes[i] === null ? "–" : Number(sizes[i]) < 0 ? "not drawn" : percent(share), size: size(share), start: size(start) });
       start += share;
     });
-    const tail = rows.reduce((n, r) => { const d = /\.(\d+)$/.exec(digits(y, r.cells[at.y]) ?? "")?.[1].length ?? 0; return Math.max(n, d > 4 ? 2 : d); }, 0);
-    p.total = priced(note, quantity(whole.toFixed(tail), y.style, y.style ? y.decimals : tail).text);
+    p.parts = drawn;
   } else {
     const largest = Math.max(0, ...values.map((v) => v ?? 0));
     p.parts.forEach((part, i) => {
@@ -62,15 +65,30 @@ function find(columns, o) {
   return (o.maxBy && !can(most)) || (o.series && name < 0) || !can(y) ? null : { most, name, y };
 }
 
-/** The colours of parts. @param {Column|undefined} c that names them @param {string[]} names @param {(number|null)[]} values @param {Options} o */
-function paint(c, names, values, o) {
-  const all = names.map((label) => ({ label, hue: "" }));
-  if (o.type === "donut") colour(all, c?.colors, !!c?.dealt, "");
-  return all.map(({ label, hue }, i) => {
-    if (o.type !== "donut") hue = c?.colors && Object.hasOwn(c.colors, label) ? c.colors[label] : "ink";
-    for (const t of o.thresholds ?? []) if (values[i] !== null && Number(values[i]) >= t.from) hue = t.color;
-    return hue === "gray" ? "grey" : hue;
+/**
+ * The colours of parts: in a donut those of the greatest, as of series. rest: there is none left for it.
+ * @param {Column|undefined} c that names them @param {string[]} names @param {(number|null)[]} values @param {Options} o @param {Map<string, string>} before
+ */
+function paint(c, names, values, o, before) {
+  const all = names.map((label, i) => ({ label, hue: "", values: [values[i]], rest: false }));
+  if (o.type === "donut") {
+    const kept = greatest(all, c?.dealt ? undefined : c?.colors, before);
+    colour(all.filter((part) => kept.has(part)), c?.colors, !!c?.dealt, "", before);
+    for (const part of all) if (!kept.has(part)) [part.hue, part.rest] = ["grey", true];
+  } else for (const part of all) part.hue = c?.colors && Object.hasOwn(c.colors, part.label) ? c.colors[part.label] : "ink";
+  all.forEach((part, i) => {
+    for (const t of o.thresholds ?? []) if (values[i] !== null && Number(values[i]) >= t.from) part.hue = t.color;
+    if (part.hue === "gray") part.hue = "grey";
   });
+  return all;
+}
+
+/** Makes one part of those of a donut that have no colour, after the others. One alone stays where it is. @param {Part[]} all @param {(number|null)[]} values @param {{rest: boolean}[]} hues @param {(v: number) => string} sum @returns {[Part[], (number|null)[]]} */
+function fold(all, values, hues, sum) {
+  const kept = all.map((_, i) => i).filter((i) => !hues[i].rest), n = all.length - kept.length;
+  if (n < 2) return [all, values];
+  const rest = values.reduce((/** @type {number} */ s, v, i) => s + (hues[i].rest ? Math.max(0, v ?? 0) : 0), 0);
+  return [[...kept.map((i) => all[i]), { key: "others", label: `${n} others`, hue: "grey", text: sum(rest), percent: "", size: "", start: "" }], [...kept.map((i) => values[i]), rest]];
 }
 
 /** @param {Parts} p @param {Options} o @param {import("./notation.js").Notation} note @param {(number|null)[]} values @param {(number|null)[]} ends */

@@ -13,6 +13,8 @@ import { Wash } from "./wash.js";
 
 /** Shows parts where the server drew the first ones. */
 export class PartsView {
+  /** @type {Map<string, string>} the colours that a donut's parts have */ #hues = new Map();
+
   /** @param {HTMLElement} node the panel */
   constructor(node) {
     this.node = node;
@@ -27,12 +29,13 @@ export class PartsView {
 
   /** @param {Panel} panel @param {Column[]} columns */
   show(panel, columns) {
-    const p = parts(columns, panel.rows, this.options), body = one("[data-parts]", this.node);
+    const p = parts(columns, panel.rows, this.options, this.#hues), body = one("[data-parts]", this.node);
     if (body) body.hidden = !p.parts.length;
     if (p.problem) {
       if (columns.length && !panel.error) undrawn(this.node); // without columns it never had a result
       return;
     }
+    this.#hues = new Map(p.parts.map((part) => [part.label, part.hue]));
     this.wash.over(this.options.type === "gauge" ? this.#gauge(p) : this.#list(p));
     if (this.options.type === "donut") this.#ring(p);
   }
@@ -42,7 +45,10 @@ export class PartsView {
     const [part] = p.parts, arc = this.node.querySelector("[data-arc]"), mark = this.node.querySelector("[data-mark]");
     if (!part) return [];
     const number = one("[data-value]", this.node), changed = !!number && say(number, part.text);
-    if (number) attribute(number, "data-long", long(part.text));
+    if (number) {
+      attribute(number, "data-long", long(part.text));
+      attribute(number, "title", long(part.text) && part.text);
+    }
     write(one("[data-low]", this.node), p.low);
     write(one("[data-high]", this.node), p.high);
     if (arc) {
@@ -73,7 +79,7 @@ export class PartsView {
       else list.insertBefore(li, cursor);
     }
     for (const li of have.values()) li.remove();
-    if (this.options.type === "donut") attribute(list, "tabindex", p.parts.length > 8 ? "0" : ""); // it scrolls
+    if (this.options.type === "donut") attribute(list, "tabindex", p.parts.length > 9 ? "0" : ""); // it scrolls
     return changed;
   }
 

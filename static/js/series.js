@@ -219,8 +219,8 @@ function fold(p, by, adds, unknown, before) {
   if (rest.length > 1) p.series = [...all, ...(adds ? [others(rest, all, unknown)] : rest)]; // one alone stays where it is
 }
 
-/** The series that keep a colour: those that the file gives one, and those with the most in all rows. On the screen one goes only for one that is greater by a tenth. @param {Series[]} all @param {Record<string, string>|undefined} colors @param {Map<string, string>} before */
-function greatest(all, colors, before) {
+/** The series that keep a colour: those that the file gives one, and those with the most in all rows. On the screen one goes only for one that is greater by a tenth. @template {{label: string, values: (number|null|undefined)[]}} T @param {T[]} all @param {Record<string, string>|undefined} colors @param {Map<string, string>} before @returns {Set<T>} */
+export function greatest(all, colors, before) {
   const said = all.filter((s) => colors && Object.hasOwn(colors, s.label)), size = new Map(), left = Math.max(0, HUES - said.length);
   if (all.length <= HUES) return new Set(all);
   for (const s of all) size.set(s, s.values.reduce((/** @type {number} */ n, v) => n + Math.abs(v ?? 0), 0) * ((before.get(s.label) ?? "grey") !== "grey" ? 1.1 : 1));

@@ -39,7 +39,7 @@ export function stat(columns, rows, unit, o, now, earlier, spark) {
     else if (first.dim) [s.whole, s.fraction] = [first.dim, ` ${first.text}`]; // a day and its time
     else if (first.isBlank) s.whole = "“”";
     const wide = 10 * [...s.whole].length + 6 * [...s.fraction].length + 4 * [...s.unit].length; // letters, as wide as they are drawn
-    s.size = wide > 160 ? "longest" : wide > 115 ? "longer" : wide > 90 ? "long" : "";
+    s.size = wide > 160 ? (measured(c) ? "vast" : "longest") : wide > 115 ? "longer" : wide > 90 ? "long" : "";
     if (s.size) s.title ||= all; // where it is cut, all of it is to be had
     if (measured(c)) [s.level, s.limit] = [reached(thresholds, float(c, cells[0])), limit(c, thresholds, cells[0], s.unit)];
   }
