@@ -48,6 +48,10 @@ func testRowOpens(t *testing.T, b *browser) {
 	w.until("a page without it", `!`+column("id")+`.includes("448") && location.hash === "#row=" + encodeURIComponent('["448"]')`)
 	db.Exec(t, `UPDATE sales SET note = 'still here' WHERE id = 448`)
 	w.until("a change of a row out of sight", `/still here/.test(`+field("note")+`)`)
+	db.Exec(t, `UPDATE sales SET note = repeat('long ', 4000) WHERE id = 448`)
+	w.until("the beginning of a long text", `document.querySelector(".drawer [data-unfold=note]")?.innerText === "Show all 20,000 characters" && `+field("note")+`.length < 500`)
+	w.clickOn(`document.querySelector(".drawer [data-unfold=note]")`, 0)
+	w.until("all of it", field("note")+`.length > 19000 && document.activeElement.innerText === "Show less"`)
 	db.Exec(t, `DELETE FROM sales WHERE id = 448`)
 	w.until("its end", `document.querySelector(".drawer").innerText.includes("Deleted at") && document.querySelector(".drawer .log").innerText.includes("row deleted")`)
 

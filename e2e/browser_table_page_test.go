@@ -182,8 +182,13 @@ func testTableFilters(t *testing.T, b *browser) {
 	// What cannot be meant is said, and takes nothing away.
 	w.clickOn(filter("total"), 0)
 	w.run(filter("total") + `.select()`)
+	const top = `document.querySelector("thead").getBoundingClientRect().height`
+	y := ask[float64](w, top) // not of a row: rows slide
 	w.enter("many")
 	w.until("the fault", filter("total")+`.getAttribute("aria-invalid") === "true"`)
+	if now := ask[float64](w, top); now != y {
+		t.Errorf("a refused filter takes the heads from %v px to %v", y, now)
+	}
 	w.live()
 	w.do("think better of it", pressed(kb.Escape))
 	w.until("the filter as it was", filter("total")+`.value === "445..448" && !document.querySelector(".wrong")`)

@@ -262,6 +262,9 @@ panels: [{id: list, key: id, query: "SELECT id, @day AS day FROM orders WHERE id
 	w := b.tab(t)
 	w.watch(server.URL + "d/orders")
 	w.shows("")
+	if !ask[bool](w, `document.querySelector("form.vars").checkValidity()`) {
+		t.Error("a field in a box that is closed holds up the bar's form")
+	}
 	db.Exec(t, `INSERT INTO orders VALUES (4)`)
 	w.shows("4")
 	w.live()

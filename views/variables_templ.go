@@ -804,6 +804,7 @@ func pickOption(v *Variable, o Choice, typ string) templ.Component {
 }
 
 // moments is where a reader says how long a time range up to now is, or sets both ends of one, by the dashboard's clock.
+// Its fields are of no form: Enter elsewhere in the bar would find them empty, in a box that is closed.
 func moments(v *Variable) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -825,14 +826,14 @@ func moments(v *Variable) templ.Component {
 			templ_7745c5c3_Var36 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "<div class=\"moments needs-script\"><div class=\"lasting\" role=\"group\" aria-label=\"Up to now\"><label><span>Last</span><input class=\"field\" type=\"number\" min=\"1\" step=\"1\" required data-enter=\"last\" autocomplete=\"off\"></label> <select class=\"field\" aria-label=\"Unit\" data-unit autocomplete=\"off\"><option value=\"s\">s</option> <option value=\"m\">min</option> <option value=\"h\">h</option> <option value=\"d\">d</option></select> <button class=\"btn\" type=\"button\" data-pick=\"last\">Show</button></div><div role=\"group\" aria-label=\"From one moment to another\"><label><span>From</span><input class=\"field\" type=\"datetime-local\" data-end=\"from\" data-enter=\"moments\" autocomplete=\"off\"></label> <label><span>To</span><input class=\"field\" type=\"datetime-local\" data-end=\"to\" data-enter=\"moments\" autocomplete=\"off\"></label><p class=\"quiet\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 69, "<div class=\"moments needs-script\"><div class=\"lasting\" role=\"group\" aria-label=\"Up to now\"><label><span>Last</span><input class=\"field\" form=\"\" type=\"number\" min=\"1\" step=\"1\" required data-enter=\"last\" autocomplete=\"off\"></label> <select class=\"field\" aria-label=\"Unit\" data-unit autocomplete=\"off\"><option value=\"s\">s</option> <option value=\"m\">min</option> <option value=\"h\">h</option> <option value=\"d\">d</option></select> <button class=\"btn\" type=\"button\" data-pick=\"last\">Show</button></div><div role=\"group\" aria-label=\"From one moment to another\"><label><span>From</span><input class=\"field\" form=\"\" type=\"datetime-local\" data-end=\"from\" data-enter=\"moments\" autocomplete=\"off\"></label> <label><span>To</span><input class=\"field\" form=\"\" type=\"datetime-local\" data-end=\"to\" data-enter=\"moments\" autocomplete=\"off\"></label><p class=\"quiet\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var37 string
 		templ_7745c5c3_Var37, templ_7745c5c3_Err = templ.JoinStringErrs("Times are those of " + v.Zone + ".")
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `variables.templ`, Line: 130, Col: 58}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `variables.templ`, Line: 131, Col: 58}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var37))
 		if templ_7745c5c3_Err != nil {
@@ -868,7 +869,7 @@ func anotherDay() templ.Component {
 			templ_7745c5c3_Var38 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<div class=\"moments needs-script\"><div role=\"group\" aria-label=\"Another day\"><label><span>Day</span><input class=\"field\" type=\"date\" min=\"1000-01-01\" required data-enter=\"day\" autocomplete=\"off\"></label> <button class=\"btn\" type=\"button\" data-pick=\"day\">Show</button></div></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<div class=\"moments needs-script\"><div role=\"group\" aria-label=\"Another day\"><label><span>Day</span><input class=\"field\" form=\"\" type=\"date\" min=\"1000-01-01\" required data-enter=\"day\" autocomplete=\"off\"></label> <button class=\"btn\" type=\"button\" data-pick=\"day\">Show</button></div></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

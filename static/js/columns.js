@@ -3,6 +3,7 @@ import { widths, widthsText } from "./address.js";
 import { Carry } from "./carry.js";
 import { announce, attribute, el, icon, one, write } from "./dom.js";
 import { keys, open } from "./menu.js";
+import { parameter } from "./parameters.js";
 
 /** @typedef {import("./typed.js").TableColumn} TableColumn */
 
@@ -70,10 +71,7 @@ export class Columns {
     else this.#widths.delete(name);
     this.table.size(i, this.#widths.get(name) ?? 0);
     if (!keep) return;
-    const url = new URL(location.href), text = widthsText(this.#widths);
-    if (text) url.searchParams.set("widths", text);
-    else url.searchParams.delete("widths");
-    history.replaceState(null, "", url);
+    history.replaceState(null, "", location.pathname + parameter(location.search, "widths", widthsText(this.#widths) || null) + location.hash);
   }
 
   /** @param {PointerEvent} e */

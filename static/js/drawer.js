@@ -5,9 +5,9 @@ import { announce, copy, el, icon, one, toast, write } from "./dom.js";
 import { describe } from "./format.js";
 import { differences } from "./history.js";
 import { parse } from "./protocol.js";
-import { named, naming, rowAddress, rowTitle } from "./rowfacts.js";
+import { folded, named, naming, rowAddress, rowTitle } from "./rowfacts.js";
 import { pretty, rowTokens } from "./rowjson.js";
-import { clip, code, keep, referencedBy, references, section, shownText, shownValue } from "./rowview.js";
+import { clip, code, keep, referencedBy, references, section, shownText, shownValue, unfold } from "./rowview.js";
 import { receive, start } from "./store.js";
 
 /**
@@ -31,6 +31,7 @@ export class Drawer {
   #gone = 0;
   #never = false; // it was not there when it was looked for
   #own = false; // it has a page of its own: what is not there is nowhere
+  /** @type {Set<string>} columns whose long values are shown whole */ #whole = new Set();
   /** @type {EventSource|null} */ #source = null;
 
   /** @param {import("./page.js").LivePage} live */
@@ -51,6 +52,7 @@ export class Drawer {
       this.body, el("div", { class: "drawer-foot" }, ...keys("J", "K"), " next and previous row", el("span", { class: "grow" }), ...keys("Esc"), " close")));
     (one(".split") ?? document.body).append(this.node);
     this.node.addEventListener("close", () => this.#closed());
+    this.body.addEventListener("click", (e) => { if (e.target instanceof HTMLElement && e.target.dataset.unfold !== undefined) this.#unfold(e.target.dataset.unfold); });
     live.onmove(() => this.#address());
     this.node.addEventListener("click", (e) => { if (e.target === this.node && NARROW.matches) this.node.close(); });
     document.addEventListener("keydown", (e) => {
@@ -79,6 +81,7 @@ export class Drawer {
     this.#gone = 0;
     this.#never = false;
     this.#own = true;
+    this.#whole.clear();
     view.hold?.set("row", true);
     table.select(key);
     this.#address();
@@ -181,6 +184,13 @@ export class Drawer {
     this.#draw();
   }
 
+  /** @param {string} name of a column */
+  #unfold(name) {
+    if (!this.#whole.delete(name)) this.#whole.add(name);
+    this.#draw();
+    one(`[data-unfold="${CSS.escape(name)}"]`, this.body)?.focus({ preventScroll: true });
+  }
+
   #draw() {
     const { body } = this, view = this.#view, row = this.#row, data = view && tableData(view);
     if (!view) return;
@@ -201,8 +211,10 @@ export class Drawer {
     if (!row) return section("fields", "", el("p", { class: "quiet" }, this.#never ? "There is no such row." : this.#gone ? "This row is not there any more." : "The row is being read."));
     const list = columns.map((c, i) => {
       if (c.kind === "document" && row.cells[i] !== null) return "";
-      const now = shownValue(c, row.cells[i]), changed = was && was.cells.length === row.cells.length && was.cells[i] !== row.cells[i];
-      return el("div", {}, el("dt", { title: c.type }, this.#view?.raw ? c.name : c.head), el("dd", { class: "num" }, ...(changed ? [el("span", { class: "was" }, shownText(c, was.cells[i])), el("mark", {}, now)] : [now])));
+      const whole = this.#whole.has(c.name), now = shownValue(c, row.cells[i], whole), changed = was && was.cells.length === row.cells.length && was.cells[i] !== row.cells[i];
+      const before = changed ? shownText(c, was.cells[i]) : "";
+      return el("div", {}, el("dt", { title: c.type }, this.#view?.raw ? c.name : c.head), el("dd", { class: "num" },
+        ...(changed ? [el("span", { class: "was" }, whole ? before : folded(before)), el("mark", {}, now)] : [now]), ...unfold(c, row.cells[i], whole)));
     });
     return section("fields", "", ...note, el("dl", { class: "fields" }, ...list));
   }

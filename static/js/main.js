@@ -3,6 +3,7 @@ import { edges } from "./cells.js";
 import { all, calm, copy, one, toast } from "./dom.js";
 import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
+import { parameter } from "./parameters.js";
 import { notYet } from "./reload.js";
 import { rows } from "./rows.js";
 import { theme } from "./theme.js";
@@ -30,12 +31,7 @@ const actions = {
   jump,
   keys: () => keys.sheet(),
   details: () => one("#details")?.togglePopover(),
-  wall: () => {
-    const url = new URL(location.href);
-    if (url.searchParams.has("kiosk")) url.searchParams.delete("kiosk");
-    else url.searchParams.set("kiosk", "");
-    location.assign(url);
-  },
+  wall: () => location.assign(location.pathname + parameter(location.search, "kiosk", new URLSearchParams(location.search).has("kiosk") ? null : "") + location.hash),
   find: () => one("#find, [data-search]")?.focus(),
   hold: () => live?.hold(),
   close: (from) => from?.closest("dialog")?.close(),

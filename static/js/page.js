@@ -3,6 +3,7 @@ import { clock } from "./clock.js";
 import { Lost, missed } from "./delta.js";
 import { all, announce, one, toast, write } from "./dom.js";
 import { LiveControl } from "./live.js";
+import { parameter } from "./parameters.js";
 import { reachable, reload, restored } from "./reload.js";
 import { PanelView } from "./render.js";
 import { Socket } from "./socket.js";
@@ -108,9 +109,8 @@ export class LivePage {
 
   /** The URL of an address, with the browser's own parameters. @param {string} address */
   #url(address) {
-    const url = new URL(this.#base + address, location.href), now = new URLSearchParams(location.search);
-    for (const name of OWN) if (now.has(name) && !url.searchParams.has(name)) url.searchParams.set(name, now.get(name) ?? "");
-    return url;
+    const now = new URLSearchParams(location.search), [path, search = ""] = address.split("?"), asked = new URLSearchParams(search);
+    return this.#base + path + OWN.reduce((s, name) => (now.has(name) && !asked.has(name) ? parameter(s, name, now.get(name)) : s), search && `?${search}`);
   }
 
   /** @param {string} address */

@@ -11,6 +11,11 @@ import { NOTHING, build } from "./address.js";
 
 const FIRST = 3, LONG = 24; // cells that name a row without a key, and letters of each
 
+const FOLD = 300, REST = 100; // letters of a long value that stand in an open row, and how many more at least are worth folding
+
+/** The beginning of a long value, or all of a short one. @param {string} value */
+export const folded = (value) => (value.length > FOLD + REST ? `${value.slice(0, FOLD).replace(/[\uD800-\uDBFF]$/, "")}…` : value);
+
 /** The texts that a key is made of; null where it is no such key. @param {string} key @returns {string[]|null} */
 function parts(key) {
   try {

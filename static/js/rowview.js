@@ -1,6 +1,8 @@
 // How the parts of an open row look: its values whole and exact, its JSON, its references.
 import { attribute, el, icon } from "./dom.js";
 import { format } from "./format.js";
+import { group } from "./number.js";
+import { folded } from "./rowfacts.js";
 
 /** @typedef {import("./format.js").Column} Column */
 
@@ -12,14 +14,21 @@ export function shownText(c, value) {
   return c.kind === "boolean" ? format(c, value, 0).text : value;
 }
 
-/** @param {Column} c @param {string|null} value @returns {Node} */
-export function shownValue(c, value) {
+/** A value in an open row, the beginning of a long one unless it is to be whole. @param {Column} c @param {string|null} value @param {boolean} whole @returns {Node} */
+export function shownValue(c, value, whole) {
   if (value === null) return el("span", { class: "null" }, "null");
   if (value === "") return el("span", { class: "null" }, "empty text");
   const cell = format(c, value, 0);
   if (cell.glyph) return el("span", { class: "chip" }, el("i", { class: `glyph ${cell.glyph}` }), cell.text);
-  if (/^https?:\/\/\S+$/.test(value)) return el("a", { class: "link", href: value, rel: "noopener noreferrer", target: "_blank" }, value);
-  return document.createTextNode(shownText(c, value));
+  if (/^https?:\/\/\S+$/.test(value)) return el("a", { class: "link", href: value, rel: "noopener noreferrer", target: "_blank" }, whole ? value : folded(value));
+  return document.createTextNode(whole ? shownText(c, value) : folded(shownText(c, value)));
+}
+
+/** What shows a long value whole, or its beginning again; nothing for a short one. @param {Column} c @param {string|null} value @param {boolean} whole */
+export function unfold(c, value, whole) {
+  if (value === null || folded(value) === value) return [];
+  const text = whole ? "Show less" : `Show all ${group(String([...value].length))} characters`;
+  return [el("button", { class: "btn unfold", type: "button", "aria-expanded": String(whole), "data-unfold": c.name }, text)];
 }
 
 /** @param {string} s */

@@ -1,17 +1,19 @@
 // The page of one table: what its heads, its filters, its search and its pages ask for goes into the address, and the address decides
 // what is shown. Nothing here touches rows.
 import { NOTHING, build, filtered, parse, sorted } from "./address.js";
+import { clock } from "./clock.js";
 import { Columns } from "./columns.js";
+import { known } from "./count.js";
 import { announce, attribute, el, icon, one, toast, write } from "./dom.js";
 import { Filters } from "./filters.js";
-import { ago, sentence, shownRows, tally } from "./format.js";
+import { sentence, shownRows, tally } from "./format.js";
 import { keys, open } from "./menu.js";
 import { group } from "./number.js";
 
 /**
  * @typedef {import("./address.js").Query} Query
  * @typedef {import("./typed.js").TableColumn} TableColumn
- * @typedef {{rows: number, exact: boolean}} Count
+ * @typedef {import("./count.js").Count} Count
  * @typedef {{columns: string[], table: string, address: string, references: string[]}} ForeignKey
  * What the server says of a table besides its rows.
  * @typedef {{address: string, schema: string, name: string, columns: TableColumn[], key: string[], shown: string[],
@@ -28,6 +30,7 @@ export class TablePage {
   /** @type {Query} */ #query = NOTHING;
   #last = 0; // when the reader last went on in the search
   #counted = 0;
+  /** @type {import("./count.js").Known|null} */ #known = null;
   #pages = -1; // as far as they were counted
   /** @type {ReturnType<typeof setTimeout>|undefined} */ #typing;
 
@@ -237,15 +240,14 @@ export class TablePage {
 
   /** @param {Count|null} count @param {boolean} asked just now */
   #total(count, asked) {
-    const total = one("[data-total]"), word = one("[data-total-word]");
-    if (!total || !word) return;
-    const narrowed = this.#query.where.length > 0 || this.#query.search !== "";
-    attribute(total, "title", !count ? "" : count.exact ? `Counted ${ago(Date.now() - this.#counted).words === "now" ? "just now" : "before"}` : "Estimated by PostgreSQL");
-    this.#pages = count ? Math.ceil(count.rows / this.#data.rows) : asked ? this.#pages : -1;
+    const total = one("[data-total]"), { where, search } = this.#query;
+    if (!total) return;
+    const k = (this.#known = known(this.#known, build(this.#data.address, { ...NOTHING, where, search }), count, asked, Date.now()));
+    attribute(total, "title", !k ? "" : k.exact ? `Counted at ${clock(k.at)}` : "Estimated by PostgreSQL");
+    this.#pages = k ? Math.ceil(k.rows / this.#data.rows) : -1;
     this.#nothing();
-    if (count) write(total, count.rows ? tally(count) : ""); // "No rows" says it
-    else if (!asked) write(total, "…");
-    write(word, narrowed ? "that match" : "rows");
+    write(total, !k ? "…" : k.rows ? tally(k) : ""); // "No rows" says it
+    write(one("[data-total-word]"), `${where.length || search ? "that match" : "rows"}${k?.old ? ` at ${clock(k.at).slice(0, 5)}` : ""}`);
     this.#whole();
   }
 
@@ -274,5 +276,6 @@ export class TablePage {
     if (this.#data.page !== 1 || n >= this.#data.rows) return;
     write(one("[data-total]"), n ? tally({ rows: n, exact: true }) : "");
     attribute(/** @type {HTMLElement} */ (one("[data-total]")), "title", "");
+    write(one("[data-total-word]"), this.#query.where.length || this.#query.search ? "that match" : "rows");
   }
 }

@@ -11,17 +11,19 @@ import { items, listed } from "./address.js";
 export const OPERATORS = {
   has: ["~", "contains"], hasnt: ["!~", "does not contain"], is: ["=", "is"], isnt: ["!=", "is not"], starts: ["^=", "begins with"], ends: ["$=", "ends with"],
   lt: ["<", "less than"], le: ["<=", "at most"], gt: [">", "more than"], ge: [">=", "at least"], "..": ["..", "between"],
-  last: ["last", "in the last"], in: ["in:", "one of"], contains: ["@>", "contains"], null: ["null", "is empty"], notnull: ["!null", "is not empty"],
+  last: ["last", "in the last"], in: ["in:", "one of"], contains: ["@>", "contains"], null: ["null", "is null"], notnull: ["!null", "is not null"],
 };
 
 /** What one may type first, the longest first. @type {[string, string][]} */
 const SIGNS = [["!null", "notnull"], ["null", "null"], ["last ", "last"], ["in:", "in"], ["@>", "contains"], ["!~", "hasnt"], ["!=", "isnt"], ["<>", "isnt"],
   ["<=", "le"], [">=", "ge"], ["≤", "le"], ["≥", "ge"], ["≠", "isnt"], ["<", "lt"], [">", "gt"], ["~", "has"], ["=", "is"], ["^=", "starts"], ["$=", "ends"]];
 
-/** The operators that a column offers, with the pair where it has both. @param {TableColumn} c */
-export function offered(c) {
-  const ops = c.operators.filter((o) => !(c.not_null && (o === "null" || o === "notnull")));
-  const at = ops.indexOf("ge");
+/** The operators that a column offers, with the pair where it has both: null only where it can be. @param {TableColumn} c */
+export const offered = (c) => understood(c).filter((o) => !(c.not_null && (o === "null" || o === "notnull")));
+
+/** The operators that may be typed: null is null in every column, also where no row is. @param {TableColumn} c */
+function understood(c) {
+  const ops = [...new Set([...c.operators, "null", "notnull"])], at = ops.indexOf("ge");
   if (at >= 0 && ops.includes("le")) ops.splice(at + 1, 0, "..");
   return ops;
 }
@@ -37,7 +39,7 @@ const QUOTED = /^"((?:[^"]|"")*)"$/;
  * @param {string} text @param {string} op @param {TableColumn} c @returns {Condition[]}
  */
 export function conditions(text, op, c) {
-  const ops = offered(c), again = (/** @type {string} */ s) => SIGNS.some(([sign, o]) => ops.includes(o) && begins(s, sign));
+  const ops = understood(c), again = (/** @type {string} */ s) => SIGNS.some(([sign, o]) => ops.includes(o) && begins(s, sign));
   /** @type {string[]} */ const parts = [];
   for (const part of text.split(/\s+&\s+/)) {
     const open = ((parts.at(-1) ?? "").split('"').length - 1) % 2; // within quotes
@@ -50,7 +52,7 @@ export function conditions(text, op, c) {
 /** @param {string} text @param {string} op @param {TableColumn} c @returns {Condition[]} */
 function condition(text, op, c) {
   let value = text.trim();
-  const ops = offered(c), sign = SIGNS.find(([s, o]) => ops.includes(o) && begins(value, s));
+  const ops = understood(c), sign = SIGNS.find(([s, o]) => ops.includes(o) && begins(value, s));
   if (sign) {
     op = sign[1];
     value = value.slice(sign[0].trim().length).trim();

@@ -1,6 +1,7 @@
 // The wall (?kiosk): a screen that nobody touches, seen from far away. It stays awake, puts the pointer away, shows the screens
 // that it needs in turn, and may go round several dashboards.
 import { one } from "./dom.js";
+import { only } from "./parameters.js";
 import { reachable } from "./reload.js";
 import { ledger, Screens } from "./screens.js";
 
@@ -61,7 +62,7 @@ export function following(here) {
   const name = names[(names.indexOf(now) + 1) % names.length], seconds = Math.max(5, Number(url.searchParams.get("each")) || EACH);
   if (at < 0 || name === now) return null;
   url.pathname = `${url.pathname.slice(0, at)}/d/${encodeURIComponent(name)}`;
-  for (const key of [...url.searchParams.keys()]) if (!["kiosk", "rotate", "each", "theme"].includes(key)) url.searchParams.delete(key);
+  url.search = only(url.search, ["kiosk", "rotate", "each", "theme"]);
   return { url: url.href, seconds };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { named, naming, rowAddress, rowTitle } from "../js/rowfacts.js";
+import { folded, named, naming, rowAddress, rowTitle } from "../js/rowfacts.js";
 
 const fields = ["no,1", "buyer", "a", "b"].map((name) => ({ name }));
 const data = {
@@ -47,4 +47,10 @@ test("a row without a key is called by what stands first in it, never by its has
   assert.equal(rowTitle(bare, fields, row(null, "one", "", "x".repeat(30)), hash), `Or.der one, ${"x".repeat(23)}…`);
   assert.equal(rowTitle(bare, fields, row("1", "2", "3", "4"), hash), "Or.der 1, 2, 3");
   assert.equal(rowTitle(bare, fields, row(null, "", null, null), hash), "Or.der, a row without a key");
+});
+
+test("a long value begins, a short one is whole, no letter is cut in two", () => {
+  assert.equal(folded("x".repeat(400)), "x".repeat(400));
+  assert.equal(folded("x".repeat(20_000)), `${"x".repeat(300)}…`);
+  assert.equal(folded(`${"x".repeat(299)}${"🦀".repeat(500)}`), `${"x".repeat(299)}…`);
 });

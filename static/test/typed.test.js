@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { conditions, offered, usual, written, wrong } from "../js/typed.js";
+import { conditions, offered, read, usual, written, wrong } from "../js/typed.js";
 
 const column = (kind, operators, more = {}) => ({ name: "c", type: "", kind, not_null: false, primary_key: false, sortable: true, operators: [...operators, "null", "notnull"], ...more });
 const compare = ["is", "isnt", "lt", "le", "gt", "ge"];
@@ -42,6 +42,15 @@ const cases = [
 for (const [typed, op, c, want] of cases) {
   test(`"${typed}" after ${op} for ${c.kind}`, () => assert.deepEqual(conditions(typed, op, c).map((f) => `${f.op} ${f.value}`), want));
 }
+
+test("null is null in every column, and is read so", () => {
+  for (const c of [{ ...text, not_null: true }, { ...number, not_null: true }, { ...json, not_null: true }]) {
+    for (const [typed, op, words] of [["null", "null", "c is null"], ["!null", "notnull", "c is not null"]]) {
+      assert.deepEqual(conditions(typed, usual(c), c), [{ op, value: "" }], `${typed} in ${c.kind}`);
+      assert.equal(read(conditions(typed, usual(c), c), c), words);
+    }
+  }
+});
 
 test("what is offered", () => {
   assert.deepEqual(offered(column("number", compare, { not_null: true })), ["is", "isnt", "lt", "le", "gt", "ge", ".."]);

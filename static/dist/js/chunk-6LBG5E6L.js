@@ -1,0 +1,1 @@
+function p(n,e,t){let o=r(n).filter(l=>l.split("=")[0]!==e);return t!==null&&o.push(t?`${e}=${encodeURIComponent(t).replace(/%(2C|3A)/g,decodeURIComponent)}`:e),o.length?`?${o.join("&")}`:""}function i(n,e){let t=r(n).filter(o=>e.includes(o.split("=")[0]));return t.length?`?${t.join("&")}`:""}var r=n=>n.replace(/^\?/,"").split("&").filter(Boolean);export{p as a,i as b};
