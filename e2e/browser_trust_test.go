@@ -322,6 +322,11 @@ func testPalette(t *testing.T, b *browser) {
 	w.until("the panel", `document.querySelector('#palette [aria-selected="true"]').innerText.startsWith("Points")`)
 	w.press("\r")
 	w.until("the panel to have the focus", `document.activeElement.id === "panel-sum"`)
+	find("points")
+	if n := ask[int](w, `document.querySelectorAll("#palette .item[data-href*='#panel-sum']").length`); n != 0 {
+		t.Errorf("this page's panel is listed again, %d times", n)
+	}
+	w.press("\x1b")
 	find("resume pause")
 	w.press("\r")
 	w.until("the action", `document.querySelector("#live").dataset.state === "paused"`)
@@ -341,6 +346,11 @@ func testPalette(t *testing.T, b *browser) {
 	find("tasks public")
 	w.press("\r")
 	w.until("the table's page", `location.pathname === "/t/public.tasks"`)
+	w.live()
+	find("work points")
+	w.until("the panel of another page", `/^Points\s+Work$/.test(document.querySelector('#palette [aria-selected="true"]')?.innerText.trim())`)
+	w.press("\r")
+	w.until("its page, at the panel", `location.pathname + location.hash === "/d/work#panel-sum" && !!document.querySelector("#panel-sum:target")`)
 }
 
 // Paper shows the rows and nothing to click on, in light colours, and says once
