@@ -177,6 +177,7 @@ type Message struct {
 
 // Source shows a place in a file: lines around it, the one word marked.
 type Source struct {
+	Name  string // of the lines, for those who do not see them
 	Where string // "shop.yaml, line 31, column 16"
 	Lines []SourceLine
 }
