@@ -25,6 +25,13 @@ func (p *Panel) Explain(m Mistake) {
 	p.Source = NewSource(p.Query, p.File, m)
 }
 
+// Locate says where in the panel's file that is which cannot be drawn: call it after [Panel.Draw].
+func (p *Panel) Locate(line, column int) {
+	if p.Message != nil && p.File != "" && line > 0 {
+		p.Source = &Source{Where: place(p.File, line, column)}
+	}
+}
+
 // problemText says what is wrong, what may have been meant and what is shown, in this order.
 func problemText(message, hint, fix string, hasRows bool) string {
 	parts := []string{sentence(message)}
