@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,4 +59,31 @@ func marked(text string) (without string, line, column int) {
 	line = 1 + strings.Count(before, "\n")
 	column = 1 + len([]rune(before[strings.LastIndexByte(before, '\n')+1:]))
 	return before + after, line, column
+}
+
+// The index names the panels that can be gone to: not what a stat has beside its
+// number.
+func TestTheIndexNamesPanels(t *testing.T) {
+	b := bookOf(t, dashboard.Config{}, "shop.yaml", `title: Shop
+panels:
+  - id: revenue
+    title: Revenue today
+    type: stat
+    query: SELECT 1 AS n
+    sparkline: SELECT 1 AS x, 2 AS n
+  - id: orders
+    title: Orders
+    query: SELECT 2 AS n
+  - id: words
+    type: text
+    content: Words.
+`)
+	x, err := b.Index(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []dashboard.PanelEntry{{ID: "revenue", Title: "Revenue today"}, {ID: "orders", Title: "Orders"}, {ID: "words", Title: "words"}}
+	if len(x.Dashboards) != 1 || !slices.Equal(x.Dashboards[0].Panels, want) {
+		t.Errorf("got %+v", x.Dashboards)
+	}
 }

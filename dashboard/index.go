@@ -15,12 +15,16 @@ type Index struct {
 // DashboardEntry is a dashboard on the index.
 type DashboardEntry struct {
 	Address, Slug, Title, Description string
-	Access                            Access // of the newest version that is right
+	Access                            Access       // of the newest version that is right
+	Panels                            []PanelEntry // in the file's order
 	// Problem is set if the newest version of its file is wrong.
 	Problem *Problem
 	// Broken is set if it never was right, so that its address has no page.
 	Broken bool
 }
+
+// PanelEntry is a panel that has a place and a title on its dashboard's page.
+type PanelEntry struct{ ID, Title string }
 
 // TableEntry is a table, view or foreign table that the role may read.
 type TableEntry struct {
@@ -55,6 +59,15 @@ func (b *Book) Index(ctx context.Context) (Index, error) {
 	return x, nil
 }
 
+func (d *definition) entries() (all []PanelEntry) {
+	for i := range d.panels {
+		if p := &d.panels[i]; p.Title != "" && p.Of == "" {
+			all = append(all, PanelEntry{ID: p.ID, Title: p.Title})
+		}
+	}
+	return all
+}
+
 func (b *Book) dashboards() []DashboardEntry {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -62,7 +75,7 @@ func (b *Book) dashboards() []DashboardEntry {
 	for slug, e := range b.entries {
 		d := DashboardEntry{Address: dashboardAddress(slug, nil), Slug: slug, Title: slug, Access: e.access, Broken: e.good == nil}
 		if e.good != nil {
-			d.Title, d.Description = e.good.title, e.good.description
+			d.Title, d.Description, d.Panels = e.good.title, e.good.description, e.good.entries()
 		}
 		if len(e.problems) > 0 {
 			d.Problem = &e.problems[0]

@@ -173,6 +173,15 @@ func (d *document) mark(p *Panel, what string, n ast.Node) {
 	}
 }
 
+// PlaceOf is where a field of the file, as "x" or "max", names a column; the
+// place of the query for one that the file does not have.
+func (p *Panel) PlaceOf(field, column string) Pos {
+	if at := p.placeOf(field, column); at.Line > 0 {
+		return at
+	}
+	return p.Pos
+}
+
 // placeOf is where a field names something.
 func (p *Panel) placeOf(what, name string) Pos {
 	if at, ok := p.places[what+"."+name]; ok {

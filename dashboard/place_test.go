@@ -36,3 +36,19 @@ panels:
 		t.Errorf("in a table page's query: %d %v", at, pos)
 	}
 }
+
+// What a panel's fields name stands where they name it, else where its query is.
+func TestPlaceOfAField(t *testing.T) {
+	b := open(t, nil, map[string]string{"x.yaml": `panels:
+  - id: one
+    type: gauge
+    query: SELECT 1 AS n
+    max: nope
+`})
+	p := page(t, b, "/d/x").Panels[0]
+	for field, want := range map[string]dashboard.Pos{"max": {File: "x.yaml", Line: 5, Column: 10}, "": {File: "x.yaml", Line: 4, Column: 12}, "y": {File: "x.yaml", Line: 4, Column: 12}} {
+		if at := p.PlaceOf(field, "nope"); at != want {
+			t.Errorf("%q: %v, want %v", field, at, want)
+		}
+	}
+}

@@ -53,15 +53,21 @@ func (s *session) explainQuery(ctx context.Context, q query, err error, before i
 	e := s.explain(err)
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || e.Code == "timeout" || e.Code == "internal" {
+		if e.Code == "timeout" && pg.Code == "57014" {
+			e.Hint = tooSlow
+		}
 		return e
 	}
 	e.Hint = pg.Hint
 	e.Position = max(0, int(pg.Position)-before)
 	if e.Code == "forbidden" && q.as == "" { // else it is another role that lacks it
-		e.Fix = s.grant(ctx, q, pg.Message)
+		e.Fix = s.grant(ctx, q, pg.Message, e.Position)
 	}
 	return e
 }
+
+// tooSlow is what can be done about a query that is.
+const tooSlow = "EXPLAIN (ANALYZE) tells where its time goes: an index may help, or fewer rows. every: lets it be read less often, --panel-timeout lets it take longer"
 
 // unwrapped moves the place of an error in a wrapped query to where it is in
 // the query itself.
@@ -76,12 +82,16 @@ func unwrapped(err error) error {
 }
 
 // locate turns a place in a panel's statement into places in its query as it
-// was written and in its file. The error may belong to other panels too.
+// was written and in its file; where PostgreSQL names none, the query stands
+// there as a whole. The error may belong to other panels too.
 func (it item) locate(e *delta.Error) *delta.Error {
-	if e.Position == 0 {
-		return e
+	at, pos := 0, it.def.Pos
+	switch {
+	case e.Position > 0:
+		at, pos = it.def.Place(e.Position)
+	case e.Code == "internal" || e.Code == "timeout" && e.Hint == "":
+		return e // none of the query's own
 	}
-	at, pos := it.def.Place(e.Position)
 	located := *e
 	located.Position, located.Line, located.Column = at, pos.Line, pos.Column
 	return &located
@@ -100,33 +110,49 @@ const (
 	WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT'))
 SELECT pg_catalog.format('GRANT SELECT ON %I.%I TO %I;', nspname, relname, current_user)
 FROM denied WHERE named OR visible AND NOT EXISTS (SELECT FROM denied WHERE named)`
-	grantSchema = `SELECT pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I;', n.nspname, current_user)
+	// And of what stands where PostgreSQL stopped: it would be missed next.
+	grantSchema = `SELECT pg_catalog.format('GRANT USAGE ON SCHEMA %I TO %I;', n.nspname, current_user) || COALESCE((
+	SELECT pg_catalog.format(E'\nGRANT SELECT ON %s TO %I;', t.name, current_user)
+	FROM (SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name FROM pg_catalog.pg_class c
+		WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')) t
+	WHERE pg_catalog.starts_with(CASE WHEN pg_catalog.strpos(t.name, '"') = 0 THEN pg_catalog.lower($3) ELSE $3 END, t.name)
+		AND pg_catalog.substr($3, pg_catalog.length(t.name) + 1, 1) !~ '[[:alnum:]_$]' AND NOT pg_catalog.has_table_privilege(t.oid, 'SELECT')), '')
 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND $2 <> '' AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')`
 	grantFunction = `SELECT pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %I;', p.oid::pg_catalog.regprocedure, current_user)
 FROM pg_catalog.pg_proc p WHERE p.proname = $1 AND $2 <> '' AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')`
 )
 
-// grant is the statement that gives this role the right that a query lacks;
+// grant is what gives this role the right that a query lacks at a position;
 // "" where that cannot be told for certain.
-func (s *session) grant(ctx context.Context, q query, message string) string {
+func (s *session) grant(ctx context.Context, q query, message string, position int) string {
 	what := denied.FindStringSubmatch(message)
 	if what == nil || s.conn == nil || s.conn.IsClosed() {
 		return ""
 	}
-	ask := grantTable
+	ask, params := grantTable, [][]byte{[]byte(what[2]), []byte(q.sql)}
 	switch what[1] {
 	case "schema":
-		ask = grantSchema
+		ask, params = grantSchema, append(params, []byte(from(q.sql, position)))
 	case "function":
 		ask = grantFunction
 	}
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	res := s.conn.PgConn().ExecParams(ctx, ask, [][]byte{[]byte(what[2]), []byte(q.sql)}, nil, nil, nil).Read()
+	res := s.conn.PgConn().ExecParams(ctx, ask, params, nil, nil, nil).Read()
 	if res.Err != nil || len(res.Rows) != 1 {
 		return ""
 	}
 	return string(res.Rows[0][0])
+}
+
+// from is the text from a character on, which count from 1; "" for none.
+func from(text string, position int) string {
+	for i := range text {
+		if position--; position == 0 {
+			return text[i:]
+		}
+	}
+	return ""
 }
 
 func size(bytes int) string {

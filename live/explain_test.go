@@ -15,7 +15,7 @@ import (
 
 const channels = `CREATE TABLE orders (id int PRIMARY KEY, channel text, total int); INSERT INTO orders VALUES (1, 'web', 5);
 CREATE SCHEMA hr; CREATE TABLE hr.salaries (id int PRIMARY KEY); CREATE TABLE hr."Odd name" (id int); CREATE TABLE salaries (id int);
-CREATE SCHEMA closed; CREATE TABLE closed.t (id int); CREATE FUNCTION secret(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE SCHEMA closed; CREATE TABLE closed.t (id int); CREATE TABLE closed.tt (id int); CREATE FUNCTION secret(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
 REVOKE ALL ON FUNCTION secret(int) FROM public;`
 
 // reading lets a new role read the tables that everybody may.
@@ -61,16 +61,17 @@ func TestErrorsTellWhatHelps(t *testing.T) {
 		written("good", "SELECT channel FROM orders"),
 	)
 	candid.Candid = true
+	candid.Panels[3].Pos = dashboard.Pos{File: "x.yaml", Line: 7, Column: 12} // an error without a position
 	v := b.view(candid)
 	v.until("all panels", func() bool { return v.state != nil && len(v.state.Panels) == 9 && v.cell("good", 0, 0) == "web" })
 	for id, want := range map[string]delta.Error{
 		"name":     {Code: "query_failed", Position: 10, Hint: `Perhaps you meant to reference the column "orders.channel".`},
 		"syntax":   {Code: "query_failed", Position: 16},
 		"gone":     {Code: "table_gone", Position: 26},
-		"zero":     {Code: "query_failed"},
+		"zero":     {Code: "query_failed", Line: 7, Column: 12},
 		"denied":   {Code: "forbidden", Fix: "GRANT SELECT ON hr.salaries TO " + role + ";"},
 		"odd":      {Code: "forbidden", Fix: `GRANT SELECT ON hr."Odd name" TO ` + role + ";"},
-		"schema":   {Code: "forbidden", Position: 16, Fix: "GRANT USAGE ON SCHEMA closed TO " + role + ";"},
+		"schema":   {Code: "forbidden", Position: 16, Fix: "GRANT USAGE ON SCHEMA closed TO " + role + ";\nGRANT SELECT ON closed.t TO " + role + ";"},
 		"function": {Code: "forbidden", Fix: "GRANT EXECUTE ON FUNCTION secret(integer) TO " + role + ";"},
 	} {
 		got := v.state.Panels[id].Err

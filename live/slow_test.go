@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,7 +42,9 @@ func TestASlowPanelDoesNotHoldUpAPageThatOpens(t *testing.T) {
 	b := start(t, accounts)
 	const slow = "SELECT v + $1::int, pg_sleep(8) FROM b"
 	b.quick(page("/d/warm", panel("a", "SELECT 100"), panel("b", "SELECT 100")), 0) // the session is there
-	v, took := b.quick(sleepers(1, slow), 1)
+	asked := sleepers(1, slow)
+	asked.Candid = true
+	v, took := b.quick(asked, 1)
 	if v.state.Panels["slow0"] != nil {
 		t.Error("a panel that has not answered is in the snapshot")
 	}
@@ -54,6 +57,9 @@ func TestASlowPanelDoesNotHoldUpAPageThatOpens(t *testing.T) {
 	v.until("a change beside it", func() bool { return v.cell("a", 0, 0) == "201" && v.cell("b", 0, 0) == "201" })
 	b.exec("BEGIN; UPDATE a SET v = 100; UPDATE b SET v = 100; COMMIT")
 	v.until("what the slow one says", func() bool { return v.fault("slow0") == "timeout" })
+	if hint := v.state.Panels["slow0"].Err.Hint; !strings.Contains(hint, "EXPLAIN") || !strings.Contains(hint, "--panel-timeout") {
+		t.Errorf("it does not say what to do: %q", hint)
+	}
 	w, took := b.quick(sleepers(2, slow), 2)
 	t.Logf("first frame for another value after %v", took)
 	if took > 500*time.Millisecond {

@@ -43,9 +43,10 @@ type Crumb struct{ Text, Quiet, Href string }
 type JumpGroup struct {
 	Title   string
 	Targets []JumpTarget
+	Within  bool // they are parts of pages, which their notes name: shown once something is typed, and found by both
 }
 
-// JumpTarget is one page in the palette; Note stands at its end ("~2.1 M rows"), Icon is "layout-dashboard" or "table-2".
+// JumpTarget is one place in the palette; Note stands at its end ("~2.1 M rows"), Icon is the name of one.
 type JumpTarget struct{ Text, Note, Href, Icon string }
 
 // Live is what ties a page to its socket. A first paint says "Snapshot" and its time; only the browser, once it has heard the
@@ -176,6 +177,7 @@ type Message struct {
 
 // Source shows a place in a file: lines around it, the one word marked.
 type Source struct {
+	Name  string // of the lines, for those who do not see them
 	Where string // "shop.yaml, line 31, column 16"
 	Lines []SourceLine
 }

@@ -33,8 +33,17 @@ func pace(d time.Duration) string {
 func (p *Panel) SetError(code, message string) {
 	var head string
 	p.State, head = panelError(code)
-	p.message = message
+	p.message, p.Source = message, nil
 	p.Message = &Message{Head: head, Text: problemText(message, "", "", len(p.Rows) > 0)}
+}
+
+// Misnamed is the field of the file that is why a panel cannot be drawn, and the column that it names; "" where it is not that.
+func (p *Panel) Misnamed() (field, column string) {
+	if p.Chart == nil {
+		return "", ""
+	}
+	field, column, _ = p.Chart.misnamed(p.Columns)
+	return field, column
 }
 
 // Draw makes the figure of a panel with a Chart from its rows as of a moment, or says why it cannot be drawn.

@@ -2,7 +2,6 @@ package views
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -114,26 +113,12 @@ func (p *Parts) fold(values []float64, hues []hue, sum func(float64) string) []f
 // findParts gives the places of the columns of the maximum and the name (-1 for none) and of the number.
 func (c *Chart) findParts(columns []Column) (most, name, y int, problem string) {
 	at := func(name string) int { return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name }) }
-	names := make([]string, len(columns))
-	for i, col := range columns {
-		names[i] = col.Name
+	if _, _, problem := c.misnamed(columns); problem != "" {
+		return 0, 0, 0, problem
 	}
-	most, name, y = -1, at(c.Series), -1
-	if c.MaxBy != "" {
-		if most = at(c.MaxBy); most < 0 || !columns[most].measured() {
-			return 0, 0, 0, fmt.Sprintf("The query has no column of numbers “%s”, which the file names as max.", c.MaxBy)
-		}
-	}
-	if c.Series != "" && name < 0 {
-		return 0, 0, 0, fmt.Sprintf("The query has no column “%s”, which the file names as series. It has %s.", c.Series, and(names))
-	}
+	most, name, y = at(c.MaxBy), at(c.Series), -1
 	if len(c.Y) > 0 {
-		switch y = at(c.Y[0]); {
-		case y < 0:
-			return 0, 0, 0, fmt.Sprintf("The query has no column “%s”, which the file names as y. It has %s.", c.Y[0], and(names))
-		case !columns[y].measured():
-			return 0, 0, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.", c.Y[0], columns[y].Type)
-		}
+		y = at(c.Y[0])
 	}
 	for i := range columns {
 		if name < 0 && !columns[i].measured() {
@@ -146,7 +131,7 @@ func (c *Chart) findParts(columns []Column) (most, name, y int, problem string) 
 		}
 	}
 	if y < 0 {
-		return 0, 0, 0, "The query has no column of numbers to draw. It has " + and(names) + "."
+		return 0, 0, 0, "The query has no column of numbers to draw. It has " + namesOf(columns) + "."
 	}
 	return most, name, y, ""
 }

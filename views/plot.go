@@ -153,21 +153,40 @@ func (p *Plot) fill(columns []Column, rows []Row, place, y []int, series int, st
 	}
 }
 
-// find gives the places of the columns that a chart names, or says what is wrong.
-func (c *Chart) find(columns []Column) (x int, y []int, series int, problem string) {
-	at := func(name string) int { return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name }) }
-	names := make([]string, len(columns))
-	for i, col := range columns {
-		names[i] = col.Name
-	}
-	asked := [][2]string{{"x", c.X}, {"series", c.Series}}
+// misnamed is the first field of the file that names a column which the result has not, or has without the numbers that it
+// should hold, and what is wrong as a sentence; "" where all is well.
+func (c *Chart) misnamed(columns []Column) (field, name, problem string) {
+	asked := [][2]string{{"x", c.X}, {"series", c.Series}, {"max", c.MaxBy}}
 	for _, name := range c.Y {
 		asked = append(asked, [2]string{"y", name})
 	}
 	for _, a := range asked {
-		if a[1] != "" && at(a[1]) < 0 {
-			return 0, nil, 0, fmt.Sprintf("The query has no column “%s”, which the file names as %s. It has %s.", a[1], a[0], and(names))
+		i := slices.IndexFunc(columns, func(c Column) bool { return c.Name == a[1] })
+		switch {
+		case a[1] == "":
+		case i < 0:
+			return a[0], a[1], fmt.Sprintf("The query has no column “%s”, which the file names as %s. It has %s.", a[1], a[0], namesOf(columns))
+		case (a[0] == "y" || a[0] == "max") && !columns[i].measured():
+			return a[0], a[1], fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as %s.", a[1], columns[i].Type, a[0])
 		}
+	}
+	return "", "", ""
+}
+
+// namesOf lists the columns that there are.
+func namesOf(columns []Column) string {
+	names := make([]string, len(columns))
+	for i, col := range columns {
+		names[i] = col.Name
+	}
+	return and(names)
+}
+
+// find gives the places of the columns that a chart names, or says what is wrong.
+func (c *Chart) find(columns []Column) (x int, y []int, series int, problem string) {
+	at := func(name string) int { return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name }) }
+	if _, _, problem := c.misnamed(columns); problem != "" {
+		return 0, nil, 0, problem
 	}
 	if c.X != "" {
 		x = at(c.X)
@@ -177,11 +196,7 @@ func (c *Chart) find(columns []Column) (x int, y []int, series int, problem stri
 		series = at(c.Series)
 	}
 	for _, name := range c.Y {
-		i := at(name)
-		if !columns[i].measured() {
-			return 0, nil, 0, fmt.Sprintf("The column “%s” holds no numbers (its type is %s), so it cannot be drawn as y.", name, columns[i].Type)
-		}
-		y = append(y, i)
+		y = append(y, at(name))
 	}
 	if len(c.Y) == 0 {
 		for i := range columns {
@@ -191,7 +206,7 @@ func (c *Chart) find(columns []Column) (x int, y []int, series int, problem stri
 		}
 	}
 	if len(y) == 0 {
-		return 0, nil, 0, "The query has no column of numbers to draw. It has " + and(names) + "."
+		return 0, nil, 0, "The query has no column of numbers to draw. It has " + namesOf(columns) + "."
 	}
 	if series >= 0 {
 		y = y[:1]

@@ -15,7 +15,7 @@ type Mistake struct {
 	Hint         string // what may have been meant
 	Fix          string // a statement that mends it
 	Position     int    // in the panel's Query, in characters from 1
-	Line, Column int    // in its File
+	Line, Column int    // in its File; without a position where the query stands
 }
 
 // Explain adds to a panel's error what helps whoever may see its query: call it after [Panel.SetError].
@@ -23,6 +23,13 @@ func (p *Panel) Explain(m Mistake) {
 	p.Message.Command = m.Fix
 	p.Message.Text = problemText(p.message, m.Hint, m.Fix, len(p.Rows) > 0)
 	p.Source = NewSource(p.Query, p.File, m)
+}
+
+// Locate says where in the panel's file that is which cannot be drawn: call it after [Panel.Draw].
+func (p *Panel) Locate(line, column int) {
+	if p.Message != nil && p.File != "" && line > 0 {
+		p.Source = &Source{Where: place(p.File, line, column)}
+	}
 }
 
 // problemText says what is wrong, what may have been meant and what is shown, in this order.
@@ -43,21 +50,30 @@ func problemText(message, hint, fix string, hasRows bool) string {
 // around is how many lines of a query are shown before and after the one with the mistake.
 const around = 2
 
-// NewSource is the part of a query around a mistake, or nil where its place is not known.
+// NewSource is the part of a query around a mistake; the whole of it where only its place in the file is known, nil where that
+// is not known either.
 func NewSource(query, file string, m Mistake) *Source {
 	text := []rune(query)
-	if m.Position < 1 || len(text) == 0 {
+	if m.Position < 1 && m.Line < 1 || len(text) == 0 {
 		return nil
 	}
+	s := &Source{}
+	if file != "" && m.Line > 0 {
+		s.Where = place(file, m.Line, m.Column)
+	}
+	if m.Position < 1 {
+		s.Name = "The query"
+		for i, line := range strings.Split(strings.TrimSuffix(query, "\n"), "\n") {
+			s.Lines = append(s.Lines, SourceLine{Number: i + 1, Before: line})
+		}
+		return s
+	}
+	s.Name = "The query, with the mistake marked"
 	from := min(m.Position-1, len(text))
 	for from > 0 && (from == len(text) || unicode.IsSpace(text[from])) { // the end of the input is its last character
 		from--
 	}
 	to := wordEnd(text, from)
-	s := &Source{}
-	if file != "" && m.Line > 0 {
-		s.Where = fmt.Sprintf("%s, line %d, column %d", file, m.Line, m.Column)
-	}
 	begin, marked := 0, 0
 	for at := 0; at <= len(text); at++ {
 		if at < len(text) && text[at] != '\n' {
@@ -77,6 +93,11 @@ func NewSource(query, file string, m Mistake) *Source {
 	}
 	s.Lines = s.Lines[max(0, marked-around):min(len(s.Lines), marked+around+1)]
 	return s
+}
+
+// place is one in a file, as people say it.
+func place(file string, line, column int) string {
+	return fmt.Sprintf("%s, line %d, column %d", file, line, column)
 }
 
 // wordEnd is where the word ends that begins there: a name, a quoted one, a variable, or one other character.

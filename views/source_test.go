@@ -37,6 +37,12 @@ func TestSourceMarksTheMistake(t *testing.T) {
 	}
 }
 
+func TestNoPlaceAtAllShowsNoQuery(t *testing.T) {
+	if s := views.NewSource("SELECT 1", "shop.yaml", views.Mistake{}); s != nil {
+		t.Errorf("shows %+v", s)
+	}
+}
+
 func TestExplainedErrorSaysWhatHelps(t *testing.T) {
 	p := views.Panel{Rows: make([]views.Row, 1), Query: "SELECT 1"}
 	p.SetError("forbidden", "permission denied for table salaries")

@@ -404,6 +404,28 @@ func TestAuditLog(t *testing.T) {
 	}
 }
 
+// The palette names panels of dashboards that its reader may open, on every page.
+func TestThePaletteNamesNobodyElsesPanels(t *testing.T) {
+	d := newDoor(t)
+	d.listed = append(d.listed, dashboard.DashboardEntry{Address: "/d/board", Title: "Board", Access: dashboard.Access{Users: []string{"ben"}}, Panels: []dashboard.PanelEntry{{ID: "pay", Title: "Salaries"}}})
+	d.rule("board", dashboard.Access{Users: []string{"ben"}})
+	d.rule("sum", dashboard.Access{Everyone: true})
+	d.add("/d/sum", "sum")
+	d.begin("/d/sum", "row")
+	for who, sees := range map[string]bool{"anna": false, "ben": true} {
+		session := d.signIn(who)
+		for _, path := range []string{"/", "/d/sum"} {
+			_, body := d.ask("GET", path, session...)
+			if !strings.Contains(body, `id="palette"`) {
+				t.Fatalf("%s has no palette for %s", path, who)
+			}
+			if found := strings.Contains(body, `data-href="/d/board#panel-pay"`) && strings.Contains(body, "Salaries"); found != sees || !sees && strings.Contains(body, "Salaries") {
+				t.Errorf("%s names the panel to %s: %v", path, who, found)
+			}
+		}
+	}
+}
+
 // What the front page shows of a dashboard is what its reader would see there:
 // of pages that are others for others, nothing is passed on.
 func TestTheFrontPageShowsNobodyElsesNumbers(t *testing.T) {

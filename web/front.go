@@ -51,12 +51,15 @@ func (s *Server) jumpGroups(v *visitor, index dashboard.Index) []views.JumpGroup
 			groups = append(groups, views.JumpGroup{Title: title, Targets: targets})
 		}
 	}
-	var boards, tables []views.JumpTarget
+	var boards, panels, tables []views.JumpTarget
 	for _, d := range index.Dashboards {
 		if d.Broken {
 			continue
 		}
 		boards = append(boards, views.JumpTarget{Text: d.Title, Href: v.href(d.Address), Icon: "layout-dashboard"})
+		for _, p := range d.Panels[:min(len(d.Panels), jumpMost-len(panels))] {
+			panels = append(panels, views.JumpTarget{Text: p.Title, Note: d.Title, Href: v.href(d.Address) + "#panel-" + p.ID, Icon: "arrow-right"})
+		}
 	}
 	for _, t := range index.Tables[:min(len(index.Tables), jumpMost)] {
 		note := views.Count(t.RowsEstimate, true)
@@ -69,6 +72,9 @@ func (s *Server) jumpGroups(v *visitor, index dashboard.Index) []views.JumpGroup
 	add("Tables", tables)
 	if at := s.statusURL(v); at != "" {
 		add("Server", []views.JumpTarget{{Text: "Server status", Href: at, Icon: "monitor"}})
+	}
+	if len(panels) > 0 {
+		groups = append(groups, views.JumpGroup{Title: "Panels", Targets: panels, Within: true})
 	}
 	return groups
 }

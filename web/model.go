@@ -166,6 +166,10 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	m.Truncated = have.Truncated
 	if have.Columns != nil {
 		p.fill(&m, have)
+		if m.Message != nil && p.author {
+			at := def.PlaceOf(m.Misnamed())
+			m.Locate(at.Line, at.Column)
+		}
 	}
 	if !have.At.IsZero() {
 		m.AsOf = views.Clock(have.At.In(p.zone))

@@ -89,3 +89,23 @@ func TestCutLineHasNoPresent(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be drawn says which columns there are, and to those who may see
+// queries where the file is wrong.
+func TestWhatCannotBeDrawnHasItsPlace(t *testing.T) {
+	for _, author := range []bool{false, true} {
+		s := newSite(t, func(c *web.Config) { c.Authors = author })
+		p := &s.add("/d/sum", "sum").Panels[0]
+		p.Type, p.Chart, p.Pos = "gauge", &dashboard.Chart{MaxBy: "nope"}, dashboard.Pos{File: "sum.yaml", Line: 4, Column: 12}
+		st := state("/d/sum", 1)
+		st.Panels = map[string]*delta.Panel{"sum": {Columns: []delta.Column{{Name: "n", Type: "int4"}}, Rows: []delta.Row{{Key: "1", Cells: []delta.Cell{{Text: "1"}}}}}}
+		s.hub.Publish("/d/sum", broadcast.Update[*delta.State]{Cursor: st.Cursor, State: st, Snapshot: func() []byte { return delta.EncodeSnapshot(st) }})
+		_, body := s.ask("GET", "/d/sum")
+		if !strings.Contains(body, "The query has no column “nope”, which the file names as max. It has n.") {
+			t.Error("it does not say what is wrong")
+		}
+		if strings.Contains(body, "sum.yaml, line 4, column 12") != author {
+			t.Errorf("author %v: the place", author)
+		}
+	}
+}

@@ -184,7 +184,7 @@ func (s *site) Subject(address string) (dashboard.Subject, error) {
 func (s *site) Index(context.Context) (dashboard.Index, error) {
 	mistake := &dashboard.Problem{File: "broken.yaml", Line: 3, Column: 5, What: "panels must be a list"}
 	return dashboard.Index{
-		Dashboards: append([]dashboard.DashboardEntry{{Address: "/d/broken", Title: "Broken", Problem: mistake, Broken: true}, {Address: "/d/shop", Title: "Shop"}}, s.listed...),
+		Dashboards: append([]dashboard.DashboardEntry{{Address: "/d/broken", Title: "Broken", Problem: mistake, Broken: true}, {Address: "/d/shop", Title: "Shop", Panels: []dashboard.PanelEntry{{ID: "revenue", Title: "Revenue today"}}}}, s.listed...),
 		Tables:     []dashboard.TableEntry{{Address: "/t/public.orders", Schema: "public", Name: "orders", RelKind: "r", Live: true, RowsEstimate: 2100000}},
 	}, nil
 }

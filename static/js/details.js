@@ -41,12 +41,12 @@ export class Details {
   show() {
     if (!this.open) return;
     if (!this.#built) this.#build();
-    const seen = this.look(), { store: s, now } = seen, { head, text } = told(seen), t = this.frames.times();
+    const seen = this.look(), { store: s, now } = seen, { head, text } = told(seen), t = this.frames.times(), claimed = claims(seen);
     this.#write("head", head);
     this.#write("text", text);
     this.node.dataset.state = seen.paused ? "paused" : seen.verdict.state;
-    for (const [name, value] of /** @type {[string, number][]} */ ([["last", t.last], ["median", t.median], ["p95", t.p95]])) this.#write(name, value < 0 ? "–" : took(value));
-    this.#write("measured", t.count ? `From the database’s clock at the snapshot until it was painted here; the last ${t.count === 1 ? "frame" : `${t.count} frames`}.` : "No frame has been painted since this page was opened.");
+    for (const [name, value] of /** @type {[string, number][]} */ ([["last", t.last], ["median", t.median], ["p95", t.p95]])) this.#write(name, claimed && value >= 0 ? took(value) : "–");
+    this.#write("measured", claimed ? measured(t) : "No time is claimed while this page is not live.");
     this.#frames();
     this.#write("database", s.heard ? clock(now + s.ahead) : "–");
     this.#write("device", s.heard ? apart(s.ahead) : clock(now));
@@ -60,7 +60,7 @@ export class Details {
     const cell = (/** @type {string} */ name, /** @type {string} */ label) => el("div", {}, el("dt", {}, label), el("dd", { class: "num", "data-d": name }));
     this.node.replaceChildren(
       el("h2", { id: "details-h", tabindex: "-1", "data-d": "head" }), el("p", { "data-d": "text", class: "second" }),
-      el("section", { "aria-label": "Time to the screen" }, el("h3", {}, "Commit to screen"), el("dl", { class: "three" }, cell("last", "last"), cell("median", "median"), cell("p95", "95 of 100")), el("p", { class: "quiet", "data-d": "measured" })),
+      el("section", { "aria-label": "Time to the screen" }, el("h3", {}, "Snapshot to screen"), el("dl", { class: "three" }, cell("last", "last"), cell("median", "median"), cell("p95", "95 of 100")), el("p", { class: "quiet", "data-d": "measured" })),
       el("section", { "aria-label": "Last frames" }, el("h3", {}, "Last frames"), el("table", { class: "data frames" },
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Time"), el("th", { scope: "col" }, "Panels"), el("th", { scope: "col", class: "n" }, "Rows"), el("th", { scope: "col", class: "n" }, "To screen"))), el("tbody", { "data-d": "frames" }))),
       el("section", { "aria-label": "Clocks and connection" }, el("dl", { class: "facts" }, cell("proven", "Proven up to"), cell("database", "Database’s clock"), cell("device", "This device’s clock"), cell("safety", "Read unasked"), cell("link", "Connection"))),
@@ -73,7 +73,7 @@ export class Details {
     while (tbody.rows.length > list.length) tbody.deleteRow(-1);
     list.forEach((f, i) => {
       const tr = tbody.rows[i] ?? tbody.insertRow(), names = [...new Set(f.panels.map(this.title))].join(", ");
-      [clock(f.at), names, group(String(f.rows)), f.took < 0 ? "–" : took(f.took)].forEach((text, c) => {
+      [clock(f.at), names, group(String(f.rows)), f.took < 0 ? `– ${f.why}` : took(f.took)].forEach((text, c) => {
         const td = tr.cells[c] ?? tr.insertCell();
         td.className = c === 1 ? "long" : c > 1 ? "n num" : "num";
         write(c === 1 ? td.firstElementChild ?? td.appendChild(el("span")) : td, text);
@@ -113,8 +113,17 @@ export function told({ store: s, verdict: v, paused, held }) {
   }
 }
 
-/** A time to the screen. @param {number} n milliseconds */
-export const took = (n) => (n < 10_000 ? `${group(String(Math.max(1, n)))} ms` : `${Math.round(n / 1000)} s`);
+/** A time to the screen. @param {number} n milliseconds, none or more */
+export const took = (n) => (n < 1 ? "< 1 ms" : n < 10_000 ? `${group(String(Math.round(n)))} ms` : `${Math.round(n / 1000)} s`);
+
+/** Is a time to the screen one of now? @param {Seen} seen */
+const claims = ({ verdict: v, paused }) => !paused && (v.state === "live" || v.state === "timed");
+
+/** What the times are of, and why one is not told. Pure. @param {ReturnType<Frames["times"]>} times */
+export function measured({ count, p95 }) {
+  if (!count) return "No change was painted and measured since this page was opened.";
+  return `From the database’s clock at the snapshot that has a change until it was painted here, of ${count === 1 ? "one frame" : `${count} frames`}${p95 < 0 ? "; 95 of 100 is told of 20 or more" : ""}.`;
+}
 
 /** How this device's clock differs. @param {number} ahead of the database's clock */
 function apart(ahead) {

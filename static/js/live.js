@@ -81,9 +81,9 @@ export class LiveControl {
     lamp?.classList.add("beat");
   }
 
-  /** What came is drawn: once it is painted, it is known how long it took. @param {() => number} now by the database's clock */
+  /** What came is drawn: once it is painted, it is known how long it took. @param {() => number} now by the database's clock, NaN where that is not known */
   drawn(now) {
-    const drawn = this.#frames.drawn();
+    const drawn = this.#frames.drawn(document.hidden ? "in background" : "");
     if (!drawn.length || document.hidden) return;
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel(); // its task comes after the paint
@@ -93,7 +93,7 @@ export class LiveControl {
   }
 
   /** What waits to be drawn waited for the reader: how long says nothing of the way. */
-  unmeasured() { this.#frames.drawn(); }
+  unmeasured() { this.#frames.drawn("while paused"); }
 
   theme() { this.#tape?.theme(); }
 

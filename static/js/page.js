@@ -265,7 +265,7 @@ export class LivePage {
     }
     this.#shown = panels;
     this.#held = NOTHING;
-    this.#control.drawn(() => Date.now() + this.store.ahead);
+    this.#control.drawn(() => (this.store.heard ? Date.now() + this.store.ahead : NaN));
     const time = one("[data-asof]");
     write(time, clock(at));
     if (time?.parentElement) time.parentElement.hidden = false; // the first paint may have come before the first snapshot

@@ -1,9 +1,10 @@
-// The palette (Ctrl-K): dashboards, tables, the panels of this page and actions, found by typing words in any order.
+// The palette (Ctrl-K): dashboards, tables, the panels of this page and of all dashboards, and actions, found by typing words in any order.
 import { all, el, icon, one } from "./dom.js";
 import { caps } from "./keys.js";
 import { match } from "./match.js";
 
-/** @typedef {{node: HTMLElement, text: string, note: string, go: () => void}} Item */
+/** note: what else it is found by @typedef {{node: HTMLElement, text: string, note: string, go: () => void}} Item */
+/** within: parts of other pages, which are too many to be shown unasked @typedef {{title: string, within: boolean, items: Item[]}} Group */
 
 const MOST = 60; // shown at once
 
@@ -23,9 +24,11 @@ export function palette(dialog, keys, page) {
   const filter = () => {
     /** @type {HTMLElement[]} */ const lines = [];
     shown = [];
-    for (const { title, items } of [...groups, ...here()]) {
-      const found = items.map((item) => ({ item, hit: match(input.value, item.text) })).filter(({ hit }) => hit);
-      if (input.value.trim()) found.sort((a, b) => (b.hit?.score ?? 0) - (a.hit?.score ?? 0));
+    const typed = !!input.value.trim();
+    for (const { title, items, within } of [...groups, ...here()]) {
+      if (within && !typed) continue;
+      const found = items.map((item) => ({ item, hit: match(input.value, `${item.text} ${item.note}`) })).filter(({ hit }) => hit);
+      if (typed) found.sort((a, b) => (b.hit?.score ?? 0) - (a.hit?.score ?? 0));
       const fits = found.slice(0, Math.max(0, MOST - shown.length));
       if (!fits.length) continue;
       lines.push(el("li", { class: "group", role: "presentation" }, title));
@@ -40,10 +43,10 @@ export function palette(dialog, keys, page) {
     list.replaceChildren(...lines, none);
     select(0);
   };
-  /** What this page adds to the pages that the server listed. */
+  /** What this page adds to the pages that the server listed. @returns {Group[]} */
   const here = () => [
-    { title: "On this page", items: page.panels().map((p) => made("arrow-right", p.title, [], p.go)) },
-    { title: "Actions", items: keys.list.filter((k) => k.run && k.icon).map((k) => made(k.icon ?? "", k.text, caps(k), () => k.run?.())) },
+    { title: "On this page", within: false, items: page.panels().map((p) => made("arrow-right", p.title, [], p.go)) },
+    { title: "Actions", within: false, items: keys.list.filter((k) => k.run && k.icon).map((k) => made(k.icon ?? "", k.text, caps(k), () => k.run?.())) },
   ];
   const go = (/** @type {Item|undefined} */ item) => {
     if (!item) return;
@@ -66,12 +69,14 @@ export function palette(dialog, keys, page) {
   return filter;
 }
 
-/** The pages that the server listed. @param {HTMLElement} list */
+/** The pages that the server listed, and the parts of others than this one. @param {HTMLElement} list */
 function pages(list) {
-  /** @type {{title: string, items: Item[]}[]} */ const groups = [];
+  /** @type {Group[]} */ const groups = [];
   for (const li of all("li", list)) {
-    if (li.classList.contains("group")) groups.push({ title: li.textContent ?? "", items: [] });
-    else if (li.classList.contains("item")) groups.at(-1)?.items.push({ node: li, text: one("[data-text]", li)?.textContent ?? "", note: "", go: () => location.assign(li.dataset.href ?? "") });
+    const group = groups.at(-1), href = li.dataset.href ?? "";
+    if (li.classList.contains("group")) groups.push({ title: li.textContent ?? "", within: "within" in li.dataset, items: [] });
+    if (!group || !href || group.within && href.split("#")[0] === location.pathname) continue;
+    group.items.push({ node: li, text: one("[data-text]", li)?.textContent ?? "", note: group.within ? one(".end", li)?.textContent ?? "" : "", go: () => location.assign(href) });
   }
   return groups;
 }
@@ -83,11 +88,12 @@ function made(sign, text, end, go) {
   return { node: el("li", { class: "item", role: "option" }, svg, el("span", { "data-text": "" }), el("span", { class: "end" }, ...end)), text, note: "", go };
 }
 
-/** The text with what was found in it. @param {string} text @param {[number, number][]} ranges */
+/** The text with what was found in it; more may have been found after it. @param {string} text @param {[number, number][]} ranges */
 function marked(text, ranges) {
   /** @type {(Node|string)[]} */ const parts = [];
   let from = 0;
   for (const [a, b] of ranges) {
+    if (a >= text.length) break;
     parts.push(text.slice(from, a), el("b", {}, text.slice(a, b)));
     from = b;
   }

@@ -15,7 +15,7 @@ export function problem(node, error, rows) {
   if (!place) return "";
   place.hidden = !error;
   if (!error) return "";
-  const { state, head } = panelError(error.code), text = said(error, rows), lines = excerpt(node.dataset.query ?? "", error.position ?? 0);
+  const { state, head } = panelError(error.code), text = said(error, rows), lines = error.position || error.line ? excerpt(node.dataset.query ?? "", error.position ?? 0) : [];
   const where = node.dataset.file && error.line ? `${node.dataset.file}, line ${error.line}, column ${error.column}` : "";
   write(one("[data-head]", place), head);
   write(one("[data-text]", place), text);
@@ -47,12 +47,13 @@ export function said({ message, hint, fix }, rows) {
 }
 
 /**
- * The lines of a query around a mistake, none where its place is not known. Pure.
+ * The lines of a query around a mistake, all where its place in it is not known. Pure.
  * @param {string} query @param {number} position in characters from 1 @returns {Line[]}
  */
 export function excerpt(query, position) {
   const text = [...query];
-  if (position < 1 || !text.length) return [];
+  if (!text.length) return [];
+  if (position < 1) return query.replace(/\n$/, "").split("\n").map((before, i) => ({ number: i + 1, before, mark: "", after: "" }));
   let from = Math.min(position - 1, text.length);
   while (from > 0 && (from === text.length || /\s/.test(text[from]))) from--; // the end of the input is its last character
   const to = wordEnd(text, from);
@@ -83,7 +84,7 @@ function wordEnd(text, at) {
 
 /** @param {Line[]} lines */
 function marked(lines) {
-  const pre = el("pre", { class: "code", tabindex: "0", role: "region", "aria-label": "The query, with the mistake marked" });
+  const pre = el("pre", { class: "code", tabindex: "0", role: "region", "aria-label": lines.some((l) => l.mark) ? "The query, with the mistake marked" : "The query" });
   lines.forEach((l, i) => {
     if (i) pre.append("\n");
     pre.append(el("span", { class: "w" }, `${String(l.number).padStart(3)}  `), l.before);

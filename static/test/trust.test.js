@@ -7,7 +7,7 @@ const { match } = await import("../js/match.js");
 const { pause } = await import("../js/reload.js");
 const { following } = await import("../js/wall.js");
 const { fitting } = await import("../js/screens.js");
-const { told } = await import("../js/details.js");
+const { measured, told, took } = await import("../js/details.js");
 const { linked, receive, start, verdict } = await import("../js/store.js");
 
 test("times to the screen are those of frames that were painted", () => {
@@ -21,6 +21,28 @@ test("times to the screen are those of frames that were painted", () => {
   f.add(50_000, ["b"], 2, true); // not painted yet
   assert.deepEqual(f.times(), { count: 20, last: 20, median: 10, p95: 19 });
   assert.deepEqual(f.newest(2).map((x) => [x.at, x.took]), [[50_000, -1], [20_000, 20]]);
+});
+test("what was not measured says why, and looks like no measurement", () => {
+  const f = new Frames(), last = () => f.newest(1)[0], add = (change) => f.add(1000, ["a"], 1, change);
+  add(false);
+  assert.deepEqual([last().took, last().why], [-1, "as it was"]);
+  for (const now of [999, NaN]) { // before its snapshot, or by a clock that is not known
+    add(true);
+    f.painted(f.drawn(), now);
+    assert.deepEqual([last().took, last().why], [-1, "clocks differ"]);
+  }
+  add(true);
+  f.drawn("in background");
+  assert.equal(last().why, "in background");
+  assert.deepEqual(f.times(), { count: 0, last: -1, median: -1, p95: -1 });
+  for (let i = 0; i < 19; i++) { add(true); f.painted(f.drawn(), 1000); }
+  assert.deepEqual(f.times(), { count: 19, last: 0, median: 0, p95: -1 });
+  assert.match(measured(f.times()), /of 19 frames; 95 of 100 is told of 20 or more\.$/);
+  add(true);
+  f.painted(f.drawn(), 1000);
+  assert.equal(f.times().p95, 0);
+  assert.match(measured(f.times()), /of 20 frames\.$/);
+  assert.deepEqual([0, 0.4, 1, 12.3, 9999, 32_000].map(took), ["< 1 ms", "< 1 ms", "1 ms", "12 ms", "9,999 ms", "32 s"]);
 });
 test("no more frames are kept after a week than after a minute", () => {
   const f = new Frames();
