@@ -75,6 +75,7 @@ func TestBrowser(t *testing.T) {
 		"server restarts":                 testServerRestarts,
 		"database stops":                  testDatabaseStops,
 		"hostile values":                  testHostileValues,
+		"hostile people":                  testHostilePeople,
 		"values of all types":             testExactValues,
 		"without the browser's code":      testWithoutScript,
 		"dashboard is edited":             testDashboardIsEdited,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,46 @@ func TestFloodOfPings(t *testing.T) {
 	s.until("it is in", func() bool { return s.Viewers() == 1 })
 	s.until("it is cut", func() bool { return s.Viewers() == 0 })
 	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("it cost %d bytes", grown)
+	}
+}
+
+// A message that is small on the wire and large when it is unpacked is unpacked as
+// far as a message may go, and no further.
+func TestDecompressionBomb(t *testing.T) {
+	s := newSite(t)
+	before := heap()
+	conn, resp, err := websocket.Dial(t.Context(), s.url("/live"), &websocket.DialOptions{
+		Subprotocols: []string{web.Subprotocol}, CompressionMode: websocket.CompressionNoContextTakeover,
+	})
+	if err != nil || !strings.Contains(resp.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate") {
+		t.Fatalf("no packed messages: %v", err)
+	}
+	defer conn.CloseNow()
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := conn.Read(t.Context()) // the error that says why
+		if err == nil {
+			_, _, err = conn.Read(t.Context())
+		}
+		ended <- err
+	}()
+	w, err := conn.Writer(t.Context(), websocket.MessageText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros, sent := make([]byte, 1<<20), 0
+	for ; sent < 64; sent++ {
+		if _, err := w.Write(zeros); err != nil {
+			break
+		}
+	}
+	_ = w.Close()
+	if code := websocket.CloseStatus(<-ended); code != websocket.StatusMessageTooBig {
+		t.Errorf("closed with %d after %d MB", code, sent)
+	}
+	s.until("it is gone", func() bool { return s.Viewers() == 0 })
+	if grown := heap() - before - int64(len(zeros)); grown > 2<<20 {
 		t.Errorf("it cost %d bytes", grown)
 	}
 }

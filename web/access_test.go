@@ -216,6 +216,11 @@ func TestEveryRouteAsksWhoItIs(t *testing.T) {
 			if tells(body, path) {
 				t.Errorf("%s tells %s: %s", pattern, who, body)
 			}
+			for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Permissions-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Cache-Control"} {
+				if resp.Header.Get(name) == "" {
+					t.Errorf("%s as %s is answered without %s", pattern, who, name)
+				}
+			}
 		}
 		if isOpen || pattern == "POST /sign-out" {
 			continue

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"html"
@@ -172,6 +173,7 @@ func TestHeadersOnEveryRoute(t *testing.T) {
 				"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
 			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+			"Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()", "Strict-Transport-Security": "",
 		} {
 			if got := resp.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q", route, name, got)
@@ -401,5 +403,27 @@ func TestPagesKeepWhatHTMLWouldChange(t *testing.T) {
 	want := html.UnescapeString(strings.ReplaceAll(body, "\r", "\n")) // as a parser reads it, but for elements
 	if text := string([]rune(value)); !strings.Contains(want, text) {
 		t.Errorf("%q is not in %.3000q", text, body[strings.Index(body, "<tbody"):])
+	}
+}
+
+// Only over TLS, and only where it was asked for: it holds for all ports of a host.
+func TestStrictTLS(t *testing.T) {
+	for _, c := range []struct {
+		life time.Duration
+		tls  bool
+		want string
+	}{{0, true, ""}, {time.Hour, false, ""}, {time.Hour, true, "max-age=3600"}} {
+		s := newSite(t, func(config *web.Config) { config.StrictTLS = c.life })
+		for _, target := range []string{"/", "/healthz", "/nothing", static.Path(static.Entry)} {
+			r := httptest.NewRequest("GET", target, nil)
+			if c.tls {
+				r.TLS = &tls.ConnectionState{}
+			}
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			if got := w.Header().Get("Strict-Transport-Security"); got != c.want {
+				t.Errorf("%s, %v, over TLS %v: %q", target, c.life, c.tls, got)
+			}
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,6 +114,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", s.resourcePolicy(r))
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
+		if r.TLS != nil && s.config.StrictTLS > 0 {
+			h.Set("Strict-Transport-Security", "max-age="+strconv.FormatInt(int64(s.config.StrictTLS.Seconds()), 10))
+		}
 		if v.shared {
 			h.Set("X-Robots-Tag", "noindex, nofollow")
 		}

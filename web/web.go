@@ -97,11 +97,14 @@ type Config struct {
 	Embed []string
 	// Authors is set where readers may see queries: their text, where a mistake
 	// in one is, and the statement that grants what the role lacks.
-	Authors  bool
-	BasePath string // that a proxy puts before every URL: "/live"; links carry it
-	Database string // name of the database, for people
-	Role     string // that reads it, for statements that grant it something
-	Folder   string // where dashboards come from, for people: "./dashboards"
+	Authors bool
+	// StrictTLS is how long browsers that came over TLS are told to come by nothing
+	// else to this host, whatever its port; 0: they are not told.
+	StrictTLS time.Duration
+	BasePath  string // that a proxy puts before every URL: "/live"; links carry it
+	Database  string // name of the database, for people
+	Role      string // that reads it, for statements that grant it something
+	Folder    string // where dashboards come from, for people: "./dashboards"
 
 	Ready func() Readiness // nil: always ready
 	Demo  *Demo            // nil: no such button

@@ -56,6 +56,7 @@ type serveFlags struct {
 	MetricsListen string        `name:"metrics-listen" placeholder:"ADDRESS" help:"Answer GET /metrics on an address of its own, and not with the pages."`
 	TLSCert       string        `placeholder:"FILE" help:"Certificate with its chain, as PEM; renewed when the file changes."`
 	TLSKey        string        `placeholder:"FILE" help:"Its private key, as PEM."`
+	StrictTLS     time.Duration `name:"hsts" placeholder:"DURATION" help:"How long browsers are told to reach this host by TLS alone, on whichever port, such as 8760h; with --tls-cert."`
 	Pprof         string        `placeholder:"ADDRESS" help:"Serve Go's profiles on this loopback address."`
 	AllowPrepared bool          `help:"Ring although max_prepared_transactions is set: PREPARE TRANSACTION fails for writers of a watched table."`
 
@@ -199,7 +200,7 @@ func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, 
 		Access: gate, Metrics: metrics, Pages: pages{book, a.status}, Status: status.Address, Tables: book, Feed: feed{a.engine, a.status}, Hub: a.hub, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), Limits: f.limits(), Proxies: proxies, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
-		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Authors: f.mayAuthor(),
+		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, StrictTLS: f.StrictTLS, Authors: f.mayAuthor(),
 	})
 	return a
 }
