@@ -120,7 +120,7 @@ type serving struct {
 // told its address. Its warnings go to standard error.
 func (g *ground) serve(ctx context.Context, dashboards string) (*serving, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := g.command(ctx, "serve", "--listen", "127.0.0.1:0", "--dashboards", filepath.Join(g.dir, "dashboards", dashboards))
+	cmd := g.command(ctx, "serve", "--listen", "127.0.0.1:0", "--max-address-pages", "2000", "--dashboards", filepath.Join(g.dir, "dashboards", dashboards))
 	stderr, err := cmd.StderrPipe()
 	if err == nil {
 		err = cmd.Start()
