@@ -4,8 +4,33 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
 	"github.com/rowcast/rowcast/internal/pgtest"
 )
+
+// crowded are numbers that are cut or lie on their gauge's arc, and parts of lists that cross each other.
+const crowded = `(() => {
+	const box = (n) => { const r = document.createRange(); r.selectNodeContents(n); return r.getBoundingClientRect(); }, wrong = [];
+	for (const n of document.querySelectorAll("#panel-many .big, #panel-tail .big, .gauge .big")) {
+		const r = box(n), b = n.getBoundingClientRect();
+		if (r.right > b.right + 1.5 || r.bottom > b.bottom + 8 || n.scrollWidth > n.clientWidth + 1) wrong.push(n.textContent + " is cut");
+	}
+	for (const g of document.querySelectorAll(".gauge")) {
+		const arc = g.querySelector(".track").getBoundingClientRect(), inner = (arc.width / 88) * 40.5;
+		for (const n of g.querySelectorAll("[data-value], .unit:not(:empty)")) {
+			const r = box(n), up = arc.bottom - (r.top + r.height * 0.2);
+			for (const x of [r.left, r.right]) if (up > 0 && Math.hypot(x - arc.left - arc.width / 2, up) > inner) wrong.push(n.textContent + " lies on its arc");
+		}
+	}
+	for (const li of document.querySelectorAll("#panel-shares li, #panel-fold li, #panel-ring li, #panel-owed li")) {
+		const parts = [...li.children].map((n) => n.getBoundingClientRect());
+		if (parts.some((r) => r.width < 16)) wrong.push(li.innerText + " has no room");
+		parts.slice(1).forEach((r, i) => { if (r.left < parts[i].right - 0.5 || Math.abs(r.top + r.height / 2 - parts[i].top - parts[i].height / 2) > 6) wrong.push(li.innerText.replace(/\s+/g, " ") + " is crossed"); });
+	}
+	return wrong;
+})()`
 
 // What figures do not draw they say, and nothing is wider than its panel.
 func testFiguresAreHonest(t *testing.T, b *browser) {
@@ -20,6 +45,12 @@ panels:
   - {id: ring, type: donut, width: 6, query: "SELECT stage, sum(n) AS n FROM sales GROUP BY 1 ORDER BY 1"}
   - {id: long, type: stat, width: 3, query: "SELECT repeat('wide', 30) AS text"}
   - {id: many, type: stat, width: 3, query: "SELECT 123456789012345678901234567890 AS n"}
+  - {id: tail, type: stat, width: 3, query: "SELECT 1234567890123.45 AS n"}
+  - {id: arc, type: gauge, query: "SELECT 1689 AS n", max: 2000}
+  - {id: arc_unit, type: gauge, unit: orders, query: "SELECT 12345 AS n", max: 20000}
+  - {id: arc_long, type: gauge, unit: orders, query: "SELECT 1234567890123.45 AS n", max: 2000000000000}
+  - {id: shares, type: progress, query: "SELECT 'a rather long name of a part of the whole, and more ' || n AS name, n * 100000 AS n FROM generate_series(1, 4) n"}
+  - {id: fold, type: donut, query: "SELECT 'part ' || n AS part, n FROM generate_series(1, 14) n"}
   - {id: lines, type: line, width: 6, series: site, y: visits, query: "SELECT day, site, visits FROM traffic ORDER BY 1, 2", key: [day, site]}
   - {id: sums, type: area, stacked: true, width: 6, series: site, y: visits, query: "SELECT day, site, visits FROM traffic ORDER BY 1, 2", key: [day, site]}
   - {id: waits, type: bar, width: 6, query: "SELECT site, took FROM traffic WHERE day = '2026-11-21' ORDER BY 1"}
@@ -38,6 +69,21 @@ panels:
 	w.until("an enum's order and colours", `hues("stages") === "amber teal green" && hues("ring") === "amber teal green"`)
 	if got := ask[string](w, `p("moment").querySelector("[data-value]").innerText`); got != "2024-01-01 10:00:00" {
 		t.Errorf("a moment is %q", got)
+	}
+	if got := ask[string](w, `p("fold").querySelector("[data-list]").innerText.split("\n").filter((s) => /part|others/.test(s)).join()`); got != "part 7,part 8,part 9,part 10,part 11,part 12,part 13,part 14,6 others" {
+		t.Errorf("a donut of 14 parts lists %s", got)
+	}
+	for _, sheet := range []struct {
+		media string
+		width int64
+	}{{"print", 688}, {"print", 1010}, {"", 390}, {"", 720}, {"", 1440}} {
+		if _, err := chromedp.Call(w.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: sheet.media}); err != nil {
+			t.Fatal(err)
+		}
+		w.size(sheet.width, 844)
+		if wrong := ask[[]string](w, crowded); len(wrong) > 0 {
+			t.Errorf("at %d %s: %s", sheet.width, sheet.media, strings.Join(wrong, ", "))
+		}
 	}
 	for _, width := range []int64{390, 1440} {
 		w.size(width, 844)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -69,6 +70,16 @@ func testLook(t *testing.T, b *browser) {
 	}
 }
 
+// tooSmall are texts of a wall whose letters would have less than 50 px on a screen of 3840.
+const tooSmall = `(() => {
+	const texts = document.createTreeWalker(document.querySelector(".page"), NodeFilter.SHOW_TEXT), small = new Set();
+	for (let n = texts.nextNode(); n; n = texts.nextNode()) {
+		const on = n.parentElement, size = parseFloat(getComputedStyle(on).fontSize) / innerWidth * 3840;
+		if (n.data.trim() && !(on instanceof HTMLScriptElement || on instanceof HTMLTemplateElement) && on.checkVisibility({ visibilityProperty: true }) && on.getBoundingClientRect().width > 2 && size < 49.5) small.add(n.data.trim() + " " + Math.round(size * 10) / 10);
+	}
+	return [...small];
+})()`
+
 // A wall that is too small for a dashboard shows all of it in turn, and a wall
 // whose page stands still does not turn.
 func testWallOfSeveralScreens(t *testing.T, b *browser) {
@@ -87,6 +98,9 @@ func testWallOfSeveralScreens(t *testing.T, b *browser) {
 		w.until("the next screen", at+" === "+string(rune('0'+i)))
 		if !ask[bool](w, `[...document.querySelectorAll(".panel")].filter((n) => n.checkVisibility()).every((n) => n.getBoundingClientRect().bottom <= innerHeight + 1)`) {
 			t.Errorf("screen %d shows half panels", i+1)
+		}
+		if small := ask[[]string](w, tooSmall); len(small) > 0 {
+			t.Errorf("screen %d is not read from afar: %s", i+1, strings.Join(small, ", "))
 		}
 		for _, id := range ask[[]string](w, seen+`.split(",")`) {
 			if all[id] {

@@ -1,8 +1,8 @@
-// The screens of a wall. Nobody scrolls there: all panels share the height of the screen, and where that is too little even when
-// everything is smaller, they stand on several screens, which are shown in turn. None is left out.
+// The screens of a wall. Nobody scrolls there: all panels share the height of the screen, and where that is too little, they stand on
+// several screens, which are shown in turn: smaller letters could not be read from afar. None is left out.
 import { all, attribute, el, one } from "./dom.js";
 
-const NARROW = 704, SCALES = [1, 0.9, 0.82, 0.75], LEAST = 12, COLUMNS = 12; // px of a phone at most; of a letter's size; rem of a line with a chart or a table
+const NARROW = 704, SCALES = [1, 0.9, 0.82, 0.75], LEAST = 12, COLUMNS = 12; // px of a phone at most; of a letter's size, for a table's columns; rem of a line with a chart or a table
 
 /**
  * One line of panels; tall: as those that cannot give way need it; open: it may be taller; whole: no panel reaches into the next.
@@ -69,28 +69,22 @@ export class Screens {
     return [innerWidth, innerHeight, this.grid.clientHeight, this.#at, ...this.#panels.map((p) => this.#heights.get(p) ?? "")].join(" ");
   }
 
-  /** The fewest screens, in the largest letters that need no more; a panel that reaches into a next line is cut short only where that saves one. */
+  /** The fewest screens; a panel that reaches into a next line is cut short only where that saves one. */
   #place() {
     for (const n of all(".dense", this.grid)) n.classList.remove("dense");
-    /** @type {{scale: number, screens: HTMLElement[][]}|undefined} */ let best;
-    for (const tied of [true, false]) {
-      for (const scale of SCALES) {
-        if (best && best.screens.length < (tied ? 2 : 3)) break;
-        const screens = this.#split(scale, tied);
-        if (!best || screens.length < best.screens.length) best = { scale, screens };
-      }
+    let screens = this.#split(true);
+    if (screens.length > 2) {
+      const cut = this.#split(false);
+      if (cut.length < screens.length) screens = cut;
     }
-    if (!best) return;
-    enlarge(best.scale);
-    this.#screens = best.screens;
-    this.#at = Math.min(this.#at, best.screens.length - 1);
+    this.#screens = screens;
+    this.#at = Math.max(0, Math.min(this.#at, screens.length - 1));
     this.#show();
     this.#shape = this.#look();
   }
 
-  /** @param {number} scale @param {boolean} tied */
-  #split(scale, tied) {
-    enlarge(scale);
+  /** @param {boolean} tied */
+  #split(tied) {
     const screens = [], gap = parseFloat(getComputedStyle(this.grid).rowGap);
     for (let rest = this.#panels; rest.length;) {
       this.#only(rest);
@@ -161,9 +155,6 @@ export class Screens {
 /** Can a panel be lower than what it holds? @param {HTMLElement} panel */
 const gives = (panel) => !!panel.querySelector("[data-plot], .scroll tbody");
 
-/** @param {number} scale */
-const enlarge = (scale) => document.documentElement.style.setProperty("--scale", String(scale));
-
 /** px of a line with a chart or a table, at least */
 const low = () => LEAST * parseFloat(getComputedStyle(document.documentElement).fontSize);
 
@@ -222,7 +213,7 @@ export function ledger(scroll) {
     const now = [innerWidth, innerHeight, all("thead th", table).length, table.offsetWidth].join(" ");
     if (now !== shape) {
       for (const scale of SCALES) {
-        enlarge(scale);
+        document.documentElement.style.setProperty("--scale", String(scale));
         if (table.offsetWidth <= scroll.clientWidth + 1) break;
       }
       shape = [innerWidth, innerHeight, all("thead th", table).length, table.offsetWidth].join(" ");
