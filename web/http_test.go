@@ -358,8 +358,18 @@ func TestReadiness(t *testing.T) {
 func TestDemoButton(t *testing.T) {
 	inserted, fault := 0, error(nil)
 	s := newSite(t, func(c *web.Config) {
-		c.Demo = &web.Demo{Insert: func(context.Context) error { inserted++; return fault }}
+		c.Demo = &web.Demo{Tables: []string{"shop.orders"}, Insert: func(context.Context) error { inserted++; return fault }}
 	})
+	for address, stands := range map[string]bool{"/t/shop.orders": true, "/t/shop.visits": false, "/t/public.orders": false, "/d/shop": true} {
+		p := s.add(address, "rows")
+		if schema, name, table := strings.Cut(strings.TrimPrefix(address, "/t/"), "."); table {
+			p.Table = &dashboard.Table{Schema: schema, Name: name, Rows: 200, Page: 1}
+		}
+		s.begin(address, "x")
+		if _, body := s.ask("GET", address, "Accept", "text/html"); strings.Contains(body, "data-demo") != stands {
+			t.Errorf("%s: the button stands there: %t", address, !stands)
+		}
+	}
 	if resp, _ := s.ask("POST", "/demo/order"); resp.StatusCode != 303 || resp.Header.Get("Location") != "/" {
 		t.Errorf("%d", resp.StatusCode)
 	}

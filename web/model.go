@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,9 @@ func (p *paint) table() views.TablePage {
 	t := p.page.Table
 	m := views.TablePage{
 		Chrome: p.chrome, Live: p.live(), Schema: t.Schema, Name: t.Name, Data: tableData(p.visitor, p.page), Demo: p.server.demo(p.visitor),
+	}
+	if d := p.server.config.Demo; d != nil && !slices.Contains(d.Tables, t.Schema+"."+t.Name) {
+		m.Demo = nil // nothing would change here
 	}
 	if c := t.Estimate(); c != nil && c.Rows > 0 { // else "No rows" says it
 		m.Total = views.Count(c.Rows, !c.Exact)

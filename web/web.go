@@ -63,8 +63,9 @@ type Readiness struct {
 // Demo lets a viewer of the sample shop insert an order by hand.
 type Demo struct {
 	Insert  func(ctx context.Context) error
-	Label   string // of the button; "": "Insert an order"
-	Command string // a psql command that does the same; "" where there is none
+	Tables  []string // that it changes, as in "shop.orders": on the pages of others the button does not stand
+	Label   string   // of the button; "": "Insert an order"
+	Command string   // a psql command that does the same; "" where there is none
 }
 
 // Config says what to serve. Pages, Feed and Hub are required.

@@ -75,7 +75,7 @@ func (c *demoCommand) Run(ctx context.Context, s *streams) error {
 	}
 	return c.serve(ctx, s, db, serving{
 		source: shop.Dashboards(), edge: edge,
-		demo: &web.Demo{Command: command, Insert: func(ctx context.Context) error {
+		demo: &web.Demo{Command: command, Tables: shop.Ordered(), Insert: func(ctx context.Context) error {
 			_, err := seller.InsertOrder(ctx)
 			return err
 		}},

@@ -27,6 +27,11 @@ const Schema = "shop"
 // InsertSQL is a statement for a person to type: it inserts an order by phone.
 const InsertSQL = `INSERT INTO shop.orders (customer_id, total) VALUES (1, 42.00)`
 
+// Ordered names the tables, as in "shop.orders", that an order changes.
+func Ordered() []string {
+	return []string{Schema + ".orders", Schema + ".order_lines", Schema + ".products"}
+}
+
 // marker is the schema's comment; it tells our schema from somebody else's, and
 // from an earlier edition of ours, which is replaced.
 const (
