@@ -67,7 +67,7 @@ func (s *session) explainQuery(ctx context.Context, q query, err error, before i
 }
 
 // tooSlow is what can be done about a query that is.
-const tooSlow = "EXPLAIN (ANALYZE) tells where its time goes: an index may help, or fewer rows. every: lets it be read less often, --panel-timeout lets it take longer"
+const tooSlow = "EXPLAIN (ANALYZE) tells where its time goes: an index may help, or fewer rows. With every: it is read less often, with --panel-timeout it may take longer"
 
 // unwrapped moves the place of an error in a wrapped query to where it is in
 // the query itself.
