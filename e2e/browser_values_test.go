@@ -43,7 +43,9 @@ func testExactValues(t *testing.T, b *browser) {
 			w.until("the rows", `document.querySelectorAll("tbody tr:not(.leaving)").length === `+digit(len(rows))+` && JSON.parse(document.querySelector("tbody tr").dataset.key)[0] === `+quoted(rows[0][0].Text))
 			first = rows[0]
 			compareHeld(t, table+" by the "+by, ask[[][]heldCell](w, held), rows)
-			db.Exec(t, `UPDATE `+table+` SET id = id + 4`)
+			if by == "server" { // what comes now is drawn by the browser, and then stays
+				db.Exec(t, `UPDATE `+table+` SET id = id + 4`)
+			}
 		}
 		w.until("the open row", `(document.querySelector(".drawer[open]") ?? document.querySelector("tbody tr:not(.leaving) td .v").click(),
 			document.querySelector(".drawer [data-part=json] pre")?.textContent.length > 1000)`)
