@@ -121,11 +121,13 @@ export function verdict(s, now, online) {
   const age = now - s.proven, { link, status } = s;
   if (s.refused) return refused(s.refused);
   if (link.kind === "stopped") return { state: "offline", word: "Offline", note: "", banner: { kind: "bad", head: "The server ended this connection.", text: `${sentence(link.why)} Load the page again to go on.`.trim() } };
-  if (link.kind !== "open" && !online) {
+  // A line may still count as open when the network is gone: then it is silent.
+  const silent = !!status && now - s.heard > (status.next_ms ?? 5000) + GRACE;
+  if (!online && (link.kind !== "open" || silent)) {
     return { state: "offline", word: "Offline", note: "no network", banner: { kind: "bad", head: `Offline since ${moment(s.proven, now)}.`, text: "This browser has no network. The page catches up by itself." } };
   }
   if (link.kind !== "open" || !status) return unconnected(s, now, age);
-  if (now - s.heard > (status.next_ms ?? 5000) + GRACE) return stale(s, age, s.proven, "The server is silent", "The page connects again by itself.");
+  if (silent) return stale(s, age, s.proven, "The server is silent", "The page connects again by itself.");
   switch (status.state) {
     case "live": return { state: "live", word: "Live", note: "", banner: null };
     case "timed": return { state: "timed", word: `Every ${seconds(status.every_ms ?? 5000)}`, note: "", banner: null };

@@ -73,6 +73,10 @@ test("wherever the two clocks stand, an age is what the server says it is", () =
   }
 });
 test("no network", () => assert.equal(verdict(linked(live(), { kind: "waiting", retryAt: T, why: "" }), T, false).state, "offline"));
+test("no network, though the line counts as open", () => {
+  assert.equal(verdict(live(), T + 8000, false).state, "live"); // a server of this machine needs none
+  assert.equal(verdict(live(), T + 8001, false).state, "offline");
+});
 test("a page that is gone", () => {
   const v = verdict(receive(linked(fresh(), open), { type: "error", watch: "/d/shop", code: "not_found", message: 'no dashboard named "shop"' }, T), T, true);
   assert.equal(v.state, "offline");
