@@ -235,7 +235,8 @@ export class TablePage {
     this.#counted = Date.now();
     const page = this.live.store.page;
     const count = await fetch(`${this.live.base}/api/v1/count?page=${encodeURIComponent(page)}`).then((r) => (r.ok ? r.json() : null)).catch(() => null);
-    if (count && this.live.store.page === page) this.#total(count, true);
+    if (!count) this.#counted -= RECOUNT - 3000; // nobody could say: asked again soon
+    else if (this.live.store.page === page) this.#total(count, true);
   }
 
   /** @param {Count|null} count @param {boolean} asked just now */
