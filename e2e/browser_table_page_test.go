@@ -290,7 +290,7 @@ func testTableSearchAndPages(t *testing.T, b *browser) {
 		t.Error("the server does not say that no row matches")
 	}
 	nothing("No row matches", "Clear")
-	foot("1–200 of 450 rows")
+	w.until("all rows again", `document.querySelector("[data-shown]").innerText === "1–200" && document.querySelector("[data-search]").value === ""`)
 	w.stayed()
 }
 

@@ -38,7 +38,7 @@ import (
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	b := launch(t)
-	all := newCrew(t, goruntime.GOMAXPROCS(0)+1) // a page and its server wait for each other
+	all := newCrew(t, goruntime.GOMAXPROCS(0)) // their times count
 	defer all.wait()
 	for name, test := range map[string]func(*testing.T, *browser){
 		"dashboard changes in place":      testDashboardInPlace,
