@@ -141,7 +141,7 @@ export class Drawer {
   /** Watches the row's own page. @param {string} address */
   #watch(address) {
     let store = start({ page: address, cursor: "", at: "", panels: new Map() }, Date.now());
-    let read = false;
+    let read = !!this.#row && this.#fields.length >= (this.#view && tableData(this.#view)?.columns.length || Infinity); // with every field
     const present = () => {
       const panel = store.panels.get("rows");
       if (panel) this.#take(panel.columns, panel.rows[0] ?? null, store.at);

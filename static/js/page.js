@@ -11,7 +11,7 @@ import { GRACE, linked, moved, receive, shifted, start, verdict } from "./store.
 
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
-const FRAME = 16, LATE = 100, GAP = 10_000, ONWARD = 6000;
+const FRAME = 16, LATE = 100, GAP = 10_000, ONWARD = 6000, AGAIN = 3000;
 const NOTHING = { added: 0, changed: 0, removed: 0, moved: false };
 /** Parameters of the browser's own, which stay while a reader goes from page to page. */
 const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
@@ -130,8 +130,12 @@ export class LivePage {
   /** @param {string} address */
   async #describe(address) {
     const at = `${this.#base}/api/v1/page?page=${encodeURIComponent(address)}`;
-    const d = await fetch(at).then((r) => (r.ok ? r.json() : null)).catch(() => null);
-    if (!d || this.store.page !== address) return; // the reader went on
+    const answer = await fetch(at).catch(() => null), d = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (this.store.page !== address) return; // the reader went on
+    if (!d) {
+      if (!answer || answer.ok || answer.status === 429 || answer.status >= 500) setTimeout(() => { if (this.store.page === address) this.#describe(address); }, AGAIN);
+      return;
+    }
     history.replaceState(null, "", this.#url(d.address));
     this.#at = this.#here();
     for (const v of this.#views) v.figure?.choose(d.variables ?? []);

@@ -46,7 +46,7 @@ export class TablePage {
     this.filters = new Filters(/** @type {HTMLTableSectionElement} */ (table.table.tHead), (c, list) => this.#filter(c, list));
     this.columns = new Columns(table, (names) => this.#go({ ...this.#query, columns: names }));
     table.onhead = () => this.#dress();
-    view.onshown = () => { this.#whole(); this.#pager(); this.#nothing(); };
+    view.onshown = () => { this.#foot(); this.#pager(); this.#nothing(); };
     live.onmove((d) => { if ("table" in d && d.table) this.#show(/** @type {TableData} */ (d.table), d.address); });
     table.table.tHead?.addEventListener("click", (e) => this.#sort(e));
     this.#searching();
@@ -241,15 +241,20 @@ export class TablePage {
 
   /** @param {Count|null} count @param {boolean} asked just now */
   #total(count, asked) {
-    const total = one("[data-total]"), { where, search } = this.#query;
-    if (!total) return;
+    const { where, search } = this.#query;
     const k = (this.#known = known(this.#known, build(this.#data.address, { ...NOTHING, where, search }), count, asked, Date.now()));
-    attribute(total, "title", !k ? "" : k.exact ? `Counted at ${clock(k.at)}` : "Estimated by PostgreSQL");
     this.#pages = k ? Math.ceil(k.rows / this.#data.rows) : -1;
     this.#nothing();
-    write(total, !k ? "…" : k.rows ? tally(k) : ""); // "No rows" says it
-    write(one("[data-total-word]"), `${where.length || search ? "that match" : "rows"}${k?.old ? ` at ${clock(k.at).slice(0, 5)}` : ""}`);
-    this.#whole();
+    this.#foot();
+  }
+
+  /** Of how many: where all rows are on one page they are counted as they come and go. A count may come before the rows that it is of. */
+  #foot() {
+    const total = one("[data-total]"), n = this.table.rows.length, whole = this.#data.page === 1 && n < this.#data.rows, k = whole ? null : this.#known;
+    if (!total) return;
+    attribute(total, "title", !k ? "" : k.exact ? `Counted at ${clock(k.at)}` : "Estimated by PostgreSQL");
+    write(total, whole ? (n ? tally({ rows: n, exact: true }) : "") : !k ? "…" : k.rows ? tally(k) : ""); // "No rows" says it
+    write(one("[data-total-word]"), `${this.#query.where.length || this.#query.search ? "that match" : "rows"}${k?.old ? ` at ${clock(k.at).slice(0, 5)}` : ""}`);
   }
 
   /** Why there is no row, and the ways out; the server says it alike (views/table_empty.go). */
@@ -269,14 +274,5 @@ export class TablePage {
     const made = page > 1 ? [...(n > 1 && n < page ? [to("The last page", { ...this.#query, page: n })] : []), to("The first page", { ...this.#query, page: 1 })]
       : narrowed ? [to("Clear", { ...this.#query, where: [], search: "" })] : [];
     if (ways.textContent !== made.map((b) => b.textContent).join("")) ways.replaceChildren(...made);
-  }
-
-  /** Where all rows are on one page they are counted as they come and go. */
-  #whole() {
-    const n = this.table.rows.length;
-    if (this.#data.page !== 1 || n >= this.#data.rows) return;
-    write(one("[data-total]"), n ? tally({ rows: n, exact: true }) : "");
-    attribute(/** @type {HTMLElement} */ (one("[data-total]")), "title", "");
-    write(one("[data-total-word]"), this.#query.where.length || this.#query.search ? "that match" : "rows");
   }
 }
