@@ -76,8 +76,16 @@ func TestAPageByTheClockLosesItsDatabase(t *testing.T) {
 	at := v.told().At
 	v.until("the next read", func() bool { return v.told().At.After(at) })
 	b.wire.down.Store(true)
+	const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'rowcast/%' AND application_name "
+	looks := b.wire.sent("panels").begins
+	b.exec(end + "LIKE '%/listen'")
+	for deadline := time.Now().Add(10 * time.Second); b.wire.sent("panels").begins == looks; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a lost doorbell leads to no look")
+		}
+	}
 	gone := time.Now()
-	b.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'rowcast/%'")
+	b.exec(end + "NOT LIKE '%/listen'")
 	v.until("stale", func() bool { return v.is("stale") })
 	if took := time.Since(gone); took > 3*time.Second {
 		t.Errorf("the page said so after %v", took)

@@ -16,6 +16,7 @@ const (
 	catalogLate  = 500 * time.Millisecond // how long it may wait for pages that open
 	catalogLeast = 20 * time.Millisecond  // least time between two looks at it
 	unarmedEvery = 250 * time.Millisecond // pace of a page that could not be armed for a second
+	deafEvery    = time.Second            // how often pages by the clock are read just after the doorbell was lost
 	statusEvery  = 250 * time.Millisecond // how often the pages' statuses are assessed
 	faultEvery   = 2 * time.Second        // how often a broken panel is tried again unasked
 	verySlow     = 4                      // times what is slow: it goes to its own lane at once
@@ -91,7 +92,11 @@ func (e *Engine) due(p *page) time.Time {
 	case !p.resolved || p.unsure: // what rings for it is not known
 		at = earliest(at, p.read.Add(unsureEvery))
 	case p.timed() || e.clockwork(p) != "":
-		at = earliest(at, p.read.Add(e.cfg.Timed))
+		every := e.cfg.Timed
+		if !e.source.listening && time.Since(e.source.since) < deafness { // the session that reads may end a moment after the one that listens
+			every = min(every, deafEvery)
+		}
+		at = earliest(at, p.read.Add(every))
 	case p.gens == nil && len(p.bells) > 0:
 		pace := e.cfg.Frame
 		if !p.unarmed.IsZero() && p.read.Sub(p.unarmed) > time.Second && p.read.Sub(p.changed) > time.Second {
