@@ -38,12 +38,13 @@ func (f *fanout) with(ctx context.Context, s side, do func(at *serving, c *socke
 }
 
 // write commits for d, at the side's rate or as fast as events arrive, and waits
-// until all have. It tells of each commit.
+// until all have. It tells of each commit. The first comes an interval after the
+// start, as far from what a warm-up wrote last as all others are apart.
 func (f *fanout) write(ctx context.Context, s side, c *sockets, d time.Duration, told func(event int, at time.Time)) (commits int, err error) {
 	began, heard := time.Now(), c.events.Load()
 	for time.Since(began) < d {
 		if s.rate > 0 {
-			time.Sleep(time.Until(began.Add(time.Duration(float64(commits) / s.rate * float64(time.Second)))))
+			time.Sleep(time.Until(began.Add(time.Duration(float64(commits+1) / s.rate * float64(time.Second)))))
 		}
 		if wait := commits - s.ahead + 1; s.ahead > 0 && wait > 0 {
 			if err := until(ctx, c, heard+int64(wait*s.viewers)); err != nil {
