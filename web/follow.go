@@ -13,11 +13,11 @@ import (
 // guarded by its socket's mutex.
 type follow struct {
 	socket  *socket
+	waits   bool // a batch is not all written yet
 	sub     *broadcast.Subscription[*delta.State]
 	release func()
 	silence silence
 	heard   time.Time // when the last status went out
-	waits   bool      // a batch is not all written yet
 }
 
 // follow carries a page, which is open until release is called, until another
@@ -65,7 +65,7 @@ func (f *follow) Take(b *broadcast.Batch) bool {
 			break
 		}
 	}
-	f.waits, _ = c.wire.send(b.Parts(c.wire.form, makeForm[c.wire.form])...) // the reader finds out
+	f.waits, _ = c.wire.send(c.along(b.Parts(c.wire.form, makeForm[c.wire.form]))...) // the reader finds out
 	if b.Last {
 		f.waits = false
 		go c.unfollow(f) // the page has ended

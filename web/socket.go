@@ -46,15 +46,15 @@ type socket struct {
 	due     time.Time   // when the next ping is, or the answer; belongs to the wheel
 
 	mu       sync.Mutex // guards all below; frames go out under it, which never waits
+	now      *follow    // the page that is watched
+	ping     pinging    // whether a frame takes one along
+	wire     wire       // beside what else a frame needs
 	commands []command
 	working  bool               // a goroutine carries them out
 	room     chan struct{}      // closed once fewer wait; nil: the reader does not wait for that
 	give     context.CancelFunc // ends the command under way
-	now      *follow            // the page that is watched
 	leaving  bool               // goodbye was said: nothing else is
 	over     bool
-
-	wire wire
 }
 
 // command is a watch, or the mistake after which the socket is closed.
@@ -405,37 +405,4 @@ func (c *socket) crash(err any, stack string) {
 	c.server.log.Error("a socket panicked", "panic", err, "stack", stack)
 	_ = c.ws.Close(websocket.StatusInternalError, "")
 	c.end()
-}
-
-// look is called by the wheel: it asks whether the client is there, cuts the
-// connection where no answer came, and breaks a silence. It returns when it
-// wants to be called again; 0: no more.
-func (c *socket) look(now time.Time) time.Duration {
-	config := &c.server.config
-	if !now.Before(c.due) {
-		switch {
-		case c.waiting && c.asked.Load():
-			c.cut()
-			return 0
-		case c.waiting:
-			c.waiting, c.due = false, now.Add(config.Ping)
-		default:
-			c.waiting, c.due = true, now.Add(config.Pong)
-			c.asked.Store(true)
-			if c.wire.ping() != nil {
-				c.cut()
-				return 0
-			}
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over {
-		return 0
-	}
-	next := slack // a page may be watched any time now
-	if c.now != nil {
-		next = c.now.hush(now)
-	}
-	return max(min(next, c.due.Sub(now)), time.Millisecond)
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -31,25 +30,22 @@ var errControl = errors.New("too many control frames wait")
 // left to a goroutine, which lives until it has written all of it; until then the
 // wire is busy. Control frames go between frames, never into one.
 type wire struct {
+	// What a write that fits needs stands together: of a thousand viewers nothing
+	// is in the processor's caches when a frame comes.
+
+	// mu keeps frames apart. It is held across a write that cannot wait.
+	mu      sync.Mutex
+	form    int  // of its messages
+	direct  bool // fd may be written to while mu is held and nothing is broken
+	busy    bool
+	closing bool // a close frame was put in; nothing follows it
+	fd      int
+	broken  error // nothing can be written any more; set before the connection is closed
+
 	net.Conn
 	timeout time.Duration // for each 64 KiB at most
 	drained func()        // is told when the wire is no longer busy
 	room    func() bool   // whether a record may be written behind TLS; nil: that is not known
-
-	// What a write that fits needs stands together.
-
-	raw     syscall.RawConn // nil: only the connection itself may write to it
-	attempt func(fd uintptr) bool
-	form    int // of its messages
-
-	// mu keeps frames apart. It is held across a write that cannot wait.
-	mu      sync.Mutex
-	busy    bool
-	closing bool   // a close frame was put in; nothing follows it
-	broken  error  // nothing can be written any more
-	try     []byte // what attempt is to write
-	tried   int    // how much of it was
-	fault   error  // why not more, other than for want of room
 
 	rest    [][]byte
 	begun   int           // that much of rest[0] ends a frame that has begun
@@ -61,9 +57,7 @@ type wire struct {
 // open begins to use a connection.
 func (w *wire) open(conn net.Conn, timeout time.Duration) {
 	w.Conn, w.timeout = conn, timeout
-	if raw := unwaiting(conn); raw != nil {
-		w.raw, w.attempt = raw, w.write
-	} else {
+	if w.fd, w.direct = descriptor(conn); !w.direct {
 		w.room = roomy(conn)
 	}
 }
@@ -99,7 +93,7 @@ func (w *wire) Write(p []byte) (int, error) {
 }
 
 func (w *wire) ping() error {
-	_, err := w.Write([]byte{final | opPing, 0})
+	_, err := w.Write([]byte(pingFrame))
 	return err
 }
 
@@ -156,21 +150,17 @@ func (w *wire) Close() error {
 	return w.Conn.Close()
 }
 
-// now writes what the kernel takes at once. The mutex is held.
+// now writes what the kernel takes at once. The mutex is held: who closes the
+// connection takes it first, so the descriptor is still the connection's.
 func (w *wire) now(p []byte) (int, error) {
-	if w.raw == nil {
+	if !w.direct {
 		return w.record(p)
 	}
-	w.try, w.tried, w.fault = p, 0, nil
-	err := w.raw.Write(w.attempt)
-	w.try = nil
-	if err == nil {
-		err = w.fault
-	}
+	n, err := writeNow(w.fd, p)
 	if err != nil {
 		w.fail(err)
 	}
-	return w.tried, err
+	return n, err
 }
 
 // record writes p behind TLS, or nothing of it where that might have to wait. The

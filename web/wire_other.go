@@ -2,12 +2,9 @@
 
 package web
 
-import (
-	"net"
-	"syscall"
-)
+import "net"
 
-// unwaiting returns nil: every write is left to a goroutine that may wait.
-func unwaiting(net.Conn) syscall.RawConn { return nil }
+// descriptor returns none: every write is left to a goroutine that may wait.
+func descriptor(net.Conn) (fd int, ok bool) { return 0, false }
 
-func (w *wire) write(uintptr) bool { return true }
+func writeNow(int, []byte) (int, error) { return 0, nil }

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +78,47 @@ func TestPing(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // several pings long
 	if s.Viewers() != 1 {
 		t.Error("the answering client was cut")
+	}
+}
+
+// A ping that is due soon goes out with a frame, in one write; who leaves it
+// unanswered is cut all the same.
+func TestPingGoesAlong(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.Ping, c.Pong, c.Next = 300*time.Millisecond, 300*time.Millisecond, time.Second })
+	state1 := s.begin("/d/shop", "0")
+	conn := rawSocket(t, s)
+	_, _ = conn.Write(clientFrame(0x1, delta.EncodeWatch("/d/shop", "")))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for n := 1; ; n++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+				state1 = s.publish(state1, state("/d/shop", n, fmt.Sprint(n)))
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	b, along := make([]byte, 4096), false
+	for {
+		n, err := conn.Read(b)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal("a client that answers no ping is not cut")
+		}
+		if err != nil {
+			break
+		}
+		if bytes.HasSuffix(b[:n], []byte{'}', 0x89, 0}) {
+			along = true
+		} else if bytes.HasSuffix(b[:n], []byte{0x89, 0}) && !along { // the first may be due at once
+			_, _ = conn.Write(clientFrame(0xa, nil))
+		}
+	}
+	if !along {
+		t.Error("no ping came with a frame")
 	}
 }
 

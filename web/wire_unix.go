@@ -3,39 +3,38 @@
 package web
 
 import (
-	"errors"
 	"net"
 	"syscall"
 )
 
-// unwaiting returns what writes to a connection without waiting; nil where only
-// the connection itself may write to it, as with TLS.
-func unwaiting(conn net.Conn) syscall.RawConn {
+// descriptor returns what writes to a connection go to; false where only the
+// connection itself may write, as with TLS. The runtime's own way to it takes a
+// lock and asks the poller each time, which is a tenth of what a write costs.
+func descriptor(conn net.Conn) (fd int, ok bool) {
 	t, ok := conn.(*net.TCPConn)
 	if !ok {
-		return nil
+		return 0, false
 	}
 	raw, err := t.SyscallConn()
 	if err != nil {
-		return nil
+		return 0, false
 	}
-	return raw
+	err = raw.Control(func(of uintptr) { fd = int(of) })
+	return fd, err == nil
 }
 
-// write is one system call. It always reports that it is done, or the runtime
-// would wait for room.
-func (w *wire) write(fd uintptr) bool {
+// writeNow writes what there is room for. The runtime has made the descriptor one
+// that does not wait.
+func writeNow(fd int, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), w.try)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-		case err != nil:
-			w.fault = err
+		switch n, err := syscall.Write(fd, p); err {
+		case nil:
+			return n, nil
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, nil
 		default:
-			w.tried = n
+			return 0, err
 		}
-		return true
 	}
 }

@@ -1,0 +1,75 @@
+package web
+
+import "time"
+
+// pingFrame is a ping without words.
+const pingFrame = "\x89\x00"
+
+// pinging is how it stands with a socket's next ping. One that goes out with a
+// frame costs a tenth of one that goes alone.
+type pinging uint8
+
+const (
+	pingLater    pinging = iota
+	pingWithNext         // frame, or alone if none comes
+	pingWent             // with a frame, before it was due
+)
+
+// look is called by the wheel: it asks whether the client is there, cuts the
+// connection where no answer came, and breaks a silence. It returns when it
+// wants to be called again; 0: no more.
+func (c *socket) look(now time.Time) time.Duration {
+	config := &c.server.config
+	if !now.Before(c.due) {
+		switch {
+		case c.waiting && c.asked.Load():
+			c.cut()
+			return 0
+		case c.waiting:
+			c.waiting, c.due = false, now.Add(config.Ping)
+		default:
+			c.waiting, c.due = true, now.Add(config.Pong)
+			if !c.pinged() {
+				c.asked.Store(true)
+				if c.wire.ping() != nil {
+					c.cut()
+					return 0
+				}
+			}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return 0
+	}
+	if !c.waiting && c.due.Sub(now) <= config.Next+slack && c.ping == pingLater {
+		c.ping = pingWithNext
+	}
+	next := slack // a page may be watched any time now
+	if c.now != nil {
+		next = c.now.hush(now)
+	}
+	return max(min(next, c.due.Sub(now)), time.Millisecond)
+}
+
+// pinged reports whether a frame took the ping along that is due now; none does
+// from now on.
+func (c *socket) pinged() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	went := c.ping == pingWent
+	c.ping = pingLater
+	return went
+}
+
+// along adds the ping that is due soon to what goes out, where that is small
+// enough to be copied. The mutex is held.
+func (c *socket) along(parts [][]byte) [][]byte {
+	if c.ping != pingWithNext || len(parts) != 1 || len(parts[0]) > fragment/16 {
+		return parts
+	}
+	c.ping = pingWent
+	c.asked.Store(true)
+	return [][]byte{append(append(make([]byte, 0, len(parts[0])+len(pingFrame)), parts[0]...), pingFrame...)}
+}
