@@ -57,6 +57,7 @@ func TestBrowser(t *testing.T) {
 		"table is filtered":               testTableFilters,
 		"table is searched and paged":     testTableSearchAndPages,
 		"columns of a table":              testTableColumns,
+		"things come in another order":    testOtherOrders,
 		"table is saved":                  testTableSaves,
 		"wide table is sized":             testWideTableSized,
 		"heads are carried":               testHeadsAreCarried,
