@@ -164,6 +164,7 @@ func TestEachHasSoManySockets(t *testing.T) {
 	anna, ben := d.signIn("anna"), d.signIn("ben")
 	first := d.dial(anna...)
 	d.dial(d.signIn("anna")...) // another session of the same user
+	d.until("both in", func() bool { return d.Viewers() == 2 })
 	third := d.dial(anna...)
 	if m := third.next(); m.Type != "error" || m.Err.Message != "you have too many connections open" || third.closed() != websocket.StatusTryAgainLater {
 		t.Errorf("the third socket got %+v", m)

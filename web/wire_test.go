@@ -61,21 +61,33 @@ func TestSlowClientDelaysNobody(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
-	s := newSite(t, func(c *web.Config) { c.Ping, c.Pong = 30*time.Millisecond, 60*time.Millisecond })
+	s := newSite(t, func(c *web.Config) { c.Ping, c.Pong = 30*time.Millisecond, 500*time.Millisecond })
 	deaf := rawSocket(t, s) // reads nothing, so it answers no ping
-	answering := s.dial()
-	answering.watch("/d/shop", "")
-	answering.expect(delta.TypeWatching)
-	go func() { // a client answers pings while it reads
-		_, _, _ = answering.Read(context.Background())
-	}()
+	pings := make(chan struct{}, 1000)
+	answering, _, err := websocket.Dial(t.Context(), s.url("/live"), &websocket.DialOptions{
+		Subprotocols:   []string{web.Subprotocol},
+		OnPingReceived: func(context.Context, []byte) bool { pings <- struct{}{}; return true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = answering.CloseNow() })
+	ended := answering.CloseRead(context.Background()) // a client answers pings while it reads
 	s.until("the deaf client is cut", func() bool { return s.Viewers() == 1 })
 	_ = deaf.SetReadDeadline(time.Now().Add(5 * time.Second))
 	b, err := io.ReadAll(deaf)
 	if err != nil || !bytes.HasPrefix(b, []byte{0x89, 0}) {
 		t.Errorf("the deaf client got %x, %v; want a ping and the end", b, err)
 	}
-	time.Sleep(300 * time.Millisecond) // several pings long
+	for n := len(pings) + 10; n > 0; n-- { // it is asked on
+		select {
+		case <-pings:
+		case <-ended.Done():
+			t.Fatal("the answering client was cut")
+		case <-time.After(5 * time.Second):
+			t.Fatal("the answering client is not asked any more")
+		}
+	}
 	if s.Viewers() != 1 {
 		t.Error("the answering client was cut")
 	}

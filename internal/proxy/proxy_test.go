@@ -236,20 +236,23 @@ func silent(t *testing.T, c net.Conn, d time.Duration) {
 }
 
 func TestIdleAndOldOnesAreCut(t *testing.T) {
-	for name, f := range map[string]proxy.Faults{
-		"idle": {Idle: 200 * time.Millisecond},
-		"old":  {Life: 400 * time.Millisecond},
+	for name, c := range map[string]struct {
+		proxy.Faults
+		busy time.Duration // longer than what is idle, and nothing beside a life
+	}{
+		"idle": {proxy.Faults{Idle: 200 * time.Millisecond}, 250 * time.Millisecond},
+		"old":  {proxy.Faults{Life: 400 * time.Millisecond}, 20 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := open(t, "tcp")
-			p.Set(f)
-			c := dial(t, p, "tcp")
+			p.Set(c.Faults)
+			conn := dial(t, p, "tcp")
 			began := time.Now()
-			for time.Since(began) < 250*time.Millisecond { // busy, and young
-				echo(t, c, []byte("busy"))
+			for time.Since(began) < c.busy {
+				echo(t, conn, []byte("busy"))
 				time.Sleep(5 * time.Millisecond)
 			}
-			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("after %v: %v, want EOF", time.Since(began), err)
 			}
 		})

@@ -14,6 +14,7 @@ export class Columns {
   #menu = el("div", { class: "menu columns", popover: "", role: "group", "aria-label": "Columns" });
   /** @type {TableColumn[]} */ #all = [];
   /** @type {string[]} */ #shown = [];
+  #carried = false; // a line of the menu is
 
   /**
    * @param {import("./table.js").TableView} table
@@ -44,7 +45,7 @@ export class Columns {
     this.#all = all;
     this.#shown = shown;
     write(this.button && one("[data-note]", this.button), shown.length < all.length ? `${shown.length} of ${all.length}` : String(all.length));
-    if (this.#menu.matches(":popover-open")) this.#list();
+    if (this.#menu.matches(":popover-open") && !this.#carried) this.#list();
     this.dress();
   }
 
@@ -165,6 +166,7 @@ export class Columns {
     handle.addEventListener("pointerdown", (e) => {
       e.preventDefault(); // the pointer is not captured: a line that moves in its list would lose it
       attribute(label, "data-dragged", "true");
+      this.#carried = true;
       const move = (/** @type {PointerEvent} */ m) => {
         const over = [...this.#menu.querySelectorAll("label")].find((l) => { const r = l.getBoundingClientRect(); return m.clientY >= r.top && m.clientY < r.bottom; });
         if (!over || over === label || !this.#shown.includes(over.dataset.name ?? "")) return;
@@ -176,6 +178,7 @@ export class Columns {
         removeEventListener("pointerup", end);
         removeEventListener("pointercancel", end);
         attribute(label, "data-dragged", "");
+        this.#carried = false;
         const names = [...this.#menu.querySelectorAll("label")].map((l) => l.dataset.name ?? "").filter((n) => this.#shown.includes(n));
         if (names.join("\n") !== this.#shown.join("\n")) this.#choose(names);
         this.#list();

@@ -19,6 +19,7 @@ import { receive, start } from "./store.js";
  */
 
 const MOST = 100; // changes that are listed
+const AGAIN = 3000;
 const NARROW = matchMedia("(width < 44rem)");
 
 export class Drawer {
@@ -140,6 +141,7 @@ export class Drawer {
 
   /** Watches the row's own page. @param {string} address */
   #watch(address) {
+    this.#unwatch();
     let store = start({ page: address, cursor: "", at: "", panels: new Map() }, Date.now());
     let read = !!this.#row && this.#fields.length >= (this.#view && tableData(this.#view)?.columns.length || Infinity); // with every field
     const present = () => {
@@ -148,12 +150,7 @@ export class Drawer {
       read ||= !!panel;
     };
     const source = (this.#source = new EventSource(`${this.live.base}/api/v1/events?page=${encodeURIComponent(address)}`));
-    source.onerror = () => { // refused for good: no filter names such a key, or what it says is not even a key here
-      if (source !== this.#source || source.readyState !== EventSource.CLOSED) return;
-      if (this.#row && this.#view) return this.#follow(this.#view);
-      this.#never = true;
-      this.#draw();
-    };
+    source.onerror = () => { if (source.readyState === EventSource.CLOSED) this.#refused(address, source); };
     source.onmessage = (e) => {
       if (source !== this.#source) return;
       const m = parse(e.data);
@@ -162,6 +159,23 @@ export class Drawer {
       if (!read || !this.#view?.paused) present();
       else this.#view.onrun = present; // it stands still with its page
     };
+  }
+
+  /**
+   * The row's page was refused: for good where no filter names such a key, or what it says is not even a key here. A server that starts,
+   * or has too many to serve, is asked again. @param {string} address @param {EventSource} source
+   */
+  async #refused(address, source) {
+    const status = await fetch(`${this.live.base}/api/v1/page?page=${encodeURIComponent(address)}`).then((r) => r.status, () => 0), view = this.#view;
+    if (source !== this.#source || !view) return;
+    if (status < 400 || status === 429 || status >= 500) return void setTimeout(() => { if (source === this.#source) this.#watch(address); }, AGAIN);
+    if (this.#row) {
+      this.#follow(view);
+      if (view.latest) view.onlatest?.(view.latest); // what it said meanwhile
+      return;
+    }
+    this.#never = true;
+    this.#draw();
   }
 
   /** The row as it is now. @param {{name: string, type: string}[]} columns @param {Row|null} row @param {number} at */

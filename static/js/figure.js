@@ -1,6 +1,7 @@
 // What a panel shows that is neither rows nor one number. Charts come with a module of their own, loaded where there is one.
 
 import { PartsView } from "./partview.js";
+import { late } from "./reload.js";
 
 /**
  * @typedef {import("./delta.js").Panel} Panel
@@ -33,12 +34,12 @@ class Waiting {
   /** @param {HTMLElement} node @param {(node: HTMLElement) => Rows} rows */
   constructor(node, rows) {
     this.node = node;
-    import("./chart.js").then(({ Chart }) => {
+    late(import("./chart.js")).then(({ Chart }) => {
       if (this.#gone) return;
       this.#chart = new Chart(node);
       this.#chart.choose(this.#variables);
       if (this.#last) this.#chart.show(...this.#last);
-    });
+    }, () => {}); // the rows behind it are there
     const button = node.querySelector("[data-rows-button]");
     button?.addEventListener("click", () => {
       const open = button.getAttribute("aria-expanded") !== "true";

@@ -7,7 +7,7 @@ import { OPERATORS, conditions, hint, offered, read, usual, written, wrong } fro
 /**
  * @typedef {import("./typed.js").TableColumn} TableColumn
  * @typedef {import("./typed.js").Condition} Condition
- * @typedef {{column: TableColumn, box: HTMLElement, op: HTMLButtonElement, value: HTMLInputElement|HTMLButtonElement, fault: HTMLElement, set: Condition[], chosen: string, tried: string}} Line
+ * @typedef {{column: TableColumn, box: HTMLElement, op: HTMLButtonElement, value: HTMLInputElement|HTMLButtonElement, fault: HTMLElement, set: Condition[], chosen: string, tried: string, wish: number}} Line wish: which one it is of its reader's
  */
 
 export class Filters {
@@ -16,11 +16,13 @@ export class Filters {
 
   /**
    * @param {HTMLTableSectionElement} head
-   * @param {(column: TableColumn, list: Condition[]) => Promise<string>} ask changes a column's filter; what is wrong with it, or ""
+   * @param {(column: TableColumn, list: Condition[]) => Promise<string>} ask what is wrong with a column's filter, or ""
+   * @param {(column: TableColumn, list: Condition[]) => void} change the filter is another one now
    */
-  constructor(head, ask) {
+  constructor(head, ask, change) {
     this.head = head;
     this.ask = ask;
+    this.change = change;
     (head.closest("main") ?? document.body).append(this.#menu);
     keys(this.#menu);
   }
@@ -58,7 +60,7 @@ export class Filters {
       ? el("button", { type: "button", class: "choice", "aria-haspopup": "true", "aria-expanded": "false" })
       : el("input", { type: "text", "aria-label": `Filter ${c.name}`, autocomplete: "off", spellcheck: "false", size: "1" }));
     const fault = el("span", { class: "fault", id: `fault-${this.#lines.size}` }), box = el("span", { class: "filter" }, op, value, fault);
-    /** @type {Line} */ const line = { column: c, box, op, value, fault, set: [], chosen: "", tried: "" };
+    /** @type {Line} */ const line = { column: c, box, op, value, fault, set: [], chosen: "", tried: "", wish: 0 };
     this.#lines.set(c.name, line);
     op.addEventListener("click", () => this.#operators(line));
     if (value instanceof HTMLInputElement) {
@@ -123,9 +125,12 @@ export class Filters {
 
   /** @param {Line} line @param {Condition[]} list */
   async #set(line, list) {
-    const what = wrong(list, line.column) || (JSON.stringify(list) === JSON.stringify(line.set) ? "" : await this.ask(line.column, list));
+    const wish = ++line.wish, other = JSON.stringify(list) !== JSON.stringify(line.set), what = wrong(list, line.column) || (other ? await this.ask(line.column, list) : "");
+    if (wish !== line.wish) return; // an answer that comes late is not about what is wanted now
     this.#fault(line, what);
-    if (!what) line.chosen = "";
+    if (what) return;
+    line.chosen = "";
+    if (other) this.change(line.column, list);
   }
 
   /** The menu of operators. @param {Line} line */

@@ -33,10 +33,10 @@ export class Frames {
 
   /**
    * A frame that was painted before its snapshot was taken shows that the two clocks are not known well enough to tell.
-   * @param {Frame[]} frames @param {number} now by the database's clock, NaN where that is not known
+   * @param {Frame[]} frames @param {number} now by the database's clock, NaN where that is not known @param {string} [why] they say nothing of the way
    */
-  painted(frames, now) {
-    for (const f of frames) [f.took, f.why] = now >= f.at ? [now - f.at, ""] : [-1, "clocks differ"];
+  painted(frames, now, why = "") {
+    for (const f of frames) [f.took, f.why] = why ? [-1, why] : now >= f.at ? [now - f.at, ""] : [-1, "clocks differ"];
   }
 
   /** The newest ones, newest first. @param {number} n */

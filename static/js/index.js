@@ -18,9 +18,12 @@ export function index(base) {
   }
   const lamp = one("#known");
   if (!lamp) return;
+  let asked = 0, shown = 0;
   const look = async () => {
     if (document.hidden) return;
-    const [pages, ready] = await Promise.all([json(`${base}/api/v1/pages`), json(`${base}/readyz`)]);
+    const turn = ++asked, [pages, ready] = await Promise.all([json(`${base}/api/v1/pages`), json(`${base}/readyz`)]);
+    if (turn < shown) return; // a later answer was quicker
+    shown = turn;
     const state = !ready ? "offline" : ready.status === "ok" && pages ? "timed" : "stale";
     lamp.dataset.state = state;
     write(one("[data-word]", lamp), { offline: "Offline", timed: "Every 5 s", stale: "Stale" }[state]);

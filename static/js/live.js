@@ -23,6 +23,7 @@ export class LiveControl {
   #rows = 0; // that changed since a listener heard of it
   #told = 0;
   #second = 0;
+  #away = 0; // how often the page was hidden
 
   constructor() {
     this.node = one("#live");
@@ -30,6 +31,7 @@ export class LiveControl {
     this.pill = one("#pill");
     const canvas = this.node?.querySelector("canvas"), details = one("#details"), button = this.node && one(".live-state", this.node);
     if (canvas) this.#tape = new Tape(canvas);
+    document.addEventListener("visibilitychange", () => { this.#away++; });
     if (!details || !button) return;
     const titles = new Map(all("[data-panel]").map((n) => [n.dataset.panel ?? "", one("h2", n)?.textContent ?? document.querySelector("h1")?.textContent ?? ""]));
     for (const n of all("[data-companions]")) for (const id of Object.keys(JSON.parse(n.dataset.companions || "{}"))) titles.set(id, one("h2", n)?.textContent ?? id);
@@ -85,9 +87,13 @@ export class LiveControl {
   drawn(now) {
     const drawn = this.#frames.drawn(document.hidden ? "in background" : "");
     if (!drawn.length || document.hidden) return;
+    const away = this.#away;
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel(); // its task comes after the paint
-      port1.onmessage = () => { this.#frames.painted(drawn, now()); port1.close(); };
+      port1.onmessage = () => {
+        this.#frames.painted(drawn, now(), away === this.#away ? "" : "in background"); // a page that is hidden paints when it is seen again
+        port1.close();
+      };
       port2.postMessage(null);
     });
   }

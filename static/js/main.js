@@ -4,14 +4,14 @@ import { all, calm, copy, one, toast } from "./dom.js";
 import { Keys } from "./keys.js";
 import { LivePage } from "./page.js";
 import { parameter } from "./parameters.js";
-import { notYet } from "./reload.js";
+import { late, notYet } from "./reload.js";
 import { rows } from "./rows.js";
 import { theme } from "./theme.js";
 import { variables } from "./variables.js";
 
 const { body } = document;
 const asked = new URLSearchParams(location.search);
-if (asked.has("kiosk")) import("./wall.js").then(({ wall }) => wall(asked, keys));
+if (asked.has("kiosk")) late(import("./wall.js")).then(({ wall }) => wall(asked, keys), () => {});
 if (asked.has("embed")) document.documentElement.classList.add("embed");
 
 const bar = variables(body.dataset);
@@ -19,7 +19,7 @@ const live = body.dataset.live ? new LivePage(body.dataset, bar?.views) : null;
 if (live) bar?.connect(live);
 const own = one("[data-table]");
 /** @type {import("./tablepage.js").TablePage|null} */ let table = null;
-if (live && own) import("./tablepage.js").then(({ TablePage }) => { table = new TablePage(live, own); });
+if (live && own) late(import("./tablepage.js")).then(({ TablePage }) => { table = new TablePage(live, own); }, () => {});
 const colors = theme(() => live?.theme());
 const panels = all(".panel[id]");
 
@@ -68,7 +68,7 @@ function jump() {
   if (!(dialog instanceof HTMLDialogElement)) return;
   if (dialog.open) return dialog.close();
   dialog.showModal();
-  finder ??= import("./palette.js").then(({ palette }) => palette(dialog, keys, { panels: () => panels.map((p) => ({ title: one("h2", p)?.textContent ?? "", go: () => goTo(p) })) }));
+  finder ??= late(import("./palette.js")).then(({ palette }) => palette(dialog, keys, { panels: () => panels.map((p) => ({ title: one("h2", p)?.textContent ?? "", go: () => goTo(p) })) }));
   finder.then((find) => find(), () => { finder = undefined; });
 }
 
@@ -98,7 +98,7 @@ edges();
 document.addEventListener("click", (e) => {
   const button = e.target instanceof Element ? e.target.closest("td button.tree") : null;
   if (!(button instanceof HTMLElement)) return;
-  trees ??= import("./treeview.js").then(({ TreeView }) => new TreeView());
+  trees ??= late(import("./treeview.js")).then(({ TreeView }) => new TreeView());
   trees.then((t) => t.open(button), () => {
     trees = undefined; // the next click tries again
     toast("The document could not be opened", "triangle-alert");
@@ -115,7 +115,7 @@ for (const form of all("form[data-demo]")) {
   });
 }
 
-if (one("#find, #known")) import("./index.js").then(({ index }) => index(body.dataset.base ?? ""));
+if (one("#find, #known")) late(import("./index.js")).then(({ index }) => index(body.dataset.base ?? ""), () => {});
 
 const notice = one("[data-retry]");
 if (notice) notYet(notice, asked.has("kiosk"));

@@ -13,13 +13,13 @@ export function open(menu, from) {
   menu.style.setProperty("--x", `${Math.max(gap, Math.min(r.left, innerWidth - wide - gap))}px`);
   menu.style.setProperty("--y", `${below ? Math.min(r.bottom + gap, Math.max(gap, innerHeight - tall - gap)) : r.top - tall - gap}px`);
   from.setAttribute("aria-expanded", "true");
-  const closed = (/** @type {Event} */ e) => {
+  const closed = (/** @type {Event} */ e) => { // told at once: "toggle" says nothing where it opens elsewhere in the same moment
     if (/** @type {ToggleEvent} */ (e).newState !== "closed") return;
-    menu.removeEventListener("toggle", closed);
+    menu.removeEventListener("beforetoggle", closed);
     from.setAttribute("aria-expanded", "false");
     if (!document.activeElement || document.activeElement === document.body || menu.contains(document.activeElement)) from.focus({ preventScroll: true });
   };
-  menu.addEventListener("toggle", closed);
+  menu.addEventListener("beforetoggle", closed);
   /** @type {HTMLElement|null} */ (menu.querySelector(`[aria-checked="true"], input:checked`) ?? menu.querySelector(ITEMS))?.focus({ preventScroll: true });
 }
 

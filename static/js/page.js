@@ -4,7 +4,7 @@ import { Lost, missed } from "./delta.js";
 import { all, announce, one, toast, write } from "./dom.js";
 import { LiveControl } from "./live.js";
 import { parameter } from "./parameters.js";
-import { reachable, reload, restored } from "./reload.js";
+import { late, reachable, reload, restored } from "./reload.js";
 import { PanelView } from "./render.js";
 import { Socket } from "./socket.js";
 import { GRACE, linked, moved, receive, shifted, start, verdict } from "./store.js";
@@ -42,6 +42,8 @@ export class LivePage {
   #quiet = false; // what comes next is another page, not a change of this one
   #went = 0; // when that was asked for, until it is there
   /** @type {((d: Description) => void)[]} */ #listeners = [];
+  /** @type {Description|null} of the page that was gone to last */ #described = null;
+  #asked = 0; // how often a description was
 
   /** @param {DOMStringMap} data of the body @param {View[]} [further] what shows panels elsewhere than in their places */
   constructor(data, further = []) {
@@ -66,7 +68,7 @@ export class LivePage {
       url: at.href, page: this.store.page, cursor: () => this.store.cursor,
       message: (m) => this.#receive(m),
       link: (l) => { this.store = linked(this.store, l); this.#say(); },
-      instead: async () => ((await reachable(`${this.#base}/healthz`)) ? (await import("./events.js")).open : null),
+      instead: async () => ((await reachable(`${this.#base}/healthz`)) ? (await late(import("./events.js"))).open : null),
       signin: () => { if (data.signin) location.assign(`${data.signin}?again&next=${encodeURIComponent(this.#here())}`); },
     });
     this.socket.connect();
@@ -77,7 +79,7 @@ export class LivePage {
     for (const type of ["online", "offline", "focus"]) addEventListener(type, () => this.#wake());
     addEventListener("pagehide", () => this.socket.leave()); // a page without a connection may come back as it was left
     addEventListener("pageshow", (e) => { if (e.persisted) this.socket.connect(); });
-    restored();
+    restored(() => this.#busy());
     document.addEventListener("visibilitychange", () => this.#wake());
   }
 
@@ -92,8 +94,11 @@ export class LivePage {
     this.#move(address);
   }
 
-  /** Calls back with what the server says of a page whenever one was gone to. @param {(d: Description) => void} listener */
-  onmove(listener) { this.#listeners.push(listener); }
+  /** Calls back with what the server says of a page whenever one was gone to, and at once where that is so already. @param {(d: Description) => void} listener */
+  onmove(listener) {
+    this.#listeners.push(listener);
+    if (this.#described) listener(this.#described);
+  }
 
   /** The path that a proxy puts before every URL. */
   get base() { return this.#base; }
@@ -116,7 +121,10 @@ export class LivePage {
   /** @param {string} address */
   #move(address) {
     this.#at = this.#here();
-    if (this.#paused) toast("The page runs again: it shows what was asked for", "info");
+    if (this.#paused) {
+      toast("The page runs again: it shows what was asked for", "info");
+      this.#control.unmeasured();
+    }
     this.#stand(false);
     this.#quiet = true;
     this.#went = Date.now();
@@ -129,13 +137,14 @@ export class LivePage {
 
   /** @param {string} address */
   async #describe(address) {
-    const at = `${this.#base}/api/v1/page?page=${encodeURIComponent(address)}`;
+    const at = `${this.#base}/api/v1/page?page=${encodeURIComponent(address)}`, asked = ++this.#asked;
     const answer = await fetch(at).catch(() => null), d = answer?.ok ? await answer.json().catch(() => null) : null;
-    if (this.store.page !== address) return; // the reader went on
+    if (this.#asked !== asked) return; // the reader went on
     if (!d) {
-      if (!answer || answer.ok || answer.status === 429 || answer.status >= 500) setTimeout(() => { if (this.store.page === address) this.#describe(address); }, AGAIN);
+      if (!answer || answer.ok || answer.status === 429 || answer.status >= 500) setTimeout(() => { if (this.#asked === asked) this.#describe(address); }, AGAIN);
       return;
     }
+    this.#described = d;
     history.replaceState(null, "", this.#url(d.address));
     this.#at = this.#here();
     for (const v of this.#views) v.figure?.choose(d.variables ?? []);
@@ -209,7 +218,7 @@ export class LivePage {
 
   /** @param {Message} m @returns {boolean} false if it did not fit what is held */
   #receive(m) {
-    if (m.type === "reload") return reload(m.version ?? "", () => this.#busy()), true;
+    if (m.type === "reload") return reload(m.version ?? ""), true;
     const came = m.type === "delta" && !!this.store.status; // by itself, not in the answer to what was asked for
     try {
       this.store = receive(this.store, m, Date.now());
@@ -223,7 +232,8 @@ export class LivePage {
       this.#schedule();
     }
     if (m.type !== "delta") this.#say();
-    if (m.type === "error" && !this.#went && this.store.page.startsWith("/d/") && ["not_found", "bad_request"].includes(m.code)) reload("", () => this.#busy()); // it says when it is back
+    if (m.type === "error" && !this.#went && this.store.page.startsWith("/d/") && ["not_found", "bad_request"].includes(m.code)) reload(""); // it says when it is back
+    if (m.type === "error") document.body.ariaBusy = null; // nothing else comes
     if (m.type === "status") this.#age(Date.now());
     return true;
   }

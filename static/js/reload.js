@@ -5,13 +5,14 @@ import { one, toast } from "./dom.js";
 const KEY = "rowcast.reloads", MOST = 10, PAUSE = 120_000; // at most so many in such a time
 const ONCE = 300_000; // newer code is loaded so often at most, whatever its version: two builds may answer in turn
 const AGAIN = 600_000; // the same new version is tried again after this: another server may have answered with the old one
-const TOLD = { updated: "rowcast was updated", changed: "This dashboard was changed", gone: "What was chosen here is not there any more" };
+const SILENT = 10_000; // a server that does not answer in this time is not there
+const TOLD = { updated: "rowcast was updated", changed: "This dashboard was changed", gone: "What was chosen here is not there any more", missing: "The page was loaded again: a part of it had not come" };
 
-/** @typedef {{times: number[], version: string, tried: number, why: ""|keyof typeof TOLD, scroll: number, focus: string}} Past */
+/** missing: when it was last loaded for that reason @typedef {{times: number[], version: string, tried: number, missing: number, why: ""|keyof typeof TOLD, scroll: number, focus: string}} Past */
 
 /** @returns {Past} */
 function past() {
-  const none = { times: [], version: "", tried: 0, why: /** @type {""} */ (""), scroll: 0, focus: "" };
+  const none = { times: [], version: "", tried: 0, missing: 0, why: /** @type {""} */ (""), scroll: 0, focus: "" };
   try { return { ...none, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") }; } catch { return none; }
 }
 
@@ -31,26 +32,37 @@ export function pause(p, version, now, random) {
 }
 
 let coming = Infinity; // when
+let busy = () => false; // is the reader in the middle of something?
 
 /**
- * Loads the page again soon. busy tells whether the reader is in the middle of something.
- * @param {string} version of the server's code where that changed, else "" @param {() => boolean} busy
+ * Loads the page again soon, once its reader is not in the middle of something.
+ * @param {string} version of the server's code where that changed, else "" @param {keyof typeof TOLD} [why]
  */
-export function reload(version, busy) {
+export function reload(version, why = version ? "updated" : "changed") {
   const wait = pause(past(), version, Date.now(), Math.random), at = Date.now() + wait;
   if (at >= coming || wait < 0) return;
   coming = at;
   const attempt = async () => {
     const p = past(), now = Date.now();
-    if (busy() || !(await reachable())) return void setTimeout(attempt, 1000);
-    keep({ times: [...p.times.filter((t) => now - t < PAUSE), now], version: version || p.version, tried: version ? now : p.tried, why: version ? "updated" : "changed", scroll: scrollY, focus: document.activeElement?.id ?? "" });
+    if (busy() || !(await reachable()) || busy()) return void setTimeout(attempt, 1000); // asking takes its time
+    keep({ times: [...p.times.filter((t) => now - t < PAUSE), now], version: version || p.version, tried: version ? now : p.tried, missing: why === "missing" ? now : p.missing, why, scroll: scrollY, focus: document.activeElement?.id ?? "" });
     location.reload();
   };
   setTimeout(attempt, wait);
 }
 
+/**
+ * A part of the page's code that is loaded by itself. A browser may remember until the page is loaded again that it did not come: so that
+ * is done, and where it does not help, now and then.
+ * @template T @param {Promise<T>} part @returns {Promise<T>}
+ */
+export function late(part) {
+  part.catch(() => setTimeout(() => reload("", "missing"), Math.max(0, past().missing + ONCE - Date.now())));
+  return part;
+}
+
 /** The status that a page would come with, 0 for none at all: a browser's own error page never comes back by itself. */
-export const answer = (url = location.href) => fetch(url, { method: "HEAD", cache: "no-store" }).then((r) => r.status, () => 0);
+export const answer = (url = location.href) => fetch(url, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(SILENT) }).then((r) => r.status, () => 0);
 
 /** Would the page come? @param {string} [url] */
 export async function reachable(url) {
@@ -73,8 +85,9 @@ export function notYet(notice, wall) {
   if (seconds > 0) setInterval(async () => { if (![0, Number(status)].includes(await answer())) location.reload(); }, seconds * 1000 * (1 + Math.random() / 4));
 }
 
-/** After a reload of our own: where the reader was, and why it came. */
-export function restored() {
+/** After a reload of our own: where the reader was, and why it came. @param {() => boolean} middle is the reader in the middle of something? Asked before the next. */
+export function restored(middle) {
+  busy = middle;
   const p = past();
   if (!p.why) return;
   keep({ ...p, why: "" });

@@ -74,6 +74,8 @@ export class PanelView {
 
   /** What is on the screen, which may be older than what is known. */
   get shown() { return this.#shown; }
+  /** What the server last said, as far as the page runs. */
+  get latest() { return this.#latest; }
 
   /**
    * Brings the panel to this state, if nothing holds it still; quietly where it is no change of what was shown, but something else

@@ -1,5 +1,6 @@
 // What a reader does with a row: goes from one to the next, and opens it. The drawer's own code is loaded with the first row.
-import { one } from "./dom.js";
+import { one, toast } from "./dom.js";
+import { late } from "./reload.js";
 
 /** @typedef {import("./page.js").LivePage} LivePage */
 
@@ -17,12 +18,19 @@ export function rows(live, list) {
     { press: ["Shift+Enter"], group: "Table", text: "Upon a head: sort by it, too", when: () => !!one("[data-table]") },
   );
   /** @type {Promise<import("./drawer.js").Drawer>|null} */ let drawer = null;
-  const load = () => (drawer ??= import("./drawer.js").then(({ Drawer }) => new Drawer(live)));
+  /** @param {(d: import("./drawer.js").Drawer) => void} act */
+  const load = (act) => {
+    drawer ??= late(import("./drawer.js")).then(({ Drawer }) => new Drawer(live));
+    drawer.then(act, () => {
+      drawer = null; // the next one tries again
+      toast("The row could not be opened", "triangle-alert");
+    });
+  };
 
   /** @param {Element|null} tr */
   const open = (tr) => {
     const view = tr instanceof HTMLElement ? viewOf(live, tr) : undefined, key = tr instanceof HTMLElement ? tr.dataset.key : undefined;
-    if (view?.table && key !== undefined) load().then((d) => d.open(view, key));
+    if (view?.table && key !== undefined) load((d) => d.open(view, key));
   };
 
   document.addEventListener("click", (e) => {
@@ -44,7 +52,7 @@ export function rows(live, list) {
 
   const asked = /^#row=(.+)$/.exec(location.hash);
   const node = asked && one("[data-panel][data-table], [data-panel]");
-  if (asked && node) load().then((d) => { const view = live.view(node.dataset.panel ?? ""); if (view?.table) d.open(view, decoded(asked[1])); });
+  if (asked && node) load((d) => { const view = live.view(node.dataset.panel ?? ""); if (view?.table) d.open(view, decoded(asked[1])); });
 }
 
 /** A text as a fragment has it, or as it stands where it was not written by a browser. @param {string} s */

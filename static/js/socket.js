@@ -138,6 +138,7 @@ export class Socket {
       this.#page = m.type === "watching" ? m.page : "";
       this.#say("open", 0);
     } else if ("page" in m && m.type !== "watching" && m.page !== this.#page) return;
+    else if (m.type === "error" && m.watch !== undefined && m.watch !== this.#o.page) return; // of a page that was asked for before
     if (m.type === "status") this.#attempt = 0; // only a whole answer is a success
     if (!this.#o.message(m)) this.watch("");
   }
@@ -167,7 +168,7 @@ export class Socket {
     this.#attempt++;
     this.#unopened = this.#instead ? 1 : this.#opened ? 0 : this.#unopened + 1; // after something else a WebSocket is tried again
     this.#instead = null;
-    if (this.#unopened > 1) this.#o.instead().then((open) => { this.#instead = open; }, () => {});
+    if (this.#unopened > 1) this.#o.instead().then((open) => { if (!this.#opened) this.#instead = open; }, () => {}); // one that opened meanwhile needs nothing in its place
     this.#timer = setTimeout(() => { this.#timer = undefined; this.connect(); }, delay);
     this.#say("waiting", this.#o.now() + delay);
   }

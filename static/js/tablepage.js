@@ -30,6 +30,7 @@ export class TablePage {
   /** @type {Query} */ #query = NOTHING;
   #last = 0; // when the reader last went on in the search
   #counted = 0;
+  #counts = 0; // how often a count was asked for
   /** @type {import("./count.js").Known|null} */ #known = null;
   #pages = -1; // as far as they were counted
   /** @type {ReturnType<typeof setTimeout>|undefined} */ #typing;
@@ -43,16 +44,16 @@ export class TablePage {
     const view = live.view(node.dataset.panel ?? ""), table = view?.table;
     if (!table) throw new Error("a table page without its table");
     this.table = table;
-    this.filters = new Filters(/** @type {HTMLTableSectionElement} */ (table.table.tHead), (c, list) => this.#filter(c, list));
+    this.filters = new Filters(/** @type {HTMLTableSectionElement} */ (table.table.tHead), (c, list) => this.#ask(c, list), (c, list) => this.#go(filtered(this.#query, c.name, list)));
     this.columns = new Columns(table, (names) => this.#go({ ...this.#query, columns: names }));
     table.onhead = () => this.#dress();
     view.onshown = () => { this.#foot(); this.#pager(); this.#nothing(); };
-    live.onmove((d) => { if ("table" in d && d.table) this.#show(/** @type {TableData} */ (d.table), d.address); });
     table.table.tHead?.addEventListener("click", (e) => this.#sort(e));
     this.#searching();
     this.#paging();
     this.#menus();
     this.#show(this.#data, live.store.page);
+    live.onmove((d) => { if ("table" in d && d.table) this.#show(/** @type {TableData} */ (d.table), d.address); });
     setInterval(() => { if (!document.hidden && Date.now() - this.#counted > RECOUNT) this.#count(); }, 5000);
   }
 
@@ -155,14 +156,12 @@ export class TablePage {
     announce(term ? `Sorted by ${c.name}, ${term.desc ? "descending" : "ascending"}` : "In the table's own order");
   }
 
-  /** Asks first whether the server understands the filter, so that a slip of the pen does not take the page away. @param {TableColumn} column @param {import("./typed.js").Condition[]} list */
-  async #filter(column, list) {
+  /** Asks whether the server understands a filter, so that a slip of the pen does not take the page away. @param {TableColumn} column @param {import("./typed.js").Condition[]} list */
+  async #ask(column, list) {
     const q = filtered(this.#query, column.name, list);
     const answer = await fetch(`${this.live.base}/api/v1/page?page=${encodeURIComponent(build(this.#data.address, q))}`).catch(() => null);
     if (!answer) return "The server does not answer";
-    if (!answer.ok) return sentence((await answer.json().catch(() => null))?.error?.message ?? "The server refused this filter");
-    this.#go(filtered(this.#query, column.name, list));
-    return "";
+    return answer.ok ? "" : sentence((await answer.json().catch(() => null))?.error?.message ?? "The server refused this filter");
   }
 
   #searching() {
@@ -221,10 +220,10 @@ export class TablePage {
   async #starter() {
     const dialog = /** @type {HTMLDialogElement|null} */ (one("#starter")), pre = dialog && one("pre", dialog);
     if (!dialog || !pre) return;
-    const answer = await fetch(`${this.live.base}${this.#data.address}/dashboard.yaml`).catch(() => null);
-    if (!answer?.ok) return toast("The server did not write a dashboard for this table", "triangle-alert");
-    write(pre, await answer.text());
-    dialog.showModal();
+    const text = await fetch(`${this.live.base}${this.#data.address}/dashboard.yaml`).then((r) => (r.ok ? r.text() : null)).catch(() => null);
+    if (text === null) return toast("The server did not write a dashboard for this table", "triangle-alert");
+    write(pre, text);
+    if (!dialog.open) dialog.showModal();
   }
 
   /** Is there a page after this one? */
@@ -233,10 +232,11 @@ export class TablePage {
   /** Counts what the filters leave, now and then: it is asked for, not watched. */
   async #count() {
     this.#counted = Date.now();
-    const page = this.live.store.page;
+    const page = this.live.store.page, turn = ++this.#counts;
     const count = await fetch(`${this.live.base}/api/v1/count?page=${encodeURIComponent(page)}`).then((r) => (r.ok ? r.json() : null)).catch(() => null);
-    if (!count) this.#counted -= RECOUNT - 3000; // nobody could say: asked again soon
-    else if (this.live.store.page === page) this.#total(count, true);
+    if (turn !== this.#counts || this.live.store.page !== page) return;
+    if (count) this.#total(count, true);
+    else this.#counted -= RECOUNT - 3000; // nobody could say: asked again soon
   }
 
   /** @param {Count|null} count @param {boolean} asked just now */

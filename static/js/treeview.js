@@ -23,7 +23,7 @@ export class TreeView {
     const close = el("button", { type: "button", class: "icon-btn", "aria-label": "Close", title: "Close" }, icon("x"));
     close.addEventListener("click", () => this.#node.hidePopover());
     this.#node.append(el("header", { role: "presentation" }, this.#head, this.#gone, el("span", { class: "grow" }), copy, close), this.#body);
-    this.#node.addEventListener("toggle", (e) => { if (/** @type {ToggleEvent} */ (e).newState === "closed") this.#closed(); });
+    this.#node.addEventListener("beforetoggle", (e) => { if (/** @type {ToggleEvent} */ (e).newState === "closed") this.#closed(); });
     document.body.append(this.#node);
   }
 

@@ -169,3 +169,29 @@ test("messages", () => {
   assert.equal(parse("null"), null);
   assert.throws(() => parse("{"));
 });
+test("what was to stand in for a WebSocket is not needed once one is open", async () => {
+  const opened = [], answers = [], wire = (kind) => () => { const w = new Wire(); opened.push([kind, w]); return w; };
+  const socket = new Socket({
+    url: "ws://x/live", page: "/d/shop?b=1", cursor: () => "", random: () => 1, now: () => 0, message: () => true, link: () => {}, signin: () => {},
+    open: wire("socket"), instead: () => new Promise((answer) => answers.push(answer)),
+  });
+  socket.connect();
+  for (let i = 0; i < 2; i++) { opened.at(-1)[1].onclose({ code: 1006 }); mock.timers.tick(30_000); }
+  opened.at(-1)[1].onopen();
+  answers[0](wire("events")); // the question took longer than the way back
+  await Promise.resolve();
+  socket.connect();
+  assert.deepEqual(opened.map(([kind]) => kind), ["socket", "socket", "socket", "socket"]);
+});
+test("what is said of a page that was asked for before is not said of this one", () => {
+  const { socket, seen, wire } = setup(), other = { type: "error", watch: "/d/shop?b=2", code: "not_found", message: "no" };
+  wire().readyState = 1;
+  wire().say(watching);
+  socket.go("/d/shop?b=2");
+  socket.go("/d/shop?b=1");
+  wire().say(watching);
+  wire().say(other);
+  assert.deepEqual(seen.messages.map((m) => m.type), ["watching", "watching"]);
+  wire().say({ ...other, watch: "/d/shop?b=1" });
+  assert.equal(seen.messages.at(-1).code, "not_found");
+});

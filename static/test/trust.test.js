@@ -34,6 +34,9 @@ test("what was not measured says why, and looks like no measurement", () => {
   add(true);
   f.drawn("in background");
   assert.equal(last().why, "in background");
+  add(true);
+  f.painted(f.drawn(), 99_000, "in background"); // it was hidden in between
+  assert.deepEqual([last().took, last().why], [-1, "in background"]);
   assert.deepEqual(f.times(), { count: 0, last: -1, median: -1, p95: -1 });
   for (let i = 0; i < 19; i++) { add(true); f.painted(f.drawn(), 1000); }
   assert.deepEqual(f.times(), { count: 19, last: 0, median: 0, p95: -1 });
