@@ -91,9 +91,11 @@ func readsSlowly(a *arena) func() {
 	fast := newViewer(a.sights[0].url, "/d/oracle")
 	var mu sync.Mutex
 	var delays []time.Duration
+	answered := false // what comes first is an older snapshot and what followed it
 	fast.said = func(m *delta.Message, s *delta.State) {
 		a.judge.witness(m, s)
-		if m.Type == delta.TypeDelta {
+		answered = answered || m.Type == delta.TypeStatus
+		if m.Type == delta.TypeDelta && answered {
 			mu.Lock()
 			delays = append(delays, time.Since(s.At))
 			mu.Unlock()
