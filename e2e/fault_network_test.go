@@ -63,8 +63,9 @@ const statusEvery = 8 * time.Second
 // a little longer than the server is ever silent: no viewer may lose its own.
 func idleCut(a *arena) func() {
 	a.toViewer.Set(proxy.Faults{Idle: statusEvery})
+	before := a.toViewer.Total()
 	a.toViewer.Cut() // it holds for new connections
-	a.onlookers(len(a.sights))
+	a.onlookers(before + len(a.sights))
 	made := a.toViewer.Total()
 	return func() {
 		if n := a.toViewer.Total() - made; n > 0 {
@@ -118,12 +119,13 @@ func lifeCapped(a *arena) func() {
 	}
 }
 
-// onlookers waits until so many connections to the program stand.
+// onlookers waits until so many connections to the program were ever made: those
+// that were cut are open for a moment yet.
 func (a *arena) onlookers(n int) {
 	a.Helper()
-	for deadline := time.Now().Add(10 * time.Second); a.toViewer.Open() < n; sleep(a.Context(), 10*time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); a.toViewer.Total() < n; sleep(a.Context(), 10*time.Millisecond) {
 		if time.Now().After(deadline) {
-			a.Fatalf("%d of %d viewers came back", a.toViewer.Open(), n)
+			a.Fatalf("%d viewers did not come back", n-a.toViewer.Total())
 		}
 	}
 }

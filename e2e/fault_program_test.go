@@ -22,6 +22,7 @@ func programTroubles() []trouble {
 		{name: "killed", lasts: time.Second, inject: killed},
 		{name: "starved", lasts: 3 * time.Second, inject: starved},
 		{name: "misconfigured", lasts: time.Second, inject: misconfigured},
+		{name: "short-of-memory", lasts: 15 * time.Second, rare: true, rightIn: 8 * time.Second, inject: shortOfMemory},
 		{name: "given-too-much", lasts: time.Second, spoils: []string{"/d/stage"}, inject: givenTooMuch},
 	}
 }
@@ -53,8 +54,8 @@ func (a *arena) terminated(n int) func() {
 }
 
 // restart starts the program in the place of the one that is gone.
-func (a *arena) restart() {
-	a.server = begin(a.TB, binary(a.TB), nil, a.flags...)
+func (a *arena) restart(env ...string) {
+	a.server = begin(a.TB, binary(a.TB), env, a.flags...)
 	a.server.serves(a.TB)
 	a.toViewer.Redirect(strings.TrimSuffix(strings.TrimPrefix(a.server.URL, "http://"), "/"))
 }
@@ -83,7 +84,7 @@ func killed(a *arena) func() {
 		a.Errorf("%d advisory locks are held after the program was killed, %v", held, err)
 	}
 	a.Logf("its sessions and locks were gone %s after the kill", time.Since(began).Round(10*time.Millisecond))
-	return a.restart
+	return func() { a.restart() }
 }
 
 // starved gives the program a quarter of one moment after the other, as a

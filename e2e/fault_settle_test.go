@@ -62,11 +62,24 @@ func (a *arena) forget(conn *pgx.Conn) error {
 	if err := a.judgeFrames(); err != nil {
 		return err
 	}
-	_, err := conn.Exec(context.Background(), `TRUNCATE acct_log, total_log;
+	last, err := lastLogged(conn)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(context.Background(), `TRUNCATE acct_log, total_log;
 		INSERT INTO acct_log (xid, op, id, grp, v) SELECT '3', 'W', id, grp, v FROM acct;
 		INSERT INTO total_log (xid, op, grp, w, n, s) SELECT '3', 'W', grp, w, n, s FROM total`, pgx.QueryExecModeSimpleProtocol)
-	a.judge.forget()
+	a.judge.forget(last)
 	return err
+}
+
+// lastLogged is the last transaction that the writers logged.
+func lastLogged(conn *pgx.Conn) (xid uint64, err error) {
+	const ask = `SELECT xid::text::bigint FROM (SELECT xid FROM acct_log UNION ALL SELECT xid FROM total_log) AS l ORDER BY l.xid DESC LIMIT 1`
+	if err := conn.QueryRow(context.Background(), ask).Scan(&xid); err != nil {
+		return 0, fmt.Errorf("read the end of the log: %w", err)
+	}
+	return xid, nil
 }
 
 // unlike says how a screen is not these answers; "" when it is.

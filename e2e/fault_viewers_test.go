@@ -23,8 +23,8 @@ import (
 // viewerTroubles are viewers that are no help.
 func viewerTroubles() []trouble {
 	return []trouble{
-		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.deaf(10) }},
-		{name: "a-thousand-never-read", lasts: 10 * time.Second, rare: true, inject: func(a *arena) func() { return a.deaf(1000) }},
+		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.deaf(10, "/d/oracle") }},
+		{name: "a-thousand-never-read", lasts: 10 * time.Second, rare: true, inject: func(a *arena) func() { return a.deaf(1000, "/d/oracle") }},
 		{name: "frozen-fleet", lasts: time.Second, rare: true, inject: frozenFleet},
 		{name: "come-and-go", lasts: 2 * time.Second, inject: func(a *arena) func() { return a.crowd(40, "/d/oracle").leave }},
 		{name: "one-reads-slowly", lasts: 3 * time.Second, inject: readsSlowly},
@@ -34,7 +34,7 @@ func viewerTroubles() []trouble {
 }
 
 // deaf lets so many watch a page that changes all the time, and never read.
-func (a *arena) deaf(n int) (leave func()) {
+func (a *arena) deaf(n int, page string) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	before := a.resources()["process_resident_memory_bytes"]
 	var all, first sync.WaitGroup
@@ -42,7 +42,7 @@ func (a *arena) deaf(n int) (leave func()) {
 		first.Add(1)
 		all.Go(func() {
 			come := sync.OnceFunc(first.Done)
-			v := newViewer(a.sights[0].url, "/d/oracle")
+			v := newViewer(a.sights[0].url, page)
 			v.small = true
 			for ctx.Err() == nil {
 				ws, err := v.connect(ctx, "")
@@ -91,9 +91,11 @@ func readsSlowly(a *arena) func() {
 	fast := newViewer(a.sights[0].url, "/d/oracle")
 	var mu sync.Mutex
 	var delays []time.Duration
+	answered := false // what comes first is an older snapshot and what followed it
 	fast.said = func(m *delta.Message, s *delta.State) {
 		a.judge.witness(m, s)
-		if m.Type == delta.TypeDelta {
+		answered = answered || m.Type == delta.TypeStatus
+		if m.Type == delta.TypeDelta && answered {
 			mu.Lock()
 			delays = append(delays, time.Since(s.At))
 			mu.Unlock()

@@ -83,7 +83,41 @@ func writeTroubles() []trouble {
 			})
 		}},
 		{name: "notify-junk", lasts: 3 * time.Second, inject: flood},
+		{name: "queue-filled", rare: true, stale: everywhere, lasts: 5 * time.Second, inject: fillQueue},
 	}
+}
+
+// fillQueue fills a tenth of the notification queue, some 800 MB, behind another
+// application that listens and stands still in its transaction.
+func fillQueue(a *arena) func() {
+	open := func(statements ...string) *pgx.Conn {
+		conn, err := a.connect(a.Context())
+		for _, sql := range statements {
+			if err == nil {
+				_, err = conn.Exec(a.Context(), sql)
+			}
+		}
+		if err != nil {
+			a.Fatal(err)
+		}
+		return conn
+	}
+	stuck := open(`LISTEN other`, `BEGIN`, `SELECT 1`)
+	noisy := open()
+	defer noisy.Close(context.Background())
+	began := time.Now()
+	usage, sent := 0.0, 0
+	for ; usage <= 0.101 && time.Since(began) < time.Minute; sent += 500 { // few at a time: each commit holds up all others that notify
+		if _, err := noisy.Exec(a.Context(), `SELECT pg_notify('other', repeat('x', 7900) || i) FROM generate_series(1, 500) i`); err != nil {
+			a.Fatal(err)
+		}
+		if err := noisy.QueryRow(a.Context(), `SELECT pg_notification_queue_usage()`).Scan(&usage); err != nil {
+			a.Fatal(err)
+		}
+	}
+	a.Logf("%.3f of the queue was full after %d notifications and %s", usage, sent, time.Since(began).Round(100*time.Millisecond))
+	a.exec(ending("listen")) // who begins to listen now has all of it before him
+	return func() { _ = stuck.Close(context.Background()) }
 }
 
 // flood rings without a reason, with texts that say nothing, as a role that may

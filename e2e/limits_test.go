@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,8 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 }
 
-// The program's log may end on a full disk, and who reads it may go away.
+// The program's log may end on a full disk, and who reads it may go away, or be
+// there and not read.
 func TestLogThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -144,7 +146,8 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, log := range []*os.File{writer, full} {
+	later, clogged := clog(t)
+	for name, log := range map[string]*os.File{"gone": writer, "full": full, "not read": clogged} {
 		cmd := exec.Command(binary(t), "serve", "--database-url", db.URL, "--listen", address, "--watch", "none")
 		cmd.Env, cmd.Stderr = environment(), log
 		if err := cmd.Start(); err != nil {
@@ -159,24 +162,54 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 				break
 			}
 			if time.Now().After(deadline) || len(ended) > 0 {
-				t.Fatalf("the program does not start: %v", err)
+				_ = cmd.Process.Kill()
+				t.Fatalf("%s: the program does not start: %v", name, err)
 			}
 		}
 		// Ended sessions are worth a line of the log.
 		db.Exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rowcast/%' AND datname = current_database()`)
 		sleep(t.Context(), 300*time.Millisecond)
 		if err := reply(); err != nil {
-			t.Errorf("after a line that could not be written: %v", err)
+			t.Errorf("%s: after a line that could not be written: %v", name, err)
+		}
+		if log == clogged {
+			_ = later.SetReadDeadline(time.Now().Add(patience))
+			for lines := bufio.NewScanner(later); !strings.Contains(lines.Text(), `"msg":"serving"`); {
+				if !lines.Scan() {
+					t.Errorf("what waited for its reader is lost: %v", lines.Err())
+					break
+				}
+			}
 		}
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		if err := <-ended; err != nil {
-			t.Errorf("the program ended with %v", err)
+			t.Errorf("%s: the program ended with %v", name, err)
 		}
 	}
 }
 
+// clog makes a pipe that is full.
+func clog(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	for err == nil {
+		_ = w.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		_, err = io.WriteString(w, strings.Repeat("x", 100)+"\n")
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	_ = w.SetWriteDeadline(time.Time{})
+	return r, w
+}
+
 func ready(url string) error {
-	res, err := http.Get(url)
+	client := http.Client{Timeout: 5 * time.Second} // who waits for its log takes connections and answers none
+	res, err := client.Get(url)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type judge struct {
 	states  map[string]*delta.State
 	waiting []*delta.State // to be compared
 	claims  map[claim]bool
+	begun   uint64 // the log holds nothing from before the end of this transaction
 }
 
 // claim is a status `live` beside the snapshot that was on the screen.
@@ -63,10 +64,11 @@ func (j *judge) verdict() []string {
 	return slices.Clone(j.wrong)
 }
 
-// forget drops what was judged.
-func (j *judge) forget() {
+// forget drops what was judged, with the log up to that transaction.
+func (j *judge) forget(last uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.begun = last
 	j.commits, j.states, j.claims = map[string]time.Time{}, map[string]*delta.State{}, map[claim]bool{}
 }
 
@@ -131,6 +133,12 @@ func (j *judge) work(ctx context.Context, conn *pgx.Conn) error {
 		j.waiting = nil
 		j.mu.Unlock()
 		for cut, states := range j.byCut(batch) {
+			if old, err := j.precedes(cut); err != nil {
+				return err
+			} else if old {
+				j.marked.Add(int64(len(states)))
+				continue
+			}
 			if err := j.compare(conn, cut, states); err != nil {
 				return err
 			}
@@ -142,6 +150,23 @@ func (j *judge) work(ctx context.Context, conn *pgx.Conn) error {
 			sleep(ctx, 20*time.Millisecond)
 		}
 	}
+}
+
+// precedes tells whether a snapshot is from before the log began: who comes may
+// be shown an older one first, with what followed it.
+func (j *judge) precedes(cut string) (bool, error) {
+	s, err := parseSnapshot(cut)
+	if err != nil {
+		return false, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for xid := range s.running {
+		if xid <= j.begun {
+			return true, nil
+		}
+	}
+	return s.max <= j.begun, nil
 }
 
 // byCut puts together what was read in the same snapshot, which is mostly many

@@ -28,7 +28,7 @@ func (f *serveFlags) openEdge(log *slog.Logger) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	profiles, err := openProfiles(f.Pprof)
+	profiles, err := openProfiles(f.Pprof, log)
 	if err != nil {
 		return nil, err
 	}

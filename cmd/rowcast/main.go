@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 	_ "time/tzdata" // the image has no zoneinfo
 
 	"github.com/alecthomas/kong"
@@ -45,6 +46,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	log      *slog.Logger
+	spool    *spool // behind the log
 }
 
 func main() {
@@ -54,11 +56,16 @@ func main() {
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		stop()
 		if !errors.Is(err, errSaid) {
-			fmt.Fprintln(os.Stderr, "rowcast:", err)
+			last := &spool{to: os.Stderr, most: spoolBytes}
+			fmt.Fprintln(last, "rowcast:", err)
+			last.flush(lastWords)
 		}
 		os.Exit(1)
 	}
 }
+
+// lastWords is how long a log whose reader does not read holds up the end.
+const lastWords = time.Second / 2
 
 // errSaid is returned by a command that has already said what is wrong.
 var errSaid = errors.New("already reported")
@@ -92,15 +99,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w; see rowcast --help", err)
 	}
-	return parsed.Run(&streams{in: os.Stdin, out: stdout, err: stderr, log: newLogger(stderr)})
+	s := &streams{in: os.Stdin, out: stdout, err: stderr}
+	s.log, s.spool = newLogger(stderr)
+	defer s.spool.flush(lastWords)
+	return parsed.Run(s)
 }
 
-// newLogger writes text to a terminal and JSON elsewhere.
-func newLogger(w io.Writer) *slog.Logger {
+// newLogger writes text to a terminal and JSON elsewhere, through a spool.
+func newLogger(w io.Writer) (*slog.Logger, *spool) {
+	form := func(to io.Writer) slog.Handler { return slog.NewJSONHandler(to, nil) }
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return slog.New(slog.NewTextHandler(w, nil))
+		form = func(to io.Writer) slog.Handler { return slog.NewTextHandler(to, nil) }
 	}
-	return slog.New(slog.NewJSONHandler(w, nil))
+	direct := slog.New(form(w)) // says what the spool cannot take
+	s := &spool{to: w, most: spoolBytes, say: func(lines, bytes int) {
+		direct.Warn("lines of this log were dropped: nobody read it", "lines", lines, "bytes", bytes)
+	}}
+	return slog.New(form(s)), s
 }
 
 // versionFlag is what people type first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -64,6 +65,7 @@ func (a *app) count() *prometheus.Registry {
 	a.countEngine(count, gauge)
 	a.countViewers(count, gauge)
 	a.countDatabase(count, gauge)
+	count("log_lines_dropped_total", "Lines of the log that were dropped because nobody read it.", func() float64 { return float64(a.spool.dropped()) })
 	return registry
 }
 
@@ -115,11 +117,14 @@ func (a *app) countDatabase(count, gauge register) {
 
 // serveMetrics answers GET /metrics on an address of its own, for those who
 // gather them and do not sign in.
-func (f *serveFlags) serveMetrics(metrics http.Handler) func(context.Context) error {
+func (f *serveFlags) serveMetrics(metrics http.Handler, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", metrics)
-		server := &http.Server{Addr: f.MetricsListen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+		server := &http.Server{
+			Addr: f.MetricsListen, Handler: mux, ReadHeaderTimeout: 5 * time.Second,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		}
 		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 		defer stop()
 		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -12,9 +13,12 @@ import (
 
 // profiles serves Go's profiles on an address of their own, which must be
 // loopback: they tell more of the program than its pages do.
-type profiles struct{ listener net.Listener }
+type profiles struct {
+	listener net.Listener
+	log      *slog.Logger
+}
 
-func openProfiles(address string) (*profiles, error) {
+func openProfiles(address string, log *slog.Logger) (*profiles, error) {
 	if address == "" {
 		return nil, nil
 	}
@@ -25,7 +29,7 @@ func openProfiles(address string) (*profiles, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve profiles: %w", err)
 	}
-	return &profiles{ln}, nil
+	return &profiles{ln, log}, nil
 }
 
 func (p *profiles) close() {
@@ -42,7 +46,10 @@ func (p *profiles) Run(ctx context.Context) error {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	server := &http.Server{Handler: onlyLoopback(mux), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{
+		Handler: onlyLoopback(mux), ReadHeaderTimeout: 5 * time.Second,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {

@@ -145,12 +145,12 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if gate == nil && book.Restricted() {
 		s.log.Warn("dashboards say who may see them, and nobody has to sign in: everybody who gets here may; --auth names a way in")
 	}
-	app := f.wire(s.log, db, book, gate, proxies, with)
+	app := f.wire(s, db, book, gate, proxies, with)
 	if sessions != nil {
 		with.extra = append(with.extra, sessions.Run)
 	}
 	if f.MetricsListen != "" {
-		with.extra = append(with.extra, f.serveMetrics(app.metrics))
+		with.extra = append(with.extra, f.serveMetrics(app.metrics, s.log))
 	}
 	app.listening.Store(true)
 	url := f.url(edge)
@@ -164,6 +164,7 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 // app is the running server.
 type app struct {
 	log       *slog.Logger
+	spool     *spool
 	db        *database
 	gauges    *gauges
 	hub       *broadcast.Hub[*delta.State]
@@ -179,9 +180,10 @@ type app struct {
 	relays      func(address string) bool
 }
 
-func (f *serveFlags) wire(log *slog.Logger, db *database, book *dashboard.Book, gate *access.Gate, proxies access.Proxies, with serving) *app {
+func (f *serveFlags) wire(s *streams, db *database, book *dashboard.Book, gate *access.Gate, proxies access.Proxies, with serving) *app {
+	log := s.log
 	a := &app{
-		log: log, db: db, gauges: newGauges(), book: book, hub: broadcast.New[*delta.State](broadcast.Config{}),
+		log: log, spool: s.spool, db: db, gauges: newGauges(), book: book, hub: broadcast.New[*delta.State](broadcast.Config{}),
 		connections: f.MaxAddressSockets, relays: proxies.Relays,
 	}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
