@@ -1,13 +1,16 @@
 # Two stages: the program is built with Go and runs alone, as nobody, on
-# nothing. The lines are plain so that any builder can read them.
+# nothing. The lines are plain so that any builder can read them; what changes
+# least comes first.
 FROM golang:1.26 AS build
 WORKDIR /src
+COPY tools/sbom tools/sbom
+RUN go -C tools/sbom build -o /out/cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/rowcast ./cmd/rowcast
 # What the program is made of, as CycloneDX.
-RUN go -C tools/sbom tool cyclonedx-gomod bin -json -output /out/rowcast.cdx.json /out/rowcast
+RUN /out/cyclonedx-gomod bin -json -output /out/rowcast.cdx.json /out/rowcast
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

@@ -34,6 +34,7 @@ type Config struct {
 type Book struct {
 	cfg     Config
 	counts  counter
+	tables  gathering
 	exports chan struct{} // one place for each that runs
 
 	mu      sync.RWMutex
@@ -262,7 +263,7 @@ func (b *Book) Page(ctx context.Context, at string) (*Page, error) {
 		return nil, err
 	}
 	if a.kind == KindTable {
-		return b.tablePage(ctx, a)
+		return b.tables.page(ctx, at, func(ctx context.Context) (*Page, error) { return b.tablePage(ctx, a) })
 	}
 	b.mu.RLock()
 	e := b.entries[a.slug]

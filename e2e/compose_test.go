@@ -22,7 +22,9 @@ func TestCompose(t *testing.T) {
 		t.Skip("builds an image: not with -short")
 	}
 	c := newCompose(t)
-	c.do(t, 5*time.Minute, "--profile", "demo", "up", "-d", "--build")
+	c.do(t, buildWait, "--profile", "demo", "build")
+	c.startsAtOnce(t)
+	c.do(t, time.Minute, "--profile", "demo", "up", "-d")
 	shop := "http://127.0.0.1:" + c.demoPort
 	mine := "http://127.0.0.1:" + c.port
 	waitReady(t, mine)

@@ -92,31 +92,72 @@ func (s *Server) mayConnect(v *visitor) error {
 		return nil
 	}
 	pace := access.Allowance{Burst: 2 * s.config.Limits.AddressSockets, Every: handshakesEvery}
-	if s.paces.Wait("connect "+access.AddressKey(v.from), pace, time.Now()) > 0 {
-		return &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: "your address connects too often"}
+	if wait := s.paces.Wait("connect "+access.AddressKey(v.from), pace, time.Now()); wait > 0 {
+		return tooFast("your address connects too often", wait)
 	}
 	return nil
 }
 
-// mayAsk says whether a visitor may have an address looked up, which may ask the
-// database: no faster than they may open pages that are not live yet, and ten
-// times as often where the address is that of one that is.
-func (s *Server) mayAsk(v *visitor, address string) error {
-	kind, factor := "ask ", 1
-	if s.held.live(address) {
-		kind, factor = "join ", 10
+// asking is what somebody asks for, by what it costs.
+type asking string
+
+const (
+	asksNew  asking = "new "  // a page that is not live, or the list of all
+	asksLive asking = "live " // one that is, by any way: rendering it is all
+	asksMore asking = "more " // what is on no page: the database is asked each time
+)
+
+// pace is how fast those who have a share may ask: for what is not live, no faster
+// than they may open such pages; for what is live, as if all the screens that they
+// may have were loaded anew, and then one page each within twenty seconds.
+func (l *Limits) pace(a asking, n share) access.Allowance {
+	switch a {
+	case asksNew:
+		return access.Allowance{Burst: n.pages, Every: l.Linger / time.Duration(n.pages)}
+	case asksLive:
+		many := max(n.sockets, 50)
+		return access.Allowance{Burst: 2 * many, Every: 20 * time.Second / time.Duration(many)}
+	default:
+		return access.Allowance{Burst: n.pages, Every: 2 * l.Linger / time.Duration(n.pages)}
 	}
+}
+
+// mayAsk says whether a visitor may have the page of an address looked up.
+func (s *Server) mayAsk(v *visitor, address string) error {
+	if s.held.live(address) {
+		return s.mayPace(v, asksLive, "pages")
+	}
+	return s.mayPace(v, asksNew, "pages")
+}
+
+func (s *Server) mayPace(v *visitor, a asking, what string) error {
 	now := time.Now()
 	for _, n := range s.shares(v) {
 		if n.who == "" {
 			continue
 		}
-		pace := access.Allowance{Burst: n.pages * factor, Every: s.config.Limits.Linger / time.Duration(n.pages*factor)}
-		if s.paces.Wait(kind+n.who, pace, now) > 0 {
-			return &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: n.they + " asked for too many pages just now"}
+		if wait := s.paces.Wait(string(a)+n.who, s.config.Limits.pace(a, n), now); wait > 0 {
+			return tooFast(n.they+" asked for too many "+what+" just now", wait)
 		}
 	}
 	return nil
+}
+
+// tooFast refuses one who may come again after wait.
+func tooFast(message string, wait time.Duration) *problem {
+	return &problem{status: http.StatusTooManyRequests, code: codeTooMany, message: message, after: wait}
+}
+
+// more lets a handler answer that asks the database each time, as often as its
+// visitor may.
+func (s *Server) more(h pageHandler) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
+		if err := s.mayPace(visitorOf(r.Context()), asksMore, "rows"); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		h(w, r, page)
+	}
 }
 
 // open has a page run for a visitor until release is called, which may be more

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/views"
@@ -30,9 +32,18 @@ type problem struct {
 	file          *dashboard.Problem // the mistake in a dashboard's file that is behind it
 	parameter     string             // whose value cannot be taken
 	fix           string             // a statement that mends it, for those who may see queries
+	after         time.Duration      // when whoever asks too often may again; 0: soon
 }
 
 func (p *problem) Error() string { return p.message }
+
+// seconds is when to come again, at the earliest.
+func (p *problem) seconds() int {
+	if p.after <= 0 {
+		return 3
+	}
+	return int((p.after + time.Second - 1) / time.Second)
+}
 
 func notFound(r *http.Request) *problem {
 	return &problem{status: http.StatusNotFound, code: codeNotFound, message: "there is no page at " + r.URL.Path}
@@ -81,7 +92,7 @@ func statusOf(code string) int {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.explain(r.Context(), err)
 	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "3")
+		w.Header().Set("Retry-After", strconv.Itoa(p.seconds()))
 	}
 	if p.status == http.StatusUnauthorized && wantsPage(r) && visitorOf(r.Context()).signInURL() != "" {
 		s.toSignIn(w, r)

@@ -48,11 +48,11 @@ func (s *Server) routes() {
 	s.handle(somebody, "GET /d/{dashboard}/{file}", pack(s.at(pageOf, s.serveRows)))
 	s.handle(somebody, "GET /t/{table}/{file}", pack(s.at(pageOf, s.serveRows)))
 	if s.config.Tables != nil {
-		s.handle(somebody, "GET /t/{table}/all.csv", pack(s.at(pageOf, s.serveAllCSV)))
-		s.handle(somebody, "GET /t/{table}/all.json", pack(s.at(pageOf, s.serveAllJSON)))
-		s.handle(somebody, "GET /t/{table}/dashboard.yaml", pack(s.at(pageOf, s.serveDraft)))
+		s.handle(somebody, "GET /t/{table}/all.csv", pack(s.at(pageOf, s.more(s.serveAllCSV))))
+		s.handle(somebody, "GET /t/{table}/all.json", pack(s.at(pageOf, s.more(s.serveAllJSON))))
+		s.handle(somebody, "GET /t/{table}/dashboard.yaml", pack(s.at(pageOf, s.more(s.serveDraft))))
 		s.handle(somebody, "GET /api/v1/count", pack(s.at(named, s.serveCount)))
-		s.handle(somebody, "GET /api/v1/row", pack(s.at(named, s.serveRow)))
+		s.handle(somebody, "GET /api/v1/row", pack(s.at(named, s.more(s.serveRow))))
 	}
 	if at := s.config.Status; at != "" {
 		s.handle(somebody, "GET "+at, pack(s.at(here, s.servePage)))

@@ -1,0 +1,144 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// buildWait is how long the image may take where nothing of it is there yet.
+const buildWait = 15 * time.Minute
+
+// startsAtOnce starts servers on a database that has never heard of rowcast, all
+// at once: its schema is made once, and all of them go on.
+func (c *compose) startsAtOnce(t *testing.T) {
+	t.Helper()
+	c.do(t, time.Minute, "up", "-d", "db")
+	retry(t, "database", func(ctx context.Context) error {
+		out, err := c.command(ctx, "exec", "-T", "db", "pg_isready", "-h", "127.0.0.1", "-U", "postgres", "-d", "app").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+	ids := make([]string, 3)
+	var all sync.WaitGroup
+	for i := range ids {
+		all.Go(func() {
+			out, err := c.command(t.Context(), "run", "-d", "--no-deps", "rowcast", "serve", "--dashboards", "/dashboards", "--watch", "*.*").Output()
+			if words := strings.Fields(string(out)); err != nil || len(words) == 0 {
+				t.Errorf("start one of three: %v, %s", err, out)
+			} else {
+				ids[i] = words[len(words)-1]
+			}
+		})
+	}
+	all.Wait()
+	defer func() { _ = exec.Command("docker", append([]string{"rm", "-f"}, ids...)...).Run() }()
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, id := range ids {
+		retry(t, "a server among three", func(ctx context.Context) error {
+			if got := inspect(ctx, id, "{{.State.Status}} {{.State.Health.Status}} {{.RestartCount}}"); got != "running healthy 0" {
+				return errors.New(got)
+			}
+			return nil
+		})
+	}
+	c.psql(t, `DO $$ BEGIN ASSERT (SELECT count(*) = count(DISTINCT version_id) AND count(*) > 1 FROM rowcast.goose_version), 'migrated more than once'; END $$`)
+	id := ids[0]
+	if got, want := inspect(t.Context(), id, "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.SecurityOpt}}"),
+		"65532:65532 true [ALL] [] [no-new-privileges:true]"; got != want {
+		t.Errorf("it runs with %s, want %s", got, want)
+	}
+	parts, err := exec.CommandContext(t.Context(), "docker", "cp", id+":/rowcast.cdx.json", "-").Output()
+	if err != nil || !bytes.Contains(parts, []byte(`"bomFormat": "CycloneDX"`)) || !bytes.Contains(parts, []byte("pkg:golang/github.com/jackc/pgx/v5@")) {
+		t.Errorf("the image does not say what it is made of: %v", err)
+	}
+}
+
+// inspect tells of a container what the template asks for.
+func inspect(ctx context.Context, id, template string) string {
+	out, err := exec.CommandContext(ctx, "docker", "inspect", "-f", template, id).CombinedOutput()
+	if err != nil {
+		return err.Error() + ": " + string(out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestComposeBesideADatabase runs the file for a database that is there already,
+// with its role, its secret and its doorbell as the file's first lines say.
+func TestComposeBesideADatabase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds an image: not with -short")
+	}
+	dir := t.TempDir() // it is needed until all is taken down
+	c := newCompose(t)
+	// The same file, with its secret and its folder elsewhere.
+	override := fmt.Sprintf("services: {rowcast: {volumes: ['%[1]s/dashboards:/dashboards:ro']}}\nsecrets: {reader: {file: '%[1]s/reader'}}\n", dir)
+	for name, text := range map[string]string{"reader": "only 'reading'", "override.yml": override} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "dashboards"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c.program = append(c.program, "-f", "docs/deploy/docker-compose.yml", "-f", filepath.Join(dir, "override.yml"))
+	c.env = append(c.env, "DATABASE_URL=postgres://rowcast_reader@db.example:5432/app?sslmode=disable", "PGPASSWORD=the owner's")
+	c.do(t, buildWait, "up", "--no-start", "--build") // makes the network
+
+	psql := existing(t)
+	psql(`CREATE TABLE notes (id int PRIMARY KEY, body text)`)
+	c.do(t, time.Minute, "run", "--rm", "-e", "PGPASSWORD", "-e", "ROWCAST_PASSWORD_FILE=", "rowcast",
+		"watch", "public.*", "--database-url", "postgres://owner@db.example:5432/app?sslmode=disable")
+	psql(`CREATE ROLE rowcast_reader LOGIN PASSWORD 'only ''reading'''`)
+	psql(`GRANT USAGE ON SCHEMA public, rowcast TO rowcast_reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO rowcast_reader`)
+
+	c.do(t, time.Minute, "up", "-d")
+	mine := "http://127.0.0.1:" + c.port
+	waitReady(t, mine)
+	notes := c.watch(t, mine, "/t/public.notes")
+	notes.expect(t, `"type":"snapshot"`)
+	notes.expect(t, `"state":"live"`)
+	psql(`INSERT INTO notes VALUES (1, 'beside it')`)
+	notes.expect(t, "beside it")
+	notes.close()
+	id := strings.TrimSpace(c.do(t, time.Minute, "ps", "-q", "rowcast"))
+	if env := inspect(t.Context(), id, "{{.Config.Env}}"); strings.Contains(env, "reading'") || strings.Contains(env, "owner's") {
+		t.Errorf("a password is in the container's environment: %s", env)
+	}
+}
+
+// existing runs a database that nobody's compose file knows, known as db.example
+// in the network of the test's project, and returns what runs a statement there.
+func existing(t *testing.T) (psql func(statement string)) {
+	t.Helper()
+	project := fmt.Sprintf("rowcast-e2e-%d", os.Getpid())
+	db := project + "-existing"
+	t.Cleanup(func() { _ = exec.Command("docker", "rm", "-f", "-v", db).Run() })
+	out, err := exec.CommandContext(t.Context(), "docker", "run", "-d", "--name", db, "--network", project+"_default", "--network-alias", "db.example",
+		"-e", "POSTGRES_USER=owner", "-e", "POSTGRES_DB=app", "-e", "POSTGRES_PASSWORD=the owner's", "-e", "PGPASSWORD=the owner's", "postgres:18").CombinedOutput()
+	if err != nil {
+		t.Fatalf("start a database: %v\n%s", err, out)
+	}
+	return func(statement string) {
+		t.Helper()
+		retry(t, statement, func(ctx context.Context) error {
+			out, err := exec.CommandContext(ctx, "docker", "exec", db, "psql", "-h", "127.0.0.1", "-U", "owner", "-v", "ON_ERROR_STOP=1", "app", "-c", statement).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			return nil
+		})
+	}
+}
