@@ -14,13 +14,13 @@ import (
 )
 
 // with runs the side's server with its viewers there.
-func (f *fanout) with(ctx context.Context, s side, do func(at *serving, c *sockets) error) (err error) {
-	at, err := f.start(ctx, s)
+func (st *stand) with(ctx context.Context, s side, do func(at *serving, c *sockets) error) (err error) {
+	at, err := st.start(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, at.stop()) }()
-	c, err := f.come(at, s, "")
+	c, err := st.come(at, s, "")
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (f *fanout) with(ctx context.Context, s side, do func(at *serving, c *socke
 	// One event shows that everybody is there, and begins the count.
 	time.Sleep(300 * time.Millisecond)
 	seen := c.events.Load()
-	if _, err := f.change(ctx, s); err != nil {
+	if _, err := st.change(ctx, s); err != nil {
 		return err
 	}
 	if err := until(ctx, c, seen+int64(s.viewers)); err != nil {
@@ -40,7 +40,7 @@ func (f *fanout) with(ctx context.Context, s side, do func(at *serving, c *socke
 // write commits for d, at the side's rate or as fast as events arrive, and waits
 // until all have. It tells of each commit. The first comes an interval after the
 // start, as far from what a warm-up wrote last as all others are apart.
-func (f *fanout) write(ctx context.Context, s side, c *sockets, d time.Duration, told func(event int, at time.Time)) (commits int, err error) {
+func (st *stand) write(ctx context.Context, s side, c *sockets, d time.Duration, told func(event int, at time.Time)) (commits int, err error) {
 	began, heard := time.Now(), c.events.Load()
 	for time.Since(began) < d {
 		if s.rate > 0 {
@@ -51,12 +51,12 @@ func (f *fanout) write(ctx context.Context, s side, c *sockets, d time.Duration,
 				return commits, err
 			}
 		}
-		at, err := f.change(ctx, s)
+		at, err := st.change(ctx, s)
 		if err != nil {
 			return commits, err
 		}
 		if told != nil {
-			told(f.last, at)
+			told(st.last, at)
 		}
 		commits++
 	}
@@ -64,117 +64,132 @@ func (f *fanout) write(ctx context.Context, s side, c *sockets, d time.Duration,
 }
 
 // perDelivery is the server's microseconds of CPU for one event to one viewer.
-func perDelivery(ctx context.Context, f *fanout, s side) ([]float64, error) {
-	micros := 0.0
-	err := f.with(ctx, s, func(at *serving, c *sockets) error {
-		if _, err := f.write(ctx, s, c, f.seconds/4, nil); err != nil { // warms up
+func perDelivery(s side) measurement {
+	return func(ctx context.Context, st *stand) ([]float64, error) {
+		micros := 0.0
+		err := st.with(ctx, s, func(at *serving, c *sockets) error {
+			if _, err := st.write(ctx, s, c, st.seconds/4, nil); err != nil { // warms up
+				return err
+			}
+			before := spent(at.pid)
+			commits, err := st.write(ctx, s, c, st.seconds, nil)
+			micros = (spent(at.pid) - before) * 1e6 / float64(commits*s.viewers)
 			return err
-		}
-		before := spent(at.pid)
-		commits, err := f.write(ctx, s, c, f.seconds, nil)
-		micros = (spent(at.pid) - before) * 1e6 / float64(commits*s.viewers)
-		return err
-	})
-	return []float64{micros}, err
+		})
+		return []float64{micros}, err
+	}
 }
 
 // lateness are quantiles of the milliseconds from a commit to each viewer.
-func lateness(quantiles ...float64) func(context.Context, *fanout, side) ([]float64, error) {
-	return func(ctx context.Context, f *fanout, s side) (millis []float64, err error) {
-		var late []time.Duration
-		err = f.with(ctx, s, func(_ *serving, c *sockets) error {
-			if _, err := f.write(ctx, s, c, f.seconds/4, nil); err != nil {
-				return err
-			}
-			committed := map[int]time.Time{}
-			c.recording.Store(true)
-			_, err := f.write(ctx, s, c, f.seconds, func(event int, at time.Time) { committed[event] = at })
-			c.close()
-			for _, a := range c.arrivals {
-				if at, ok := committed[a.event]; ok {
-					late = append(late, max(0, a.at.Sub(at)))
+func lateness(quantiles ...float64) func(side) measurement {
+	return func(s side) measurement {
+		return func(ctx context.Context, st *stand) (millis []float64, err error) {
+			var late []time.Duration
+			err = st.with(ctx, s, func(_ *serving, c *sockets) error {
+				if _, err := st.write(ctx, s, c, st.seconds/4, nil); err != nil {
+					return err
 				}
+				late, err = st.late(ctx, s, c, st.seconds)
+				return err
+			})
+			for _, q := range quantiles {
+				millis = append(millis, milliseconds(quantile(late, q)))
 			}
-			return err
-		})
-		for _, q := range quantiles {
-			millis = append(millis, float64(quantile(late, q))/1e6)
+			return millis, err
 		}
-		return millis, err
 	}
+}
+
+// late writes for d and returns how long after its commit each viewer heard of
+// each event. It closes the sockets.
+func (st *stand) late(ctx context.Context, s side, c *sockets, d time.Duration) (late []time.Duration, err error) {
+	committed := map[int]time.Time{}
+	c.recording.Store(true)
+	_, err = st.write(ctx, s, c, d, func(event int, at time.Time) { committed[event] = at })
+	c.close()
+	for _, a := range c.arrivals {
+		if at, ok := committed[a.event]; ok {
+			late = append(late, max(0, a.at.Sub(at)))
+		}
+	}
+	return late, err
 }
 
 // atRest is what viewers cost whose page does not change: the memory that the
 // server's process grew by, in KiB a viewer, and its CPU, in percent of a core.
-func atRest(ctx context.Context, f *fanout, s side) (_ []float64, err error) {
-	at, err := f.start(ctx, s)
-	if err != nil {
-		return nil, err
+func atRest(s side) measurement {
+	return func(ctx context.Context, st *stand) (_ []float64, err error) {
+		at, err := st.start(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, at.stop()) }()
+		few, err := st.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
+		if err != nil {
+			return nil, err
+		}
+		defer few.close()
+		before, err := resident(at.pid)
+		if err != nil {
+			return nil, err
+		}
+		c, err := st.come(at, s, "")
+		if err != nil {
+			return nil, err
+		}
+		defer c.close()
+		time.Sleep(2 * time.Second)
+		after, err := resident(at.pid)
+		if err != nil {
+			return nil, err
+		}
+		const rest = 15 * time.Second // three statuses long
+		used := spent(at.pid)
+		time.Sleep(rest)
+		used = spent(at.pid) - used
+		if lost := c.lost.Load(); lost > 0 {
+			return nil, fmt.Errorf("%d viewers lost their connection", lost)
+		}
+		return []float64{float64(after-before) / 1024 / float64(s.viewers), used / rest.Seconds() * 100}, nil
 	}
-	defer func() { err = errors.Join(err, at.stop()) }()
-	few, err := f.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
-	if err != nil {
-		return nil, err
-	}
-	defer few.close()
-	before, err := resident(at.pid)
-	if err != nil {
-		return nil, err
-	}
-	c, err := f.come(at, s, "")
-	if err != nil {
-		return nil, err
-	}
-	defer c.close()
-	time.Sleep(2 * time.Second)
-	after, err := resident(at.pid)
-	if err != nil {
-		return nil, err
-	}
-	const rest = 15 * time.Second // three statuses long
-	used := spent(at.pid)
-	time.Sleep(rest)
-	used = spent(at.pid) - used
-	if lost := c.lost.Load(); lost > 0 {
-		return nil, fmt.Errorf("%d viewers lost their connection", lost)
-	}
-	return []float64{float64(after-before) / 1024 / float64(s.viewers), used / rest.Seconds() * 100}, nil
 }
 
 // perConnect is the server's CPU for one of many who connect at once, in
 // microseconds, and for one who comes back with what it shows.
-func perConnect(ctx context.Context, f *fanout, s side) (micros []float64, err error) {
-	at, err := f.start(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, at.stop()) }()
-	few, err := f.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
-	if err != nil {
-		return nil, err
-	}
-	defer few.close() // keeps the page
-	cursor := ""
-	if !s.raw {
-		if cursor, err = f.cursor(ctx, at, s.page); err != nil {
-			return nil, err
-		}
-	}
-	for _, cursor := range []string{"", cursor} {
-		before := spent(at.pid)
-		c, err := f.come(at, s, cursor)
+func perConnect(s side) measurement {
+	return func(ctx context.Context, st *stand) (micros []float64, err error) {
+		at, err := st.start(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		micros = append(micros, (spent(at.pid)-before)*1e6/float64(s.viewers))
-		c.close()
-		time.Sleep(500 * time.Millisecond) // their ends are not what is measured
+		defer func() { err = errors.Join(err, at.stop()) }()
+		few, err := st.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
+		if err != nil {
+			return nil, err
+		}
+		defer few.close() // keeps the page
+		cursor := ""
+		if !s.raw {
+			if cursor, err = st.cursor(ctx, at, s.page); err != nil {
+				return nil, err
+			}
+		}
+		for _, cursor := range []string{"", cursor} {
+			before := spent(at.pid)
+			c, err := st.come(at, s, cursor)
+			if err != nil {
+				return nil, err
+			}
+			micros = append(micros, (spent(at.pid)-before)*1e6/float64(s.viewers))
+			c.close()
+			time.Sleep(500 * time.Millisecond) // their ends are not what is measured
+		}
+		return micros, nil
 	}
-	return micros, nil
 }
 
 // cursor is that of a page's newest state.
-func (f *fanout) cursor(ctx context.Context, at *serving, page string) (string, error) {
+func (st *stand) cursor(ctx context.Context, at *serving, page string) (string, error) {
 	v, err := watch(ctx, at.url, page, nil)
 	if err != nil {
 		return "", err

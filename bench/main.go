@@ -2,10 +2,10 @@
 // machine, with the real program, a PostgreSQL of its own that keeps its data
 // safe as any other, and a real browser.
 //
+//	go run ./bench            all that follows, and more, in one table
 //	go run ./bench bell       what the doorbell costs the writers of a table
 //	go run ./bench latency    from a commit to the changed text in a browser
 //	go run ./bench values     what many values of one variable cost, open at once
-//	go run ./bench fanout     what a viewer costs the server, beside the floor
 //
 // The figures are printed as they come out; docs/performance.md says how to
 // read them.
@@ -27,8 +27,8 @@ type commands struct {
 	Bell    bellCommand    `cmd:"" help:"What the doorbell costs the writers of a table, beside no trigger and NOTIFY on every write."`
 	Latency latencyCommand `cmd:"" help:"From a commit to the changed text in a browser."`
 	Values  valuesCommand  `cmd:"" help:"What 1, 100 and 1,000 values of one variable cost that are open at once."`
-	Fanout  fanoutCommand  `cmd:"" help:"What viewers cost the server: CPU, memory and time, beside a server that does nothing but write."`
-	Raw     rawCommand     `cmd:"" hidden:"" help:"The server that fanout compares with."`
+	All     allCommand     `cmd:"" default:"withargs" help:"Everything that is promised, in one table: viewers, writers, readings, browsers."`
+	Raw     rawCommand     `cmd:"" hidden:"" help:"The server that viewers are compared with."`
 }
 
 // site says where things run; all commands have it.
@@ -44,6 +44,7 @@ func main() {
 	var cli commands
 	parsed := kong.Parse(&cli, kong.Name("bench"),
 		kong.Description("What rowcast costs and how fast it is, measured on this machine."),
+		kong.Vars{"rows": rowNames()},
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := parsed.Run(); err != nil {
 		stop()

@@ -104,7 +104,12 @@ func (v *viewer) count() int {
 
 // until waits until ok holds of what the page shows.
 func (v *viewer) until(ctx context.Context, what string, ok func(s *delta.State, status string) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	return v.within(ctx, 10*time.Second, what, ok)
+}
+
+// within waits for so long at most.
+func (v *viewer) within(ctx context.Context, limit time.Duration, what string, ok func(s *delta.State, status string) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		v.mu.Lock()

@@ -168,9 +168,17 @@ func (e *Engine) suspect(p *page, changes map[string]*delta.Change) {
 }
 
 // time learns a panel's cost: one that is slow three times, or very slow
-// once, no longer holds up the others of its page.
+// once, no longer holds up the others of its page; nor does one that takes as
+// long as a frame each time, whatever else the machine does at one moment.
 func (e *Engine) time(n *panel, took time.Duration) {
 	n.took = took
+	if took <= e.cfg.heavy() {
+		n.heavy = 0
+		return
+	}
+	if n.heavy++; n.heavy >= heavyAgain {
+		e.part(n)
+	}
 	if took <= e.cfg.Slow {
 		return
 	}
@@ -186,7 +194,7 @@ func (e *Engine) time(n *panel, took time.Duration) {
 
 // part takes a panel out of its page's snapshot, for it holds the others up.
 func (e *Engine) part(n *panel) {
-	n.own, n.dirty, n.quick = true, true, 0
+	n.own, n.dirty, n.quick, n.heavy = true, true, 0, 0
 	e.slow.note(n.query.text, true, time.Now())
 }
 

@@ -58,6 +58,10 @@ type Config struct {
 	MaxCycleBytes    int           // of all panels read at once, 64 MiB; no page is begun beyond it
 }
 
+// heavy is what a panel may take time after time: more is too much for every
+// frame, and for those beside it.
+func (c Config) heavy() time.Duration { return c.Slow / 5 }
+
 // patience is how long the first frame of a page waits for one panel: what takes
 // longer has a lane of its own anyway, and what does not opens in one cut.
 func (c Config) patience() time.Duration { return verySlow * c.Slow }

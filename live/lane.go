@@ -145,7 +145,7 @@ func (e *Engine) tried(n *panel, o outcome) {
 	dirty := n.dirty
 	switch {
 	case o.locked:
-	case n.took > e.cfg.Slow && (n.known || o.err != nil && o.err.Code == "timeout"):
+	case n.took > e.cfg.heavy() && n.known, n.took > e.cfg.Slow && o.err != nil && o.err.Code == "timeout":
 		e.part(n)
 	case o.err == nil:
 		if e.time(n, n.took); n.took <= e.cfg.Slow {
@@ -160,7 +160,7 @@ func (e *Engine) tried(n *panel, o outcome) {
 // returns gives a panel back to its page that has been quick for long enough:
 // what made it slow was not its own.
 func (e *Engine) returns(p *page, n *panel) {
-	if n.took > e.cfg.Slow {
+	if n.took > e.cfg.heavy() {
 		n.quick = 0
 		e.slow.note(n.query.text, true, time.Now())
 	} else if n.quick++; n.quick >= quickAgain {

@@ -68,6 +68,7 @@ type panel struct {
 	step  int     // which choice of key is in use; it only grows within an epoch
 	last  *answer // what its rows were made of
 	slow  int     // how often it took too long
+	heavy int     // how often running it was heavy
 
 	hung time.Time // when it last took too long
 

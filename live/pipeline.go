@@ -30,13 +30,12 @@ WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
 	// A panel may have taken advisory locks; none of them outlives its cycle.
 	unlock   = `SELECT pg_catalog.pg_advisory_unlock_all()`
 	timeZone = `SELECT pg_catalog.set_config('TimeZone', $1, true)`
-	serial   = `SELECT pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)`
 	atMost   = `SELECT pg_catalog.set_config('statement_timeout', $1, true)`
 	setLocal = `SELECT pg_catalog.set_config($1, $2, true)`
 )
 
 // fixed are the statements that every session has prepared, named by their place.
-var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, serial, atMost, setLocal}
+var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, atMost, setLocal}
 
 // none is the index of no query and of no lock.
 const none = -1
@@ -221,9 +220,6 @@ func (t *transaction) begin() {
 		t.run(sql, nil, step{query: none, lock: i, take: discard})
 	}
 	t.run(moment, nil, other(takeMoment))
-	if t.discover {
-		t.run(serial, nil, other(discard))
-	}
 	t.allow(t.patience)
 	t.pipe.SendFlushRequest()
 }

@@ -129,9 +129,7 @@ type reading struct {
 	locks    []lock // tables to lock before the snapshot
 	blocked  []lock // tables that could not be, a moment ago
 	hasty    bool   // do not wait long for a lock
-	// discover reads without parallel workers: their locks are not ours, so
-	// what they read would stay unknown.
-	discover bool
+	discover bool   // also resolve the further tables that the first page names
 	// patience is what a query may take before it is put off: its page opens
 	// without it. 0: what the session allows.
 	patience time.Duration

@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,4 +135,45 @@ func TestManySlowPanelsDoNotHoldUpAPageThatOpens(t *testing.T) {
 	if all := time.Since(began); all > 8*time.Second {
 		t.Errorf("the quick panel behind them took %v", all)
 	}
+}
+
+// A query that takes a tenth of a second, time after time, goes its own way: it may
+// use a tenth of the time, and what stands beside it is as quick as without it.
+func TestAHeavyPanelTakesATenthOfTheTime(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a"), panel("heavy", "SELECT v, pg_sleep(0.1) FROM b")))
+	v.until("both", func() bool { return v.cell("a", 0, 0) == "100" && v.cell("heavy", 0, 0) == "100" })
+	n := 0
+	change := func() time.Duration {
+		n++
+		b.exec(fmt.Sprintf("UPDATE a SET v = %[1]d; UPDATE b SET v = %[1]d", n))
+		began := time.Now()
+		v.until("the quick panel", func() bool { return v.cell("a", 0, 0) == fmt.Sprint(n) })
+		return time.Since(began)
+	}
+	for !v.apart("heavy") {
+		if change(); n > 30 {
+			t.Fatal("it was heavy thirty times, and is not apart")
+		}
+	}
+	if every := v.state.Panels["heavy"].Every; every < time.Second || every > 3*time.Second {
+		t.Errorf("its interval is said to be %v", every)
+	}
+	var took []time.Duration
+	readings, shown := 0, v.cell("heavy", 0, 0)
+	began := time.Now()
+	for time.Since(began) < 2*time.Second {
+		took = append(took, change())
+		if now := v.cell("heavy", 0, 0); now != shown {
+			readings, shown = readings+1, now
+		}
+	}
+	if most := 1 + int(time.Since(began)/time.Second); readings == 0 || readings > most {
+		t.Errorf("its rows were replaced %d times in %v", readings, time.Since(began))
+	}
+	slices.Sort(took)
+	if middle := took[len(took)/2]; middle > 90*time.Millisecond { // it takes longer itself
+		t.Errorf("the quick panel took %v", middle)
+	}
+	v.until("the last write", func() bool { return v.cell("heavy", 0, 0) == fmt.Sprint(n) })
 }

@@ -21,7 +21,8 @@ const (
 	faultEvery   = 2 * time.Second        // how often a broken panel is tried again unasked
 	verySlow     = 4                      // times what is slow: it goes to its own lane at once
 	forgiven     = 10 * time.Minute       // after which a panel that was slow counts as if it never had been
-	quickAgain   = 20                     // times running that a panel is not slow before it returns from its lane
+	heavyAgain   = 8                      // times running that a panel is heavy before it goes to its own lane
+	quickAgain   = 20                     // times running that a panel is not heavy before it returns from its lane
 	laneShare    = 9                      // a panel with a lane of its own rests nine times as long as it ran
 )
 

@@ -13,8 +13,9 @@ import (
 // mostPanels bounds the table of panels.
 const mostPanels = 50
 
-// slow is from when on a panel is read apart from its page.
-const slow = 0.25
+// slow is from when on a panel that takes so long time after time is read apart
+// from its page.
+const slow = 0.05
 
 // Page is the page's definition, made anew for every caller.
 func (b *Board) Page() *dashboard.Page {
