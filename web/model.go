@@ -355,6 +355,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		if n.Head = "There is no page at " + r.URL.Path; strings.EqualFold(n.Head, p.message) {
 			n.Text = ""
 		}
+		if p.meant != "" {
+			n.Link = &views.Crumb{Text: "Open " + p.meant, Href: visitorOf(r.Context()).href(p.meant)}
+		}
 		if visitorOf(r.Context()).none == access.ErrNoLink {
 			n.Head, n.Text, n.Alone = "This link has ended", "Whoever gave it to you can make another one", true
 		}

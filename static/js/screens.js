@@ -100,7 +100,7 @@ export class Screens {
       panel.dataset.top = String(top);
       line.panels.push(panel);
       if (gives(panel)) line.open = true;
-      else line.tall = Math.max(line.tall, panel.offsetHeight);
+      line.tall = Math.max(line.tall, gives(panel) ? around(panel) : panel.offsetHeight);
       line.most = Math.max(line.most, charted(panel) ? Infinity : gives(panel) ? tall(panel) : panel.offsetHeight);
       found.set(top, line);
     }
@@ -127,16 +127,19 @@ export class Screens {
 }
 
 /** Can a panel be lower than what it holds? @param {HTMLElement} panel */
-const gives = (panel) => !!panel.querySelector("[data-plot], .scroll tbody");
+const gives = (panel) => charted(panel) || seen(panel, ".scroll tbody tr");
 
 /** @param {HTMLElement} panel */
-const charted = (panel) => !!panel.querySelector("[data-plot]");
+const charted = (panel) => seen(panel, ".chart");
+
+/** Is there such a thing in the panel that is not hidden? @param {HTMLElement} panel @param {string} what */
+const seen = (panel, what) => !!one(what, panel)?.offsetParent;
 
 /** px of a panel with a table that shows all its rows @param {HTMLElement} panel */
-function tall(panel) {
-  const scroll = one(".panel-body > .scroll", panel), around = [...panel.children].reduce((n, c) => n + (c.contains(scroll) ? 0 : /** @type {HTMLElement} */ (c).offsetHeight), 0);
-  return around + (scroll?.firstElementChild?.scrollHeight ?? 0) + EDGE * rem();
-}
+const tall = (panel) => around(panel) + (one(".panel-body > .scroll > *", panel)?.scrollHeight ?? 0);
+
+/** px of what stands around a panel's chart or rows: its head, and what is wrong @param {HTMLElement} panel */
+const around = (panel) => all(":scope > *", panel).reduce((n, c) => n + (c.matches(".chart, .panel-body") ? 0 : c.offsetHeight), EDGE * rem());
 
 /** px of a line with a chart or a table, at least */
 const low = () => LEAST * rem();
