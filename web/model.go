@@ -132,7 +132,7 @@ func (p *paint) sortable(columns []views.Column) {
 func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	m := views.Panel{
 		ID: def.ID, Title: def.Title, Note: def.Description, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
-		Query: p.queryOf(def), File: def.Pos.File,
+		Query: p.queryOf(def), File: def.Pos.File, Guest: !p.author && p.page.Kind == dashboard.KindDashboard,
 		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.file(p.page.Address, def.ID+".csv"),
 	}
 	for name, f := range def.Columns {
