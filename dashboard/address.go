@@ -16,6 +16,8 @@ type AddressError struct {
 	Problem *Problem
 	// Parameter is the one whose value cannot be taken; "" where it is not one.
 	Parameter string
+	// Meant is the address of the page that may have been meant; "" for none.
+	Meant string
 	// Fix is a statement that mends it, for whoever may run it; "" where there
 	// is none.
 	Fix string

@@ -298,8 +298,9 @@ func (b *Book) Page(ctx context.Context, at string) (*Page, error) {
 func noDashboard(slug string, slugs []string) *AddressError {
 	slices.Sort(slugs)
 	err := refuse("not_found", "no dashboard named %q", clip(slug))
-	if hint := didYouMean(slug, slugs); strings.HasPrefix(hint, "did") {
-		err.Message += "; " + hint
+	if best := nearest(slug, slugs); best != "" {
+		err.Message += fmt.Sprintf("; did you mean %q?", best)
+		err.Meant = "/d/" + best
 	}
 	return err
 }

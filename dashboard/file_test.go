@@ -191,6 +191,10 @@ func TestAddresses(t *testing.T) {
 	if want := `no dashboard named "shpo"; did you mean "shop"?`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
+	var refused *dashboard.AddressError
+	if !errors.As(err, &refused) || refused.Meant != "/d/shop" {
+		t.Errorf("what may have been meant is not told: %+v", refused)
+	}
 }
 
 func TestExamplesAreGood(t *testing.T) {

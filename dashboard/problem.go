@@ -67,19 +67,24 @@ func clip(s string) string {
 // didYouMean suggests the known word that is nearest to what was written, or
 // lists them all.
 func didYouMean(word string, known []string) string {
+	if best := nearest(word, known); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
 	if len(known) == 0 {
 		return ""
 	}
+	return "there is " + list(known)
+}
+
+// nearest is the known word that is most like what was written; "" if none is.
+func nearest(word string, known []string) string {
 	best, distance := "", len([]rune(word))/3+1
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(k)); d <= distance && (best == "" || d < distance) {
 			best, distance = k, d
 		}
 	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %q?", best)
-	}
-	return "there is " + list(known)
+	return best
 }
 
 // list writes words as people do: a, b and c.

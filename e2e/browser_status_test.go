@@ -21,5 +21,7 @@ func testServerStatus(t *testing.T, b *browser) {
 	w.until("two viewers", viewers+`.startsWith("2")`)
 	w.until("what the other one reads", `document.querySelector('[data-panel="panels"] tbody')?.textContent.includes("/t/public.tasks")`)
 	w.until("every panel to be of now", `!document.querySelector(".age.old")`)
+	w.size(390, 844)
+	w.until("findings that fit a phone", `((all) => all.length > 9 && all.every((n) => !n.checkVisibility() || n.getBoundingClientRect().right <= innerWidth && getComputedStyle(n.parentElement).whiteSpace === "normal"))([...document.querySelectorAll('[data-panel="findings"] td > .v')])`)
 	w.stayed()
 }

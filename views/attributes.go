@@ -358,6 +358,8 @@ func long(text string) string {
 		return "1"
 	case n <= 12:
 		return "2"
+	case n <= 14:
+		return "3"
 	}
-	return "3"
+	return "4"
 }

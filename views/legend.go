@@ -22,15 +22,21 @@ func (k *Key) name() string {
 
 // hint says of what it is the sum, and what a click does.
 func (k *Key) hint() string {
-	of := ""
-	if n := len(k.Of); n > 0 {
-		of = strings.Join(k.Of[:min(n, mostNamed)], ", ") + strings.Repeat(", …", min(1, n/(mostNamed+1))) + ". "
+	of := namely(k.Of)
+	if of != "" {
+		of += ". "
 	}
 	return of + "Click: on or off. Double click or Alt-click: only this one"
 }
 
-// mostNamed is how many series of a sum its legend names.
+// mostNamed is how many series or parts of a sum are named.
 const mostNamed = 20
+
+// namely lists of what something is the sum.
+func namely(of []string) string {
+	n := len(of)
+	return strings.Join(of[:min(n, mostNamed)], ", ") + strings.Repeat(", …", min(1, n/(mostNamed+1)))
+}
 
 // legend tells what each series says, or a single one beside the title.
 func (d *drawing) legend() {

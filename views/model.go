@@ -164,6 +164,7 @@ type Panel struct {
 	Formats     map[string]Format  // by column name, for the browser
 	CSV         string             // URL of the rows; "" where there is none
 	Query       string             // as it is written; "" where the reader may not see it
+	Guest       bool               // the reader is none of those who may see what is wrong with its query
 	File        string             // that it stands in: "shop.yaml"; "" for none
 	message     string             // of its error, as it came
 	Source      *Source            // where the panel's query has a mistake, see [Panel.Explain]

@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"math"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,13 +27,14 @@ type Parts struct {
 
 // Part is one number. Hue is "ink", "c1" to "c8", or one of [Colors].
 type Part struct {
-	Key     string `json:"key"`
-	Label   string `json:"label"`
-	Hue     string `json:"hue"`
-	Text    string `json:"text"`    // the number
-	Percent string `json:"percent"` // of the whole: "72.8%"; "" where there is none
-	Size    string `json:"size"`    // 0 to 100: how far a bar reaches, or an arc goes round
-	Start   string `json:"start"`   // of an arc: what those before it take
+	Key     string   `json:"key"`
+	Label   string   `json:"label"`
+	Hue     string   `json:"hue"`
+	Text    string   `json:"text"`         // the number
+	Percent string   `json:"percent"`      // of the whole: "72.8%"; "" where there is none
+	Size    string   `json:"size"`         // 0 to 100: how far a bar reaches, or an arc goes round
+	Start   string   `json:"start"`        // of an arc: what those before it take
+	Of      []string `json:"of,omitempty"` // labels of the parts that it is the sum of
 }
 
 // NewParts reads the parts from a result. The problem is a sentence that says why it cannot be drawn, or "".
@@ -77,11 +79,11 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 		if total.style == "" {
 			total.decimals = &places
 		}
-		sum := func(v float64) string {
-			return written.with(total.quantity(strconv.FormatFloat(v, 'f', places, 64)).Text)
+		sum := func(in func(i int) bool) string {
+			return written.with(total.quantity(columns[y].added(rows, y, values, places, in)).Text)
 		}
+		p.Total = sum(func(int) bool { return true })
 		p.donut(p.fold(values, hues, sum), whole)
-		p.Total = sum(whole)
 	case "gauge":
 		p.gauge(&c, written, values, ends)
 	default:
@@ -91,23 +93,62 @@ func NewParts(columns []Column, rows []Row, c Chart) (parts *Parts, problem stri
 }
 
 // fold makes one part of those of a donut that have no colour, after the others. One alone stays where it is.
-func (p *Parts) fold(values []float64, hues []hue, sum func(float64) string) []float64 {
+func (p *Parts) fold(values []float64, hues []hue, sum func(in func(i int) bool) string) []float64 {
 	var kept []Part
 	var sizes []float64
+	var of []string
 	rest := 0.0
 	for i, h := range hues {
 		if h.rest {
 			rest += max(0, orZero(values[i]))
+			of = append(of, p.Parts[i].Label)
 		} else {
 			kept, sizes = append(kept, p.Parts[i]), append(sizes, values[i])
 		}
 	}
-	n := len(hues) - len(kept)
-	if n < 2 {
+	if len(of) < 2 {
 		return values
 	}
-	p.Parts = append(kept, Part{Key: "others", Label: strconv.Itoa(n) + " others", Hue: "grey", Text: sum(rest)})
+	others := Part{Key: "others", Label: strconv.Itoa(len(of)) + " others", Hue: "grey", Of: of}
+	others.Text = sum(func(i int) bool { return hues[i].rest })
+	p.Parts = append(kept, others)
 	return append(sizes, rest)
+}
+
+// hint names the parts that it is the sum of; "" of one that is none.
+func (p *Part) hint() string { return namely(p.Of) }
+
+// precise is from when on a float has not every whole number.
+const precise = 1 << 53
+
+// added is the sum of those cells that are above zero, as digits: exact also where a float is not.
+func (c *Column) added(rows []Row, y int, values []float64, places int, in func(i int) bool) string {
+	sum, broad := 0.0, 0
+	exact, written := new(big.Int), []string{}
+	for i := range rows {
+		if !in(i) || !(values[i] > 0) {
+			continue
+		}
+		sum += values[i]
+		digits := *c.digits(&rows[i].Cells[y])
+		_, frac, _ := strings.Cut(digits, ".")
+		broad = max(broad, len(frac))
+		written = append(written, digits)
+	}
+	rounded := strconv.FormatFloat(sum, 'f', places, 64)
+	if sum*math.Pow10(places) < precise {
+		return rounded
+	}
+	broad = max(broad, places)
+	for _, digits := range written {
+		whole, frac, _ := strings.Cut(digits, ".")
+		n, ok := new(big.Int).SetString(whole+frac+strings.Repeat("0", broad-len(frac)), 10)
+		if !ok { // a float with an exponent
+			return rounded
+		}
+		exact.Add(exact, n)
+	}
+	return new(big.Rat).SetFrac(exact, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(broad)), nil)).FloatString(places)
 }
 
 // findParts gives the places of the columns of the maximum and the name (-1 for none) and of the number.

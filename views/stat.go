@@ -100,7 +100,9 @@ func newStat(columns []Column, rows []Row, unit string, o StatOptions, earlier, 
 			s.Change = o.change(columns, rows, columns[i].digits(&cells[i]), columns[i].label)
 			continue
 		}
-		notes = append(notes, columns[i].note(&cells[i]))
+		if !cells[i].Null { // nothing to add
+			notes = append(notes, columns[i].note(&cells[i]))
+		}
 	}
 	s.Note = strings.Join(notes, ", ")
 	if o.Earlier != "" && earlier != nil {

@@ -82,4 +82,8 @@ func TestNoticesThatComeBack(t *testing.T) {
 	if _, body := s.ask("GET", "/d/shop?status=x&country=DE&kiosk", "Accept", "text/html"); !strings.Contains(body, `href="/d/shop?country=DE&amp;kiosk=" data-without`) {
 		t.Errorf("the way on is not the page without the status:\n%s", body)
 	}
+	s.fault = &dashboard.AddressError{Code: "not_found", Message: `no dashboard named "shpo"`, Meant: "/d/shop"}
+	if _, body := s.ask("GET", "/d/shpo", "Accept", "text/html"); !strings.Contains(body, `href="/d/shop">Open /d/shop</a>`) {
+		t.Errorf("the way on is not the page that was meant:\n%s", body)
+	}
 }

@@ -130,7 +130,7 @@ func (p *paint) sortable(columns []views.Column) {
 func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	m := views.Panel{
 		ID: def.ID, Title: def.Title, Note: def.Description, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
-		Query: p.queryOf(def), File: def.Pos.File,
+		Query: p.queryOf(def), File: def.Pos.File, Guest: !p.author && p.page.Kind == dashboard.KindDashboard,
 		Raw: p.page.Table != nil, Formats: map[string]views.Format{}, CSV: p.file(p.page.Address, def.ID+".csv"),
 	}
 	for name, f := range def.Columns {
@@ -338,6 +338,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	case codeNotFound:
 		if n.Head = "There is no page at " + r.URL.Path; strings.EqualFold(n.Head, p.message) {
 			n.Text = ""
+		}
+		if p.meant != "" {
+			n.Link = &views.Crumb{Text: "Open " + p.meant, Href: visitorOf(r.Context()).href(p.meant)}
 		}
 		if visitorOf(r.Context()).none == access.ErrNoLink {
 			n.Head, n.Text, n.Alone = "This link has ended", "Whoever gave it to you can make another one", true

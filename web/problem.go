@@ -31,6 +31,7 @@ type problem struct {
 	code, message string
 	file          *dashboard.Problem // the mistake in a dashboard's file that is behind it
 	parameter     string             // whose value cannot be taken
+	meant         string             // address of the page that may have been meant
 	fix           string             // a statement that mends it, for those who may see queries
 	after         time.Duration      // when whoever asks too often may again; 0: soon
 }
@@ -58,7 +59,7 @@ func (s *Server) explain(ctx context.Context, err error) *problem {
 	}
 	var a *dashboard.AddressError
 	if errors.As(err, &a) {
-		return &problem{status: statusOf(a.Code), code: a.Code, message: a.Message, file: a.Problem, parameter: a.Parameter, fix: a.Fix}
+		return &problem{status: statusOf(a.Code), code: a.Code, message: a.Message, file: a.Problem, parameter: a.Parameter, meant: a.Meant, fix: a.Fix}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the database does not answer"}

@@ -159,13 +159,13 @@ export class Chart {
     if (!panel) return;
     this.#dirty = false;
     const p = plot(this.#columns, panel.rows.map((r) => r.cells), this.options, this.#memory, new Map(scene.plot.series.map((s) => [s.label, s.hue])));
-    if (p.problem && this.#columns.length && !panel.error) undrawn(this.node); // without columns it never had a result
+    if (p.problem && this.#columns.length && !panel.error) undrawn(this.node, p.problem); // without columns it never had a result
     scene.plot = p;
     scene.truncated = panel.truncated;
     const twice = one("[data-shared]", this.node);
     if (twice) twice.hidden = !p.shared;
     write(twice, shared(p.shared));
-    this.host.hidden = p.problem || !p.xs.length;
+    this.host.hidden = !!p.problem || !p.xs.length;
     if (this.host.hidden) { // no number is told of what is not there
       this.legend.show([]);
       for (const n of this.node.querySelectorAll("[data-readout] > *")) write(n, "");

@@ -1,11 +1,12 @@
 // The legend of a chart, which is its readout too: a series each, that a click puts away and another brings back.
 import { attribute, el, one, write } from "./dom.js";
+import { namely } from "./series.js";
 
 /** @typedef {import("./series.js").Series} Series */
 
-const HINT = "Click: on or off. Double click or Alt-click: only this one", MOST = 20;
+const HINT = "Click: on or off. Double click or Alt-click: only this one";
 /** Says of what a series is the sum, and what a click does. @param {Series} s */
-const hint = ({ of }) => (of.length ? `${of.slice(0, MOST).join(", ")}${of.length > MOST ? ", …" : ""}. ${HINT}` : HINT);
+const hint = ({ of }) => (of.length ? `${namely(of)}. ${HINT}` : HINT);
 
 export class Legend {
   /** @type {Set<string>} labels of the series that the reader put away: also of those that are not there just now */ hidden = new Set();

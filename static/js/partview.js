@@ -2,6 +2,7 @@
 import { attribute, one, write } from "./dom.js";
 import { long, parts, seam } from "./parts.js";
 import { undrawn } from "./problem.js";
+import { namely } from "./series.js";
 import { Wash } from "./wash.js";
 
 /**
@@ -32,7 +33,7 @@ export class PartsView {
     const p = parts(columns, panel.rows, this.options, this.#hues), body = one("[data-parts]", this.node);
     if (body) body.hidden = !p.parts.length;
     if (p.problem) {
-      if (columns.length && !panel.error) undrawn(this.node); // without columns it never had a result
+      if (columns.length && !panel.error) undrawn(this.node, p.problem); // without columns it never had a result
       return;
     }
     this.#hues = new Map(p.parts.map((part) => [part.label, part.hue]));
@@ -73,6 +74,7 @@ export class PartsView {
       for (const n of li.querySelectorAll("[data-hue]")) attribute(n, "data-hue", part.hue);
       if (fill) attribute(fill, "width", `${part.size}%`);
       write(one("[data-label]", li), part.label);
+      attribute(/** @type {Element} */ (li.firstElementChild), "title", namely(part.of ?? []));
       write(one("[data-percent]", li), part.percent);
       if (number && say(number, part.text)) changed.push(number);
       if (li === cursor) cursor = li.nextElementSibling;

@@ -4,7 +4,7 @@ import { panelError, sentence } from "./format.js";
 
 /** @typedef {import("./protocol.js").Problem} Problem @typedef {{number: number, before: string, mark: string, after: string}} Line */
 
-const CANNOT = "This cannot be drawn", AROUND = 2; // lines of the query before and after the one with the mistake
+const AROUND = 2; // lines of the query before and after the one with the mistake
 
 /**
  * Shows a panel's error, or that there is none any more.
@@ -29,16 +29,18 @@ export function problem(node, error, rows) {
   return state;
 }
 
-/** What a panel has cannot be drawn. Why stands there where the server saw it first. @param {HTMLElement} node the panel */
-export function undrawn(node) {
-  const place = one("[data-problem]", node), head = one("[data-head]", node), none = one("[data-empty]", node);
+/** What a panel has cannot be drawn. It is drawn by itself once it can be. @param {HTMLElement} node the panel @param {string} why */
+export function undrawn(node, why) {
+  const place = one("[data-problem]", node), none = one("[data-empty]", node);
   if (!place) return;
   node.dataset.state = "error";
   place.hidden = false;
   if (none) none.hidden = true;
-  if (head?.textContent?.trim() === CANNOT) return;
-  write(head, CANNOT);
-  write(one("[data-text]", node), "The query does not give what the file asks for. Load the page again: it says what is missing.");
+  write(one("[data-head]", place), "This cannot be drawn");
+  write(one("[data-text]", place), why);
+  if (!place.dataset.told) return; // its place in the file is the server's to know
+  place.querySelectorAll(".code, .copyable, .where").forEach((n) => n.remove());
+  delete place.dataset.told;
 }
 
 /** What is wrong, what may have been meant and what is shown, in this order. Pure. @param {Problem} error @param {boolean} rows */

@@ -1,32 +1,11 @@
 // The screens of a wall. Nobody scrolls there: all panels share the height of the screen, and where that is too little, they stand on
 // several screens, which are shown in turn: smaller letters could not be read from afar. None is left out.
+import { deal, least, shares } from "./deal.js";
 import { all, attribute, el, one } from "./dom.js";
 
-const NARROW = 704, SCALES = [1, 0.9, 0.82, 0.75], LEAST = 12, COLUMNS = 12; // px of a phone at most; of a letter's size, for a table's columns; rem of a line with a chart or a table
+/** @typedef {import("./deal.js").Line<HTMLElement>} Line */
 
-/**
- * One line of panels; tall: as those that cannot give way need it; open: it may be taller; whole: no panel reaches into the next.
- * @typedef {{top: number, tall: number, open: boolean, whole: boolean}} Line
- */
-
-/**
- * How many of these lines stand on the next screen: as many as fit, at least one, and if they are tied none
- * from which a panel reaches into the next, where that can be. Pure.
- * @param {Line[]} lines @param {number} room px @param {number} gap px @param {number} low px of an open line at least
- * @param {boolean} tied
- */
-export function fitting(lines, room, gap, low, tied) {
-  let n = 0;
-  for (let used = -gap; n < lines.length; n++) {
-    used += gap + least(lines[n], low);
-    if (n && used > room) break;
-  }
-  const whole = !tied ? n : lines.slice(0, n).findLastIndex((l) => l.whole) + 1;
-  return whole || n;
-}
-
-/** @param {Line} l @param {number} low */
-const least = (l, low) => Math.max(l.tall, l.open ? low : 0);
+const NARROW = 704, SCALES = [1, 0.9, 0.82, 0.75], LEAST = 12, EDGE = 1.125, COLUMNS = 12, SPARSE = 0.55; // px of a phone at most; of a letter's size, for a table's columns; rem of a line with a chart or a table, and of a panel's edge and what is under its head; columns; a screen of numbers is sparse below this share
 
 export class Screens {
   /** @type {HTMLElement[]} */ #panels;
@@ -63,44 +42,37 @@ export class Screens {
     this.#mark();
   }
 
-  /** What the places hang on: the screen, and what the panels that cannot give way hold. */
+  /** What the places hang on: the screen, and what the panels need at least. */
   #look() {
-    for (const p of this.#panels) if (!p.classList.contains("beyond")) this.#heights.set(p, gives(p) ? 0 : p.scrollHeight);
+    const most = low();
+    for (const p of this.#panels) if (!p.classList.contains("beyond")) this.#heights.set(p, charted(p) ? 0 : gives(p) ? Math.min(most, tall(p)) : p.scrollHeight);
     return [innerWidth, innerHeight, this.grid.clientHeight, this.#at, ...this.#panels.map((p) => this.#heights.get(p) ?? "")].join(" ");
   }
 
-  /** The fewest screens; a panel that reaches into a next line is cut short only where that saves one. */
   #place() {
     for (const n of all(".dense", this.grid)) n.classList.remove("dense");
-    let screens = this.#split(true);
-    if (screens.length > 2) {
-      const cut = this.#split(false);
-      if (cut.length < screens.length) screens = cut;
-    }
-    this.#screens = screens;
-    this.#at = Math.max(0, Math.min(this.#at, screens.length - 1));
+    const gap = parseFloat(getComputedStyle(this.grid).rowGap);
+    this.grid.classList.remove("sparse");
+    this.#screens = deal(this.#panels, (rest) => { this.#only(rest); return this.#lines(rest); }, this.grid.clientHeight, gap, low());
+    this.#at = Math.max(0, Math.min(this.#at, this.#screens.length - 1));
     this.#show();
     this.#shape = this.#look();
   }
 
-  /** @param {boolean} tied */
-  #split(tied) {
-    const screens = [], gap = parseFloat(getComputedStyle(this.grid).rowGap);
-    for (let rest = this.#panels; rest.length;) {
-      this.#only(rest);
-      const lines = this.#lines(rest), n = fitting(lines, this.grid.clientHeight, gap, low(), tied), next = lines[n]?.top ?? Infinity;
-      screens.push(rest.filter((p) => Number(p.dataset.top) < next));
-      rest = rest.filter((p) => Number(p.dataset.top) >= next);
-    }
-    return screens;
-  }
-
   #show() {
-    const { grid } = this, here = this.#screens[this.#at], first = low();
+    const { grid } = this, here = this.#screens[this.#at], first = low(), gap = parseFloat(getComputedStyle(grid).rowGap);
+    grid.classList.remove("sparse");
     this.#only(here);
     let lines = this.#lines(here);
     if (this.#at && widen(here, lines)) lines = this.#lines(here);
-    grid.style.setProperty("--rows", lines.map((l) => (l.open ? `minmax(${least(l, first)}px, 1fr)` : "auto")).join(" "));
+    const used = lines.reduce((n, l) => n + l.tall + gap, -gap), sparse = !lines.some((l) => l.open) && used < SPARSE * grid.clientHeight;
+    grid.classList.toggle("sparse", sparse);
+    if (sparse && here.every((p) => Number(p.dataset.w) * 4 <= COLUMNS)) { // few numbers: two by two, and larger
+      for (const p of here) p.style.setProperty("--cols", String(COLUMNS / 2));
+      lines = this.#lines(here);
+    }
+    const share = shares(lines, grid.clientHeight, gap, first);
+    grid.style.setProperty("--rows", lines.map((l, i) => (l.open ? `minmax(${least(l, first)}px, ${share[i]}fr)` : sparse ? "minmax(max-content, 1fr)" : "auto")).join(" "));
     for (const p of here) {
       const top = Number(p.dataset.top), span = lines.filter((l) => l.top >= top && l.top < Number(p.dataset.end)).length;
       p.style.setProperty("--span", String(span || 1)); // no line that is on another screen
@@ -124,10 +96,12 @@ export class Screens {
     grid.classList.remove("fitted");
     grid.classList.add("measured");
     for (const panel of panels) {
-      const top = panel.offsetTop, line = found.get(top) ?? { top, tall: 0, open: false, whole: true };
+      const top = panel.offsetTop, line = found.get(top) ?? { top, tall: 0, most: 0, open: false, whole: true, panels: [] };
       panel.dataset.top = String(top);
+      line.panels.push(panel);
       if (gives(panel)) line.open = true;
-      else line.tall = Math.max(line.tall, panel.offsetHeight);
+      line.tall = Math.max(line.tall, gives(panel) ? around(panel) : panel.offsetHeight);
+      line.most = Math.max(line.most, charted(panel) ? Infinity : gives(panel) ? tall(panel) : panel.offsetHeight);
       found.set(top, line);
     }
     grid.classList.remove("measured");
@@ -153,10 +127,23 @@ export class Screens {
 }
 
 /** Can a panel be lower than what it holds? @param {HTMLElement} panel */
-const gives = (panel) => !!panel.querySelector("[data-plot], .scroll tbody");
+const gives = (panel) => charted(panel) || seen(panel, ".scroll tbody tr");
+
+/** @param {HTMLElement} panel */
+const charted = (panel) => seen(panel, ".chart");
+
+/** Is there such a thing in the panel that is not hidden? @param {HTMLElement} panel @param {string} what */
+const seen = (panel, what) => !!one(what, panel)?.offsetParent;
+
+/** px of a panel with a table that shows all its rows @param {HTMLElement} panel */
+const tall = (panel) => around(panel) + (one(".panel-body > .scroll > *", panel)?.scrollHeight ?? 0);
+
+/** px of what stands around a panel's chart or rows: its head, and what is wrong @param {HTMLElement} panel */
+const around = (panel) => all(":scope > *", panel).reduce((n, c) => n + (c.matches(".chart, .panel-body") ? 0 : c.offsetHeight), EDGE * rem());
 
 /** px of a line with a chart or a table, at least */
-const low = () => LEAST * parseFloat(getComputedStyle(document.documentElement).fontSize);
+const low = () => LEAST * rem();
+const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
 /** What is left of a line whose other panels were on the screen before takes the whole width. @param {HTMLElement[]} panels @param {Line[]} lines */
 function widen(panels, lines) {

@@ -2,6 +2,7 @@
 // views/testdata/chart.json.
 import { format } from "./format.js";
 import { alike, notation, PLAIN, written } from "./notation.js";
+import { misnamed, numberless } from "./misnamed.js";
 import { group } from "./number.js";
 import { digits as stored, measured } from "./quantity.js";
 import { span } from "./scale.js";
@@ -12,7 +13,7 @@ import { span } from "./scale.js";
  * A series' numbers, one for each x: null is a gap, undefined only says that others have a point there.
  * @typedef {{label: string, hue: string, values: (number|null|undefined)[], decimals: number, notation: import("./notation.js").Notation, of: string[], rest: boolean}} Series
  * of: labels of the series that it is the sum of; rest: one of many that have no colour
- * @typedef {{axis: "time"|"number"|"category", xs: number[], labels: string[], offsets: number[], step: number, regular: boolean, series: Series[], decimals: number, notation: import("./notation.js").Notation, shared: number, sums: boolean, problem: boolean}} Plot
+ * @typedef {{axis: "time"|"number"|"category", xs: number[], labels: string[], offsets: number[], step: number, regular: boolean, series: Series[], decimals: number, notation: import("./notation.js").Notation, shared: number, sums: boolean, problem: string}} Plot
  * shared: rows that are not drawn, because a later one has their x and series; sums: a readout may add its numbers up
  * xs: seconds since 1970, numbers, or places of labels; offsets: of the zone that each time was written in, in seconds
  * Where the series of a stack begin and end.
@@ -28,19 +29,19 @@ const NULL = "null";
  * @param {Column[]} columns @param {(string|null)[][]} rows @param {Options} options @param {Memory} [memory] @param {Map<string, string>} [before] the colours that series have on the screen @returns {Plot}
  */
 export function plot(columns, rows, options, memory = new Map(), before = new Map()) {
-  /** @type {Plot} */ const p = { axis: "category", xs: [], labels: [], offsets: [], step: 0, regular: false, series: [], decimals: 0, notation: PLAIN, shared: 0, sums: false, problem: false };
+  /** @type {Plot} */ const p = { axis: "category", xs: [], labels: [], offsets: [], step: 0, regular: false, series: [], decimals: 0, notation: PLAIN, shared: 0, sums: false, problem: "" };
   const at = find(columns, options);
-  if (!at) return { ...p, problem: true };
+  if (typeof at === "string") return { ...p, problem: at };
   const x = columns[at.x];
   p.axis = x.kind === "moment" || x.kind === "datetime" || x.type === "date" ? "time" : x.kind === "integer" || x.kind === "decimal" ? "number" : "category";
-  if ((options.window || options.range) && p.axis !== "time") return { ...p, axis: "category", problem: true };
+  if ((options.window || options.range) && p.axis !== "time") return { ...p, axis: "category", problem: `The column “${x.name}” holds no times (its type is ${x.type}), so no window can move along it.` };
   const known = rows.map((r) => {
     let k = memory.get(r);
     if (!k) memory.set(r, (k = read(r, at.x, at.y, columns, p.axis)));
     return k;
   });
   const place = places(p, rows, known, at.x, options.type);
-  if (rows.length && !p.xs.length) return { ...p, problem: true };
+  if (rows.length && !p.xs.length) return { ...p, problem: `No row has a place on the axis: “${x.name}” is null or infinite in each.` };
   const by = at.series < 0 ? undefined : columns[at.series], names = by ? labels(rows, at.series, options.order?.length ? options.order : by.dealt ?? []) : at.y.map((c) => columns[c].head);
   const index = new Map(names.map((n, i) => [n, i])), taken = new Set();
   const empty = (p.regular || p.axis === "category") && !options.stacked ? null : undefined; // in a stack, null is what nobody knows
@@ -66,21 +67,24 @@ export function plot(columns, rows, options, memory = new Map(), before = new Ma
   return p;
 }
 
+/** Lists of what something is the sum, twenty at most. @param {string[]} of */
+export const namely = (of) => `${of.slice(0, 20).join(", ")}${of.length > 20 ? ", …" : ""}`;
+
 /** Columns whose numbers mean nothing when they are added up. */
 const MEASURE = /(^|_)(avg|average|mean|median|min|max|rate|ratio|share|percent|pct|p\d\d)(_|$)/i;
 
 /** A value as a label: a boolean in words, and an empty text as something that can be seen. @param {Column} c @param {string} s */
 export const shown = (c, s) => (s === "" ? "“”" : c.kind !== "boolean" ? s : s === "t" ? "true" : s === "f" ? "false" : s);
 
-/** The columns' places, null where one is not there or holds no numbers: the server says which. @param {Column[]} columns @param {Options} o */
+/** The columns' places, or why it cannot be drawn. @param {Column[]} columns @param {Options} o */
 function find(columns, o) {
   const at = /** @param {string} name */ (name) => columns.findIndex((c) => c.name === name);
   const counts = /** @param {number} i */ (i) => (columns[i].kind === "integer" ? "decimal" : columns[i].kind);
   const x = o.x ? at(o.x) : 0, series = o.series ? at(o.series) : -1;
   const able = columns.map((_, i) => i).filter((i) => i !== x && i !== series && measured(columns[i]));
   const y = o.y?.length ? o.y.map(at) : able.filter((i) => counts(i) === counts(able[0])); // those of one scale
-  const wrong = x < 0 || (o.series && series < 0) || !y.length || y.some((i) => i < 0 || !measured(columns[i]));
-  return wrong ? null : { x, y: series < 0 ? y : y.slice(0, 1), series };
+  const wrong = misnamed(columns, [["x", o.x], ["series", o.series], ...(o.y ?? []).map((name) => ["y", name])]) || (y.length ? "" : numberless(columns));
+  return wrong || { x, y: series < 0 ? y : y.slice(0, 1), series };
 }
 
 /** @param {string|null} s @returns {number|null} */

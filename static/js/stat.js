@@ -49,7 +49,8 @@ export function stat(columns, rows, unit, o, now, earlier, spark) {
       s.change = change(o, c, cells[0], digits(x, cells[i] ?? null), x.label);
       return [];
     }
-    return [!measured(x) || all[i].isNull ? said(all[i]) : [all[i].text, x.unit, lower(x.label)].filter(Boolean).join(" ")];
+    if (all[i].isNull) return []; // nothing to add
+    return [!measured(x) ? said(all[i]) : [all[i].text, x.unit, lower(x.label)].filter(Boolean).join(" ")];
   }).join(", ");
   if (o.earlier && earlier) {
     const [x] = earlier.columns, was = earlier.rows[0]?.cells[0];

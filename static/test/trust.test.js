@@ -6,7 +6,6 @@ const { Frames } = await import("../js/frames.js");
 const { match } = await import("../js/match.js");
 const { pause } = await import("../js/reload.js");
 const { following } = await import("../js/wall.js");
-const { fitting } = await import("../js/screens.js");
 const { measured, told, took } = await import("../js/details.js");
 const { linked, receive, start, verdict } = await import("../js/store.js");
 
@@ -107,18 +106,4 @@ test("what stands behind each word", () => {
   assert.match(told(seen(status("live"), { paused: true, held: "12 new" })).text, /12 new since then/);
   assert.match(told(seen(status("stale", { since: new Date(T).toISOString(), age_ms: 0, reason: "database_unreachable" }))).text, /The database does not answer/);
   assert.match(told(seen(fresh)).text, /snapshot of/);
-});
-
-test("a wall of several screens holds every line", () => {
-  const line = (tall, more = {}) => ({ top: 0, tall, open: false, whole: true, ...more });
-  const fits = (lines, room, tied = true) => fitting(lines, room, 10, 100, tied);
-  assert.equal(fits([line(100), line(100), line(100)], 320), 3);
-  assert.equal(fits([line(100), line(100), line(100)], 319), 2);
-  assert.equal(fits([line(0, { open: true }), line(0, { open: true })], 209), 1, "an open line has a least height");
-  assert.equal(fits([line(150, { open: true })], 150), 1);
-  assert.equal(fits([line(500), line(10)], 200), 1, "a line alone that is too tall stands alone");
-  const tied = [line(100), line(100, { whole: false }), line(100)];
-  assert.equal(fits(tied, 210), 1, "a panel and what it reaches beside stay together");
-  assert.equal(fits(tied, 210, false), 2);
-  assert.equal(fits(tied.slice(1), 150), 1, "unless they cannot");
 });
