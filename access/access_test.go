@@ -317,7 +317,7 @@ func TestAFileThatIsWrongKeepsItsLastVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
 		path := write(t, t.TempDir(), "access.yaml", "admins: {users: [root]}\n")
-		p, err := OpenPolicy(path, slog.New(slog.NewTextHandler(&said, nil)))
+		p, err := OpenPolicy(path, slog.New(slog.NewTextHandler(&said, nil)), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

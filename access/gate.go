@@ -260,6 +260,9 @@ func (g *Gate) MayTable(v Viewer, schema, name string) bool {
 	return g.May(v, g.config.Policy.get().table(schema, name))
 }
 
+// RunAs is as whom table pages are read; nil: as the role that reads.
+func (g *Gate) RunAs() *RunAs { return g.config.Policy.get().RunAs }
+
 // Admin reports whether v may see everything.
 func (g *Gate) Admin(v Viewer) bool { return g.config.Policy.get().Admins.Names(v) }
 

@@ -18,6 +18,14 @@ type policy struct {
 	Authors Rule      `yaml:"authors"` // see the queries of what they may see
 	Sharers Rule      `yaml:"sharers"` // make links to what they may see
 	Tables  []allowed `yaml:"tables"`
+	RunAs   *RunAs    `yaml:"run_as"` // nil: table pages are read as the one role
+}
+
+// RunAs says as whom table pages are read, as a dashboard's file says it of its
+// queries.
+type RunAs struct {
+	Role     string            `yaml:"role"`
+	Settings map[string]string `yaml:"settings"`
 }
 
 // allowed lets whom the rule names see the tables that match.
@@ -28,12 +36,19 @@ type allowed struct {
 	Groups   []string `yaml:"groups"`
 }
 
-// OpenPolicy reads a file that must be there; "" is a policy without a rule.
-func OpenPolicy(name string, log *slog.Logger) (*Policy, error) {
+// OpenPolicy reads a file that must be there; "" is a policy without a rule. A
+// version whose run_as check refuses is one with a mistake.
+func OpenPolicy(name string, log *slog.Logger, check func(RunAs) error) (*Policy, error) {
 	if name == "" {
 		return &Policy{}, nil
 	}
-	f, err := openFile(name, log, parsePolicy)
+	f, err := openFile(name, log, func(b []byte) (policy, error) {
+		p, err := parsePolicy(b)
+		if err == nil && p.RunAs != nil {
+			err = check(*p.RunAs)
+		}
+		return p, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open access rules: %w", err)
 	}

@@ -306,5 +306,9 @@ func noDashboard(slug string, slugs []string) *AddressError {
 }
 
 func unavailable(err error) *AddressError {
+	var told *AddressError
+	if errors.As(err, &told) {
+		return told
+	}
 	return &AddressError{Code: "unavailable", Message: "the database cannot be asked at present", err: err}
 }

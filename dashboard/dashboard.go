@@ -45,7 +45,7 @@ type Page struct {
 	// set anew before every query. Role "" is the role that reads.
 	Role     string
 	Settings []Setting
-	runAs    *runAs // what they are made of, for whoever watches; nil: nothing
+	runAs    *RunAs // what they are made of, for whoever watches; nil: nothing
 	// Problem is set while the newest version of the dashboard's file is
 	// wrong; the page is then the last good one.
 	Problem *Problem

@@ -18,7 +18,7 @@ type definition struct {
 	choices                            []Panel // the queries for options
 	access                             Access
 	restricted                         bool   // the file says who may see it
-	runAs                              *runAs // nil: for everybody the same
+	runAs                              *RunAs // nil: for everybody the same
 }
 
 // limits are the server's bounds on what a file may ask for.

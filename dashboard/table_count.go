@@ -66,7 +66,7 @@ func (b *Book) Count(ctx context.Context, p *Page) (Count, error) {
 	}
 	w := &condition{}
 	from := p.Table.from(w)
-	what := from
+	what := fmt.Sprintf("%q %q", p.Role, p.Settings) + from // others may see other rows
 	for _, a := range w.args {
 		what += "\x00" + *a
 	}

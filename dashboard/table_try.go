@@ -68,7 +68,8 @@ func explain(ctx context.Context, tx pgx.Tx, sql string, args []*string) ([]byte
 }
 
 // reading runs work in one snapshot that only reads, with the settings by which
-// panels understand values and with a limit for each statement. The page's table
+// panels understand values, with a limit for each statement, and as the page's viewer
+// where it is that of one. The page's table
 // is locked before there is a snapshot: one that is emptied or rewritten in
 // between would be empty in a snapshot of before, which it never was.
 func reading(ctx context.Context, db DB, p *Page, limit time.Duration, work func(pgx.Tx) error) error {
@@ -82,6 +83,9 @@ func reading(ctx context.Context, db DB, p *Page, limit time.Duration, work func
 	}
 	if _, err := tx.Exec(ctx, readingSettings, p.TimeZone, strconv.FormatInt(limit.Milliseconds(), 10)); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
+	}
+	if err := p.become(ctx, tx); err != nil {
+		return err
 	}
 	return work(tx)
 }

@@ -193,12 +193,17 @@ func retry(t *testing.T, what string, try func(context.Context) error) {
 }
 
 // get fails unless the answer is 200. Its connection is not kept.
-func get(ctx context.Context, url string) (*http.Response, error) {
+func get(ctx context.Context, url string) (*http.Response, error) { return getAs(ctx, url, "") }
+
+func getAs(ctx context.Context, url, user string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Close = true
+	if user != "" {
+		req.Header.Set("X-Forwarded-User", user)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err == nil && resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
@@ -216,12 +221,18 @@ type events struct {
 // watch opens a page's stream; a page whose table is new is given time.
 func (c *compose) watch(t *testing.T, url, page string) *events {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	return listen(t, t.Context(), url+"/api/v1/events?page="+page, "")
+}
+
+// listen opens an event stream, as a user whom a proxy names or as nobody.
+func listen(t *testing.T, ctx context.Context, url, user string) *events {
+	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
 	t.Cleanup(cancel)
 	e := &events{cancel: cancel, lines: make(chan string, 1000)}
 	var resp *http.Response
-	retry(t, page, func(context.Context) (err error) {
-		resp, err = get(ctx, url+"/api/v1/events?page="+page)
+	retry(t, url, func(context.Context) (err error) {
+		resp, err = getAs(ctx, url, user)
 		return err
 	})
 	go func() {
@@ -240,8 +251,8 @@ func (c *compose) watch(t *testing.T, url, page string) *events {
 	return e
 }
 
-// expect reads on until a line holds the text.
-func (e *events) expect(t *testing.T, text string) {
+// expect reads on until a line holds the text, and returns what came until then.
+func (e *events) expect(t *testing.T, text string) (all string) {
 	t.Helper()
 	late := time.NewTimer(90 * time.Second)
 	defer late.Stop()
@@ -249,10 +260,10 @@ func (e *events) expect(t *testing.T, text string) {
 	for {
 		select {
 		case line, ok := <-e.lines:
-			if strings.Contains(line, text) {
-				return
+			if seen = append(seen, line); strings.Contains(line, text) {
+				return strings.Join(seen, "\n")
 			}
-			if seen = append(seen, line); !ok {
+			if !ok {
 				t.Fatalf("the stream ended before %q:\n%s", text, strings.Join(seen, "\n"))
 			}
 		case <-late.C:

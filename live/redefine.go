@@ -24,6 +24,9 @@ func (e *Engine) redefine(pages []*page, jobs *jobs) {
 			short, cancel := context.WithTimeout(ctx, defineLimit)
 			def, err := e.cfg.Define(short, p.def.Address)
 			cancel()
+			if err == nil {
+				def.As(p.def)
+			}
 			if ctx.Err() != nil {
 				return
 			}

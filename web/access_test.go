@@ -64,7 +64,7 @@ func newWay(t *testing.T, way func(*access.Config), change ...func(*web.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := access.OpenPolicy(d.path("access.yaml"), log)
+	policy, err := access.OpenPolicy(d.path("access.yaml"), log, func(access.RunAs) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +172,33 @@ func TestWhatIsNotThereAndWhatIsNotForYouLookAlike(t *testing.T) {
 			t.Errorf("%s: %d %s\n%s: %d %s", pair[0], is.StatusCode, one, pair[1], isNot.StatusCode, other)
 		}
 	}
+}
+
+// Who has a table open sees it anew when it is read as another one.
+func TestTablesThatAreReadAsAnother(t *testing.T) {
+	d := newDoor(t)
+	d.add("/t/public.orders", "rows").Table = &dashboard.Table{Schema: "public", Name: "orders", RowsEstimate: 4711}
+	d.begin("/t/public.orders", "secret row")
+	anna := d.signIn("anna")
+	open := d.sees("/t/public.orders", anna...)
+	d.write("access.yaml", policyText+"run_as: {settings: {app.user: '{user}', app.groups: '{groups}'}}\n")
+	d.until("the rule is read", func() bool {
+		d.ask("GET", "/t/public.orders", anna...)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return len(d.last.Settings) == 2
+	})
+	d.mu.Lock()
+	last := *d.last
+	d.mu.Unlock()
+	if last.Settings[0] != (dashboard.Setting{Name: "app.groups", Value: "sales"}) || last.Settings[1] != (dashboard.Setting{Name: "app.user", Value: "anna"}) {
+		t.Errorf("it is read with %v", last.Settings)
+	}
+	if last.Table.RowsEstimate >= 0 || last.Context == "" {
+		t.Errorf("it is everybody's: %d rows, %q", last.Table.RowsEstimate, last.Context)
+	}
+	d.submit("/sign-out", nil, d.signIn("ben")...) // everybody is looked at
+	open.expect(delta.TypeBye)
 }
 
 func TestQueriesAreForThoseWhomTheRulesName(t *testing.T) {

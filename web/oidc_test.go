@@ -278,3 +278,33 @@ func TestAProviderThatDoesNotAnswerIsSaid(t *testing.T) {
 		t.Errorf("%d", resp.StatusCode)
 	}
 }
+
+// The routes that only this way in has are walked too, and those that all have.
+func TestEveryRouteAsksWhoItIsWithAProvider(t *testing.T) {
+	d, _ := newProviderDoor(t)
+	open := map[string]int{
+		"GET /healthz": 200, "GET /readyz": 200, "GET /static/{file...}": 404, "GET /sign-in": 200, "POST /sign-in": 401,
+		"GET /sign-in/provider": 303, "GET /sign-in/callback": 401,
+	}
+	walked := 0
+	for _, pattern := range d.Patterns() {
+		method, path := target(pattern)
+		want, isOpen := open[pattern]
+		for who, header := range map[string][]string{"nobody": nil, "a made-up session": {"Cookie", access.CookieName + "=x"}} {
+			resp, body := d.ask(method, path, header...)
+			away := resp.StatusCode == 401 || resp.StatusCode == 303 && strings.HasPrefix(resp.Header.Get("Location"), "/sign-in")
+			if isOpen && resp.StatusCode != want || !isOpen && !away {
+				t.Errorf("%s as %s: %d %s", pattern, who, resp.StatusCode, resp.Header.Get("Location"))
+			}
+			if tells(body, path) {
+				t.Errorf("%s tells %s: %s", pattern, who, body)
+			}
+		}
+		if isOpen {
+			walked++
+		}
+	}
+	if walked != len(open) {
+		t.Errorf("only %d of the %d open routes are there", walked, len(open))
+	}
+}

@@ -239,7 +239,15 @@ func (v *visitor) rank() string {
 	if v.gate == nil || v.none != nil {
 		return ""
 	}
-	return fmt.Sprintf("%v %q", v.gate.Author(v.pass.Viewer), v.pass.Viewer.Groups)
+	return fmt.Sprintf("%v %q %s", v.gate.Author(v.pass.Viewer), v.pass.Viewer.Groups, v.tablesRunAs())
+}
+
+// tablesRunAs is as whom table pages are read, as a text.
+func (v *visitor) tablesRunAs() string {
+	if as := v.gate.RunAs(); as != nil {
+		return fmt.Sprintf("%q %q", as.Role, as.Settings)
+	}
+	return ""
 }
 
 // own makes a page that of its visitor: those who may see queries, and those for
@@ -251,6 +259,13 @@ func (s *Server) own(v *visitor, page *dashboard.Page) error {
 	}
 	if page.Candid = v.gate.Author(v.pass.Viewer); page.Candid {
 		page.Context += "candid "
+	}
+	if as := v.gate.RunAs(); as != nil && page.Table != nil {
+		theirs, err := dashboard.NewRunAs(as.Role, as.Settings)
+		if err != nil {
+			return fmt.Errorf("read a table as its viewer: %w", err)
+		}
+		page.RunAs(theirs)
 	}
 	return page.For(v.pass.Viewer.Name, v.pass.Viewer.Groups)
 }
@@ -277,6 +292,9 @@ func (v *visitor) part(all dashboard.Index) (mine dashboard.Index) {
 		}
 	}
 	for _, t := range all.Tables {
+		if v.gate.RunAs() != nil {
+			t.RowsEstimate = -1 // of all rows: theirs are others
+		}
 		if v.mayTable(t.Schema, t.Name) {
 			mine.Tables = append(mine.Tables, t)
 		}

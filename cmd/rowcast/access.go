@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/dashboard"
 )
 
 // accessFlags say who is let in. One way in is open at a time.
@@ -42,7 +43,7 @@ func (f *accessFlags) gate(log *slog.Logger, public string, proxies access.Proxi
 		return nil, nil, done, nil
 	}
 	c := access.Config{Mode: f.Auth, Log: log, Proxies: proxies, Headers: access.Headers{User: f.UserHeader, Groups: f.GroupsHeader}}
-	if c.Policy, err = access.OpenPolicy(f.Access, log); err != nil {
+	if c.Policy, err = access.OpenPolicy(f.Access, log, checkRunAs); err != nil {
 		return nil, nil, done, err
 	}
 	switch f.Auth {
@@ -74,6 +75,12 @@ func (f *accessFlags) gate(log *slog.Logger, public string, proxies access.Proxi
 	}
 	g, err = access.New(c)
 	return g, c.Sessions, done, err
+}
+
+// checkRunAs has table pages and dashboards understand the same.
+func checkRunAs(as access.RunAs) error {
+	_, err := dashboard.NewRunAs(as.Role, as.Settings)
+	return err
 }
 
 func (f *accessFlags) passwords(c *access.Config, log *slog.Logger) (err error) {
