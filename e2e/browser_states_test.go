@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
 	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
@@ -111,4 +114,13 @@ func testChartComesBack(t *testing.T, b *browser) {
 	db.Exec(t, `UPDATE halls SET size = 6 WHERE id = 1`)
 	w.until("the chart again", sizes+`.querySelector("canvas")?.checkVisibility() && !`+sizes+`.querySelector("[data-text]").checkVisibility() && `+many+`.querySelector("[data-ring]").checkVisibility() && `+sizes+`.dataset.state === ""`)
 	w.stayed()
+
+	w.size(1016, 700) // between the margins of an A4 sheet that lies
+	w.run(`dispatchEvent(new Event("beforeprint"))`)
+	if _, err := chromedp.Call(w.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	if off := ask[float64](w, sizes+`.getBoundingClientRect().right - `+sizes+`.querySelector("canvas").getBoundingClientRect().right`); off < -1 || off > 20 {
+		t.Errorf("on landscape paper a chart ends %g px before its panel", off)
+	}
 }
