@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
 	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
@@ -50,6 +53,11 @@ func testFullWall(t *testing.T, b *browser) {
 			t.Errorf("it is not so that %s", what)
 		}
 	}
+	w.press(" ")
+	db.Exec(t, `UPDATE halls SET name = 'renamed' WHERE id = 3`)
+	w.until("what is held, on a wall too", `/changed/.test(document.querySelector("[data-note]").innerText) && document.querySelector("#live").dataset.state === "paused"`)
+	w.press(" ")
+	w.live()
 	db.Exec(t, `ALTER TABLE halls RENAME size TO area`)
 	db.Exec(t, `UPDATE halls SET area = area + 1 WHERE id = 1`)
 	w.until("the errors", `document.querySelectorAll('.panel[data-state="error"]').length === 3`)
@@ -111,4 +119,13 @@ func testChartComesBack(t *testing.T, b *browser) {
 	db.Exec(t, `UPDATE halls SET size = 6 WHERE id = 1`)
 	w.until("the chart again", sizes+`.querySelector("canvas")?.checkVisibility() && !`+sizes+`.querySelector("[data-text]").checkVisibility() && `+many+`.querySelector("[data-ring]").checkVisibility() && `+sizes+`.dataset.state === ""`)
 	w.stayed()
+
+	const short = `(` + sizes + `.getBoundingClientRect().right - ` + sizes + `.querySelector("canvas").getBoundingClientRect().right)`
+	w.size(1016, 700) // between the margins of an A4 sheet that lies
+	w.until("the chart of that width", `Math.abs(`+short+`) < 2`)
+	w.run(`dispatchEvent(new Event("beforeprint"))`)
+	if _, err := chromedp.Call(w.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	w.until("it on landscape paper, as broad as its panel", short+` > -2 && `+short+` < 20`)
 }

@@ -94,7 +94,7 @@ export class Canvas {
   destroy() { this.#u.destroy(); }
 
   #size() {
-    const { width, height } = this.host.getBoundingClientRect();
+    const { clientWidth: width, clientHeight: height } = this.host; // also where paper enlarges it
     return { width: Math.floor(width), height: Math.floor(height) };
   }
 

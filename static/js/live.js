@@ -45,7 +45,11 @@ export class LiveControl {
     if (!node) return;
     const running = v.state === "live" || v.state === "timed" || v.state === "snapshot";
     const state = paused && running ? "paused" : v.state, counts = tell(held);
-    const word = state === "paused" ? "Paused" : v.word, note = state === "paused" ? counts && this.pill ? "" : counts || "nothing new" : v.note;
+    if (this.pill) {
+      this.pill.hidden = state !== "paused" || !counts;
+      write(one("span", this.pill), counts);
+    }
+    const word = state === "paused" ? "Paused" : v.word, note = state === "paused" ? counts && this.pill?.checkVisibility() ? "" /* a wall has no pill */ : counts || "nothing new" : v.note;
     this.#seen = { store, verdict: v, paused: state === "paused", held: counts, now };
     if (node.dataset.state !== state) {
       node.dataset.state = state;
@@ -58,10 +62,6 @@ export class LiveControl {
     this.#label(state === "paused" ? "paused" : running ? "running" : "broken");
     const button = one("[data-do=pause]", node);
     if (button) button.hidden = !running && !!v.banner && !!this.banner; // the banner has it
-    if (this.pill) {
-      this.pill.hidden = state !== "paused" || !counts;
-      write(one("span", this.pill), counts);
-    }
     if (v.state !== "snapshot") this.#warn(v.banner); // until then the server's own banner stands
     this.#tape?.draw(now);
     if (now - this.#second < 1000) return;
