@@ -38,6 +38,8 @@ func absences() []absence {
 		{name: "clock-wrong", test: (*away).clocks},
 		{name: "there-and-back", test: (*away).back},
 		{name: "twenty-tabs", test: (*away).tabs, rare: true},
+		{name: "kept-by-the-browser", test: (*away).kept, rare: true},
+		{name: "tab-hidden", test: (*away).hidden, rare: true},
 	}
 }
 
@@ -248,7 +250,7 @@ func (a *away) back() {
 	w.open(a.server.URL + "t/public.parts")
 	w.live()
 	sum := a.add()
-	w.run(`history.back()`)
+	w.run(`setTimeout(() => history.back())`)
 	right := func(w *tab, sum int) {
 		a.Helper()
 		w.within(patience, "the newest sum", fmt.Sprintf(`document.querySelector("[data-panel=sum] [data-value]")?.textContent === %q && document.querySelector("#live").dataset.state === "live"`, strconv.Itoa(sum)))

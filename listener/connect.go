@@ -18,8 +18,9 @@ const (
 	slots     = 4
 	mostBells = 500
 
-	connectTimeout = 5 * time.Second
-	answerTimeout  = time.Second // a session that takes longer is late, and as good as lost
+	connectTimeout   = 5 * time.Second
+	longQueueTimeout = time.Minute // to read 800 MB and more, on a machine that does other things
+	answerTimeout    = time.Second // a session that takes longer is late, and as good as lost
 )
 
 func key(slot int, bell int64) int64 { return int64(slot)<<56 | bell }
@@ -30,8 +31,8 @@ const plain = pgx.QueryExecModeExec
 
 // connect opens both sessions, proves that they are what they must be, LISTENs, and finds out whether bells
 // can be armed. The pair it returns hears everything from now on.
-func (l *Listener) connect(ctx context.Context) (_ *session, err error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+func (l *Listener) connect(whole context.Context) (_ *session, err error) {
+	ctx, cancel := context.WithTimeout(whole, connectTimeout)
 	defer cancel()
 	s := &session{
 		listener: l,
@@ -61,9 +62,11 @@ func (l *Listener) connect(ctx context.Context) (_ *session, err error) {
 			return nil, err
 		}
 	}
-	if _, err := s.hear.Exec(ctx, `LISTEN rowcast`, plain); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+	if err := s.listen(ctx, whole); err != nil {
+		return nil, err
 	}
+	ctx, cancel = context.WithTimeout(whole, connectTimeout)
+	defer cancel()
 	if err := s.takeSlot(ctx); err != nil {
 		return nil, err
 	}
@@ -79,6 +82,25 @@ func (l *Listener) connect(ctx context.Context) (_ *session, err error) {
 		}
 	}
 	return s, nil
+}
+
+// listen begins to hear. Who begins reads all that the queue holds first, from where its end was last looked
+// for: whoever asks for its usage looks for it. Behind somebody who stands still it is long all the same, and an
+// attempt that was given up would begin anew.
+func (s *session) listen(ctx, whole context.Context) error {
+	var usage float64
+	if err := s.arm.QueryRow(ctx, `SELECT pg_catalog.pg_notification_queue_usage()`, plain).Scan(&usage); err != nil {
+		return fmt.Errorf("ask for the notification queue: %w", err)
+	}
+	if usage > s.listener.config.QueueLimit {
+		long, cancel := context.WithTimeout(whole, longQueueTimeout)
+		defer cancel()
+		ctx = long
+	}
+	if _, err := s.hear.Exec(ctx, `LISTEN rowcast`, plain); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
 }
 
 // checkBackends finds a pooler that hands one backend to both sessions, or another one at each statement.

@@ -120,6 +120,32 @@ func TestQueueFills(t *testing.T) {
 	r.arm(t, 1)
 }
 
+// Who listens anew after somebody stood still does not read what nobody waits for: on a busy machine that took
+// longer than an attempt may, and each began anew.
+func TestListensAtTheEndOfTheQueue(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t, nil)
+	install(t, server.URL())
+	lagging, noisy := connect(t, server.URL()), connect(t, server.URL())
+	run(t, lagging, `LISTEN other`, `BEGIN`, `SELECT 1`)
+	const pages = 400
+	run(t, noisy, fmt.Sprintf(`SELECT pg_notify('other', repeat('x', 7900) || n) FROM generate_series(1, %d) AS n`, pages))
+	_ = lagging.Close(t.Context())
+	read := func() (n int) {
+		t.Helper()
+		const ask = `SELECT blks_read::int FROM pg_stat_slru WHERE name IN ('Notify', 'notify')`
+		if err := connect(t, server.URL()).QueryRow(t.Context(), ask).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := read()
+	start(t, server.URL()).stop()
+	if n := read() - before; n > pages/4 {
+		t.Errorf("who listens anew read %d pages of the queue, of %d", n, pages)
+	}
+}
+
 // frozen is a connection whose process stands still: nothing is read or written any more.
 type frozen struct {
 	net.Conn
