@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Extent is where a bar begins and how long it is, in percent of its cell. Hue is "ink" or one of [Colors].
+// Extent is where a bar begins and how long it is, in percent of its cell. Hue is "ink" or the name of a colour.
 type Extent struct{ At, Size, Hue string }
 
 // Complete adds to cells what depends on others: where those of a column with a link lead, and the bars of a column that has them.

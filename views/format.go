@@ -13,9 +13,9 @@ type Format struct {
 	Decimals *int              `json:"decimals,omitempty"` // fixed number of decimals
 	Time     string            `json:"time,omitempty"`     // "relative", "absolute"; "": relative on dashboards where a timestamptz is named …_at
 	Key      bool              `json:"key,omitempty"`      // identifies a row, here or in another table: shown as it is, on the left
-	Colors   map[string]string `json:"colors,omitempty"`   // value to colour name, see [Colors]; makes the column a status
+	Colors   map[string]string `json:"colors,omitempty"`   // value to the name of a hue, each of which has a shape of its own too; makes the column a status
 
-	Format     string      `json:"format,omitempty"`     // of a number: one of [Formats]; "": by its type
+	Format     string      `json:"format,omitempty"`     // of a number: "percent" of a share (0.25 is 25.0%), "bytes", "duration" in seconds, "compact" (1.3 M), "plain" (as it is stored); "": by its type
 	Thresholds []Threshold `json:"thresholds,omitempty"` // of a number: its colour from some value on, the least first
 	Bar        *Bar        `json:"bar,omitempty"`        // of a number: a bar under it
 	Hidden     bool        `json:"hidden,omitempty"`     // not shown: there for links, and in the files
@@ -26,11 +26,6 @@ type Format struct {
 // Bar is a bar under each number of a column, as long as the number. Max is how much a whole one is; nil: the column's largest.
 type Bar struct {
 	Max *float64 `json:"max,omitempty"`
-}
-
-// Colors are the names that [Format.Colors] may use; each has a shape of its own too. "gray" means grey.
-func Colors() []string {
-	return []string{"amber", "blue", "brown", "green", "grey", "navy", "olive", "pink", "purple", "red", "teal"}
 }
 
 // Field is one column of a result: its name, its type as pg_type.typname, and what the dashboard says about it.

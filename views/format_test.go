@@ -120,11 +120,14 @@ func TestStat(t *testing.T) {
 	fields := []views.Field{{Name: "revenue", Type: "numeric"}, {Name: "orders", Type: "int8"}, {Name: "best", Type: "text"}}
 	columns := views.Describe(fields, false)
 	cells := []views.Cell{columns[0].Cell("7268.65", false, now), columns[1].Cell("1166", false, now), columns[2].Cell("Ink", false, now)}
-	got := views.NewStat(columns, []views.Row{{Key: "[]", Cells: cells}}, "EUR")
-	if got.Whole != "7,268" || got.Fraction != ".65" || got.Unit != "EUR" || got.Note != "1,166 orders, Ink" {
+	p := views.Panel{Columns: columns, Unit: "EUR", Rows: []views.Row{{Key: "[]", Cells: cells}}}
+	p.DrawStat(nil, nil)
+	if got := p.Stat; got.Whole != "7,268" || got.Fraction != ".65" || got.Unit != "EUR" || got.Note != "1,166 orders, Ink" {
 		t.Errorf("%+v", got)
 	}
-	if none := views.NewStat(columns, nil, "EUR"); none.Whole != "–" || none.Note != "no rows" {
+	p.Rows = nil
+	p.DrawStat(nil, nil)
+	if none := p.Stat; none.Whole != "–" || none.Note != "no rows" {
 		t.Errorf("no rows: %+v", none)
 	}
 }

@@ -6,10 +6,6 @@ import (
 	"strings"
 )
 
-// Formats are what [Format.Format] may say of a number: "percent" of a share (0.25 is 25.0%), "bytes", "duration" in seconds (an
-// interval has it by itself), "compact" (1.3 M) and "plain" (as it is stored).
-func Formats() []string { return []string{"bytes", "compact", "duration", "percent", "plain"} }
-
 // quantity formats a number that is no key.
 func (c Column) quantity(s string) Cell {
 	switch c.style {

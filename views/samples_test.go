@@ -67,8 +67,8 @@ func panel(id, title, typ string, width int, fields []views.Field, values ...[]s
 	}
 	p.Rows = rows(p.Columns, values)
 	if typ == "stat" {
-		p.Stat = views.NewStat(p.Columns, p.Rows, fields[0].Format.Unit)
 		p.Unit = fields[0].Format.Unit
+		p.DrawStat(nil, nil)
 	}
 	return p
 }

@@ -48,13 +48,8 @@ type Change struct {
 	Than string `json:"than"` // "on yesterday"
 }
 
-// NewStat shows the first row of a result as a big number: its first cell is the value, the others are the note below.
-// No row is shown as a dash.
-func NewStat(columns []Column, rows []Row, unit string) *Stat {
-	return newStat(columns, rows, unit, StatOptions{}, nil, nil)
-}
-
-// DrawStat makes the number of a stat from its rows and those of the panels that its options name.
+// DrawStat makes the number of a stat from its rows and those of the panels that its options name: of the first row the first cell is
+// the value, the others are the note below. No row is shown as a dash.
 func (p *Panel) DrawStat(earlier, spark *Result) {
 	var o StatOptions
 	if p.StatOptions != nil {

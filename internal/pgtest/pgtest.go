@@ -104,12 +104,6 @@ func Main(m *testing.M, leaks ...goleak.Option) {
 	os.Exit(code)
 }
 
-// IgnoreServer is for goleak in single tests: the shared server's one goroutine
-// lives until the binary ends.
-func IgnoreServer() goleak.Option {
-	return goleak.IgnoreAnyFunction("github.com/rowcast/rowcast/internal/postgres.(*run).watch")
-}
-
 // An Option changes the database that New makes.
 type Option func(*options)
 
