@@ -92,6 +92,8 @@ type Hub[S any] struct {
 	loops  []*loop
 	turn   atomic.Uint32 // which loop the next topic begins with
 
+	resyncs atomic.Uint64 // snapshots to who showed something already
+
 	mu     sync.RWMutex // guards topics only; never held while a topic's is taken
 	topics map[string]*topic[S]
 }
@@ -154,7 +156,7 @@ func (h *Hub[S]) Drop(name string) {
 // [Subscription.Next]. cursor is what the client shows already, or "". The
 // position is taken now, with the state and status that belong to it.
 func (h *Hub[S]) Subscribe(name, cursor string) *Subscription[S] {
-	s := &Subscription[S]{hub: h, name: name, wake: make(chan struct{}, 1), cursor: cursor}
+	s := &Subscription[S]{hub: h, name: name, wake: make(chan struct{}, 1), cursor: cursor, shows: cursor != ""}
 	t := h.lock(name)
 	defer t.mu.Unlock()
 	s.topic, s.index = t, len(t.subs)
@@ -169,7 +171,7 @@ func (h *Hub[S]) Subscribe(name, cursor string) *Subscription[S] {
 // once. After [Subscription.Close] it may be handed one batch more, which was on
 // its way.
 func (h *Hub[S]) Attach(name, cursor string, sink Sink) *Subscription[S] {
-	s := &Subscription[S]{hub: h, name: name, sink: sink, cursor: cursor}
+	s := &Subscription[S]{hub: h, name: name, sink: sink, cursor: cursor, shows: cursor != ""}
 	t := h.lock(name)
 	defer t.mu.Unlock()
 	s.topic = t
@@ -218,10 +220,11 @@ func (h *Hub[S]) Latest(ctx context.Context, name string) (S, error) {
 	}
 }
 
-// Stats counts what the hub holds now.
+// Stats counts what the hub holds now, and what it has done.
 type Stats struct {
 	Topics, Subscribers int
 	RingBytes           int
+	Resyncs             uint64 // snapshots to subscribers who showed a state already
 }
 
 // Stats returns the counts of this moment, topic by topic.
@@ -232,7 +235,7 @@ func (h *Hub[S]) Stats() Stats {
 		topics = append(topics, t)
 	}
 	h.mu.RUnlock()
-	stats := Stats{Topics: len(topics)}
+	stats := Stats{Topics: len(topics), Resyncs: h.resyncs.Load()}
 	for _, t := range topics {
 		t.mu.Lock()
 		stats.Subscribers += t.size()

@@ -106,10 +106,17 @@ func TestResume(t *testing.T) {
 			cursor(1): "+22 +33 +44 live", cursor(2): "+33 +44 live", cursor(4): "live",
 			"": "=44 live", cursor(9): "=44 live", "x:1": "=44 live",
 		} {
+			before, again := h.Stats().Resyncs, uint64(0)
+			if from != "" && strings.HasPrefix(words, "=") { // it showed what is not known any more
+				again = 1
+			}
 			s := h.Subscribe("a", from)
 			want(t, s, words)
 			want(t, s, "nothing")
 			s.Close()
+			if n := h.Stats().Resyncs - before; n != again {
+				t.Errorf("from %q: %d resyncs", from, n)
+			}
 		}
 	})
 }
@@ -261,7 +268,7 @@ func TestSlowReaderCollapses(t *testing.T) {
 				t.Errorf("%s: got %q", name, got)
 			}
 			want(t, slow, "nothing")
-			if stats := h.Stats(); stats.RingBytes > 7 || stats.Subscribers != 2 || stats.Topics != 1 {
+			if stats := h.Stats(); stats.RingBytes > 7 || stats.Subscribers != 2 || stats.Topics != 1 || stats.Resyncs != 1 {
 				t.Errorf("%s: stats %+v", name, stats)
 			}
 			slow.Close()

@@ -23,6 +23,7 @@ type Subscription[S any] struct {
 	ended  bool   // the last message was handed out
 	placed bool   // seq counts
 	lost   bool   // needs the snapshot
+	shows  bool   // came with a cursor, or was handed a snapshot
 	owed   bool   // an answer was begun: its status is due
 	told   bool   // some status was handed out
 	seq    uint64 // of the state that the client has after what was handed out
@@ -141,6 +142,10 @@ func (s *Subscription[S]) cut(now time.Time) *Batch {
 			if n.shot = s.snapshot(); n.shot == nil {
 				return nil
 			}
+			if s.shows {
+				s.hub.resyncs.Add(1)
+			}
+			s.shows = true
 			if n.shot != t.shot { // what came since follows it
 				return s.begin(n.shot, now)
 			}

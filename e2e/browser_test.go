@@ -106,6 +106,7 @@ func TestBrowser(t *testing.T) {
 		"away":                            testAway,
 		"messages that go astray":         testMessagesAstray,
 		"no WebSocket comes through":      testNoSocketComesThrough,
+		"over TLS":                        testOverTLS,
 		"figures are honest":              testFiguresAreHonest,
 		"screenshots of the demo's pages": testScreenshots,
 	} {

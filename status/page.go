@@ -36,8 +36,8 @@ func (b *Board) Page() *dashboard.Page {
 		Address: Address, Kind: dashboard.KindStatus, Title: "Server status",
 		Description: "What this server does, as /metrics tells it; times are of the last minute", TimeZone: b.cfg.TimeZone,
 		Panels: []dashboard.Panel{
-			stat("viewers", "Viewers", "", nil),
-			stat("frames", "Frames a second", "", map[string]dashboard.Format{"frames": rate, "total": {Label: "since the start"}}),
+			stat("viewers", "Viewers", "", map[string]dashboard.Format{"slow": {Label: "slow ones"}}),
+			stat("frames", "Frames a second", "", map[string]dashboard.Format{"frames": rate, "total": {Label: "since the start"}, "sent": {Format: "bytes", Label: "sent a second"}, "resyncs": {Label: "snapshots in place of them"}}),
 			stat("latency", "Ring to frame", "median", map[string]dashboard.Format{"median": lasts, "p99": {Format: "duration", Label: "for 99 of 100"}}),
 			stat("proof", "Age of the proof", "", map[string]dashboard.Format{"age": lasts, "unrung": {Label: "unrung changes"}}, late...),
 			stat("statements", "Statements a second", "", map[string]dashboard.Format{"statements": rate, "each": {Decimals: &one, Label: "for each frame"}}),
@@ -71,8 +71,9 @@ func (h *history) panels(now time.Time) map[string]*delta.Panel {
 		age = math.NaN()
 	}
 	return map[string]*delta.Panel{
-		"viewers": single(whole("viewers", s.value("rowcast_viewers")), whole("pages", s.value("rowcast_pages")), whole("subscribers", s.value("rowcast_subscribers"))),
-		"frames":  single(number("frames", s.rate(recent, "rowcast_frames_total"), 1), whole("total", s.value("rowcast_frames_total"))),
+		"viewers": single(whole("viewers", s.value("rowcast_viewers")), whole("pages", s.value("rowcast_pages")), whole("subscribers", s.value("rowcast_subscribers")), whole("slow", s.value("rowcast_slow_viewers"))),
+		"frames": single(number("frames", s.rate(recent, "rowcast_frames_total"), 1), whole("total", s.value("rowcast_frames_total")),
+			number("sent", s.rate(recent, "rowcast_sent_bytes_total"), 0), whole("resyncs", s.value("rowcast_resyncs_total"))),
 		"latency": single(number("median", waits.quantile(.5), 6), number("p99", waits.quantile(.99), 6)),
 		"proof":   single(number("age", age, 1), whole("unrung", s.value("rowcast_unrung_changes_total"))),
 

@@ -29,6 +29,7 @@ type server struct {
 	fault    atomic.Bool
 
 	frames, statements, seconds prometheus.Counter
+	sent, resyncs               prometheus.Counter
 	wait                        prometheus.Histogram
 	query                       *prometheus.HistogramVec
 }
@@ -52,6 +53,7 @@ func bubble(t *testing.T, test func(s *server)) {
 			return c
 		}
 		s.frames, s.statements, s.seconds = counter("frames_total"), counter("database_statements_total"), counter("database_seconds_total")
+		s.sent, s.resyncs = counter("sent_bytes_total"), counter("resyncs_total")
 		bounds := []float64{.01, .02, .1, 1}
 		s.wait = prometheus.NewHistogram(prometheus.HistogramOpts{Name: framesMetric, Buckets: bounds})
 		s.query = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: queryMetric, Buckets: bounds}, []string{"page", "panel"})
@@ -107,12 +109,13 @@ func TestFiguresAreOfLately(t *testing.T) {
 	bubble(t, func(s *server) {
 		s.frames.Add(1000) // long ago
 		defer s.Open(s.Page())()
-		s.want("frames", "0.0 1000")
+		s.want("frames", "0.0 1000 0 0")
 		s.want("latency", "null null")
 		s.want("statements", "0.0 null")
 		for range 100 { // ten seconds of ten frames, three statements and 20 ms each
 			time.Sleep(100 * time.Millisecond)
 			s.frames.Inc()
+			s.sent.Add(500)
 			s.statements.Add(3)
 			s.seconds.Add(.02)
 			s.wait.Observe(.015)
@@ -120,7 +123,7 @@ func TestFiguresAreOfLately(t *testing.T) {
 			s.query.WithLabelValues("/d/shop", "soon").Observe(.005)
 		}
 		synctest.Wait()
-		s.want("frames", "10.0 1100")
+		s.want("frames", "10.0 1100 5000 0")
 		s.want("latency", "0.015000 0.019900") // evenly spread within 10 to 20 ms
 		s.want("statements", "30.0 3.0")
 		s.want("busy", "0.2000 0.020000")
@@ -128,8 +131,9 @@ func TestFiguresAreOfLately(t *testing.T) {
 		if len(rows) != 2 || !strings.HasPrefix(rows[0], "/d/shop late 100") || !strings.Contains(rows[0], " 0.500000 ") || !strings.HasPrefix(rows[1], "/d/shop soon 100") {
 			t.Errorf("panels are %q", rows)
 		}
+		s.resyncs.Add(2)
 		time.Sleep(70 * time.Second)
-		s.want("frames", "0.0 1100")
+		s.want("frames", "0.0 1100 0 2")
 		s.want("latency", "null null")
 		s.want("panels", "")
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/rowcast/rowcast/broadcast"
@@ -20,6 +21,7 @@ type events struct {
 	buf     bytes.Buffer
 	cancel  context.CancelFunc
 	taken   *seat
+	sent    atomic.Uint64   // bytes so far
 	stay    context.Context // ends when the server stops, or the viewer has to leave
 	sendOff context.CancelCauseFunc
 }
@@ -147,6 +149,7 @@ func (e *events) send(messages []broadcast.Message) error {
 		if _, err := e.w.Write(b[:n]); err != nil {
 			return err
 		}
+		e.sent.Add(uint64(n))
 		b = b[n:]
 	}
 	return http.NewResponseController(e.w).Flush()

@@ -169,7 +169,8 @@ type Server struct {
 
 	viewersMu sync.Mutex // guards all below
 	viewers   map[viewer]struct{}
-	crowd     crowd // the same, by who they are
+	crowd     crowd  // the same, by who they are
+	sent      uint64 // bytes, to those who have gone
 	stopping  bool
 	empty     chan struct{} // closed when stopping and the last viewer is gone
 }
@@ -181,6 +182,7 @@ type viewer interface {
 	leave(out *problem)
 	cut() // ends it without ceremony
 	seat() *seat
+	traffic() (sent uint64, slow bool)
 }
 
 // New returns a server. Origins that [CheckOrigins] refuses never match.
@@ -281,6 +283,8 @@ func (s *Server) dismiss(v viewer) {
 	defer s.viewersMu.Unlock()
 	if _, in := s.viewers[v]; in {
 		delete(s.viewers, v)
+		sent, _ := v.traffic()
+		s.sent += sent
 		s.crowd.remove(v.seat().shares)
 	}
 	if s.stopping && len(s.viewers) == 0 {

@@ -40,7 +40,8 @@ type wire struct {
 	busy    bool
 	closing bool // a close frame was put in; nothing follows it
 	fd      int
-	broken  error // nothing can be written any more; set before the connection is closed
+	sent    uint64 // bytes so far
+	broken  error  // nothing can be written any more; set before the connection is closed
 
 	net.Conn
 	timeout time.Duration // for each 64 KiB at most
@@ -157,6 +158,7 @@ func (w *wire) now(p []byte) (int, error) {
 		return w.record(p)
 	}
 	n, err := writeNow(w.fd, p)
+	w.sent += uint64(n)
 	if err != nil {
 		w.fail(err)
 	}
@@ -170,6 +172,7 @@ func (w *wire) record(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := w.Conn.Write(p)
+	w.sent += uint64(n)
 	if err != nil {
 		w.fail(err)
 	}
@@ -233,11 +236,12 @@ func (w *wire) drain() {
 			return
 		}
 		w.mu.Unlock()
-		err := w.SetWriteDeadline(time.Now().Add(w.timeout))
+		n, err := 0, w.SetWriteDeadline(time.Now().Add(w.timeout))
 		if err == nil {
-			_, err = w.Conn.Write(p)
+			n, err = w.Conn.Write(p)
 		}
 		w.mu.Lock()
+		w.sent += uint64(n)
 		switch {
 		case err != nil:
 			w.fail(err)

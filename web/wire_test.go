@@ -46,6 +46,7 @@ func TestSlowClientDelaysNobody(t *testing.T) {
 	fast := s.dial()
 	fast.watch("/d/shop", "")
 	fast.expect(delta.TypeWatching, delta.TypeSnapshot, delta.TypeStatus)
+	s.until("the slow client is counted", func() bool { return s.Traffic().Slow == 1 })
 	for n := 2; n < 40; n++ {
 		start := time.Now()
 		old = s.publish(old, state("/d/shop", n, fmt.Sprint(n, strings.Repeat("y", 1<<18))))
@@ -58,6 +59,9 @@ func TestSlowClientDelaysNobody(t *testing.T) {
 		}
 	}
 	s.until("the slow client is closed", func() bool { return s.Viewers() == 1 })
+	if all := s.Traffic(); all.Slow != 0 || all.Sent < 38<<18 || all.Sent > 200<<20 {
+		t.Errorf("counted: %+v", all)
+	}
 }
 
 func TestPing(t *testing.T) {

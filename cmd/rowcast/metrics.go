@@ -89,9 +89,12 @@ func (a *app) countEngine(count, gauge register) {
 	})
 }
 
-func (a *app) countViewers(_, gauge register) {
+func (a *app) countViewers(count, gauge register) {
 	gauge("viewers", "Sockets and event streams that are open.", func() float64 { return float64(a.web.Viewers()) })
 	gauge("subscribers", "Pages that they follow, each counted once for each who does.", func() float64 { return float64(a.hub.Stats().Subscribers) })
+	gauge("slow_viewers", "Viewers who have not taken in all that was written to them.", func() float64 { return float64(a.web.Traffic().Slow) })
+	count("sent_bytes_total", "What viewers were sent, without TLS and HTTP.", func() float64 { return float64(a.web.Traffic().Sent) })
+	count("resyncs_total", "Snapshots for viewers who showed a state already, and could not be brought on from it.", func() float64 { return float64(a.hub.Stats().Resyncs) })
 	gauge("ring_bytes", "Frames kept for those who come again.", func() float64 { return float64(a.hub.Stats().RingBytes) })
 }
 

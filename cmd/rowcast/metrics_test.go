@@ -70,6 +70,12 @@ func TestMetricsTellOfAChange(t *testing.T) {
 	if metric(t, s, "rowcast_database_statements_total") <= asked {
 		t.Error("the reading's statements are not counted")
 	}
+	if n := metric(t, s, "rowcast_sent_bytes_total"); n < 100 {
+		t.Errorf("%v bytes are counted of what a viewer was sent", n)
+	}
+	if n := metric(t, s, "rowcast_resyncs_total") + metric(t, s, "rowcast_slow_viewers"); n != 0 {
+		t.Errorf("%v resyncs and slow viewers", n)
+	}
 	if n := metric(t, s, "rowcast_viewers"); n != 1 {
 		t.Errorf("one viewer, %v counted", n)
 	}

@@ -9,6 +9,7 @@ import { breadth } from "./window.js";
 export class Room {
   /** @type {{broad: number, cells: (string|null)[]}[]} the row with the broadest value of each column */ #broadest = [];
   /** @type {WeakSet<Row>} */ #seen = new WeakSet();
+  /** @type {Row[]} that were looked at last */ #was = [];
 
   /** @param {HTMLElement} node the panel @param {HTMLTableElement} table @param {HTMLTableSectionElement} tbody */
   constructor(node, table, tbody) {
@@ -21,15 +22,20 @@ export class Room {
   clear() {
     this.#broadest = [];
     this.#seen = new WeakSet();
+    this.#was = [];
     one("tfoot", this.table)?.remove();
   }
 
-  /** Finds the broadest value of each column, looking at each row once. @param {Row[]} rows */
+  /** Finds the broadest value of each column, looking at each row once, and not at what stood at its place before. @param {Row[]} rows */
   survey(rows) {
-    for (const row of rows) {
-      if (this.#seen.has(row)) continue;
+    const was = this.#was;
+    this.#was = rows;
+    for (const [at, row] of rows.entries()) {
+      if (row === was[at] || this.#seen.has(row)) continue;
       this.#seen.add(row);
+      const before = was[at]?.cells;
       row.cells.forEach((c, i) => {
+        if (before && c === before[i]) return;
         const b = (this.#broadest[i] ??= { broad: -1, cells: row.cells }), broad = breadth(c ?? "null");
         if (broad > b.broad) this.#broadest[i] = { broad, cells: row.cells };
       });

@@ -44,6 +44,7 @@ export function plot(columns, rows, options, memory = new Map(), before = new Ma
   if (rows.length && !p.xs.length) return { ...p, problem: `No row has a place on the axis: “${x.name}” is null or infinite in each.` };
   const by = at.series < 0 ? undefined : columns[at.series], names = by ? labels(rows, at.series, options.order?.length ? options.order : by.dealt ?? []) : at.y.map((c) => columns[c].head);
   const index = new Map(names.map((n, i) => [n, i])), taken = new Set();
+  const alone = !by && place.every((at, i) => !i || Number(at) > Number(place[i - 1])); // no two rows share a point
   const empty = (p.regular || p.axis === "category") && !options.stacked ? null : undefined; // in a stack, null is what nobody knows
   const adds = at.y.every((c) => columns[c].style !== "percent" && !MEASURE.test(columns[c].name)), wrote = at.y.map((c) => notation(columns[c], columns[c].kind === "currency" ? rows.map((r) => r[c]) : []));
   p.series = names.map((label, i) => ({ label, hue: "", values: new Array(p.xs.length).fill(empty), decimals: 0, notation: wrote[by ? 0 : i], of: [], rest: false }));
@@ -53,8 +54,10 @@ export function plot(columns, rows, options, memory = new Map(), before = new Ma
     const i = place[k], { ys, decimals } = known[k];
     if (i === undefined) return;
     const only = by ? index.get(r[at.series] ?? NULL) ?? 0 : 0, point = i * names.length + only;
-    if (taken.has(point)) p.shared++;
-    taken.add(point);
+    if (!alone) {
+      if (taken.has(point)) p.shared++;
+      taken.add(point);
+    }
     ys.forEach((y, n) => {
       const s = p.series[by ? only : n];
       s.values[i] = y;
@@ -140,9 +143,12 @@ function places(p, rows, known, x, type) {
     return rows.map((r) => index.get(r[x] ?? NULL));
   }
   /** @type {Map<number, number>} x to its zone's offset */ const seen = new Map();
-  let last = NaN;
-  for (const { at, offset } of known) if (at !== last && !Number.isNaN(at)) seen.set((last = at), offset);
-  p.xs = [...seen.keys()].sort((a, b) => a - b);
+  const rising = known.every(({ at }, i) => at > (i ? known[i - 1].at : -Infinity)); // as most results are; NaN never does
+  if (rising) p.xs = known.map(({ at }) => at);
+  else {
+    for (const { at, offset } of known) if (!Number.isNaN(at)) seen.set(at, offset);
+    p.xs = [...seen.keys()].sort((a, b) => a - b);
+  }
   [p.step, p.regular] = rhythm(p.xs);
   p.regular &&= p.axis === "time";
   if (p.regular && type !== "bar") { // a bucket that is missing is a gap
@@ -154,6 +160,11 @@ function places(p, rows, known, x, type) {
     }
     p.xs = all;
   }
+  if (rising && p.xs.length === known.length) {
+    if (p.axis === "time") p.offsets = known.map(({ offset }) => offset);
+    return known.map((_, i) => i);
+  }
+  if (rising) for (const { at, offset } of known) seen.set(at, offset);
   p.offsets = p.axis === "time" ? p.xs.map((v) => seen.get(v) ?? 0) : [];
   for (let i = 1; i < p.offsets.length; i++) if (!seen.has(p.xs[i])) p.offsets[i] = p.offsets[i - 1];
   const index = new Map(p.xs.map((v, i) => [v, i]));
@@ -359,6 +370,14 @@ export function clocks(p) {
 
 /** Points between two gaps: they have no line, so they need a dot. @param {(number|null|undefined)[]} values */
 export function lonely(values) {
-  const have = values.map((_, i) => i).filter((i) => values[i] !== undefined), at = /** @param {number|undefined} i */ (i) => (i === undefined ? null : values[i]);
-  return have.filter((i, n) => values[i] != null && at(have[n - 1]) == null && at(have[n + 1]) == null);
+  /** @type {number[]} */ const all = [];
+  /** @type {number|null} */ let last = null;
+  let after = -1; // the newest point, if a gap is before it
+  values.forEach((v, i) => {
+    if (v === undefined) return;
+    if (v === null && after >= 0) all.push(after);
+    after = v !== null && last === null ? i : -1;
+    last = v;
+  });
+  return after < 0 ? all : [...all, after];
 }

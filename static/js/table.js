@@ -33,6 +33,7 @@ export class TableView {
   #waiting = false;
   #whole = false; // on paper there is no window
   #folded = false;
+  #marked = !(getSelection()?.isCollapsed ?? true); // something is selected, here or elsewhere
   /** @type {Panel|null} what waits while the rows hold still */ #held = null;
   #selected = "";
   #active = ""; // the row that the focus enters by
@@ -54,7 +55,10 @@ export class TableView {
     tbody.addEventListener("focusin", (e) => { this.#active = /** @type {HTMLElement|null} */ (e.target instanceof Element ? e.target.closest("tr") : null)?.dataset.key ?? ""; });
     addEventListener("beforeprint", () => this.#print(true));
     addEventListener("afterprint", () => this.#print(false));
-    document.addEventListener("selectionchange", () => { if (this.#rows.length > SMALL) look(); });
+    document.addEventListener("selectionchange", () => {
+      this.#marked = !getSelection()?.isCollapsed;
+      if (this.#rows.length > SMALL) look();
+    });
   }
 
   /** Reads the rows that the server rendered. @param {Column[]} columns @returns {Row[]} */
@@ -254,8 +258,9 @@ export class TableView {
 
   /** The rows between the ends of a selection. @returns {import("./window.js").Range|null} */
   #kept() {
+    if (!this.#marked || this.#rows.length <= SMALL) return null; // asking for the selection waits for the layout
     const s = getSelection(), { tbody } = this;
-    if (this.#rows.length <= SMALL || !s || s.isCollapsed || !tbody.contains(s.anchorNode) || !tbody.contains(s.focusNode)) return null;
+    if (!s || s.isCollapsed || !tbody.contains(s.anchorNode) || !tbody.contains(s.focusNode)) return null;
     const ends = [s.anchorNode, s.focusNode].map((n) => this.place((n instanceof Element ? n : n?.parentElement)?.closest("tr")?.dataset.key ?? "")).filter((i) => i >= 0);
     return ends.length ? { from: Math.min(...ends), to: Math.max(...ends) + 1 } : null;
   }
@@ -264,8 +269,8 @@ export class TableView {
   #apart({ from, to }) {
     /** @type {number[]} */ const above = [], /** @type {number[]} */ below = [];
     if (this.#rows.length <= SMALL) return { above, below };
-    for (const tr of this.tbody.rows) {
-      if (!tr.contains(document.activeElement) && !tr.querySelector("details[open]")) continue;
+    for (const tr of new Set([document.activeElement, ...this.tbody.querySelectorAll("details[open]")].map((n) => /** @type {HTMLElement|null|undefined} */ (n?.closest("tr[data-at]"))))) {
+      if (!tr || tr.parentElement !== this.tbody) continue;
       const i = this.place(tr.dataset.key ?? "");
       if (i >= 0 && i < from) above.push(i);
       if (i >= to) below.push(i);
