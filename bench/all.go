@@ -154,7 +154,7 @@ func (t *table) line(r row, l line, results []result, n int) {
 	}
 	f, o, ratio := quantile(floors, 0.5), quantile(ours, 0.5), quantile(ratios, 0.5)
 	floor, shown, span := "", "", ""
-	if len(floors) > 0 {
+	if f > 0 { // of some lines only rowcast has a figure
 		floor = figure(f, l.unit)
 	}
 	if len(ratios) > 0 && l.must.ofRatio() {

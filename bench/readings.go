@@ -176,27 +176,35 @@ func (h *heavyPanel) measure(ctx context.Context) ([]float64, error) {
 	return []float64{milliseconds(quantile(late, 0.5)), (end - busy) / took * 100, took / float64(shown), every.Seconds()}, nil
 }
 
-// learn writes until the panel goes its own way, and returns the interval that
-// it shows.
+// learn writes until the panel has gone its own way and was read there, and
+// returns the interval that it shows.
 func (h *heavyPanel) learn(ctx context.Context) (every time.Duration, err error) {
 	for range 30 {
 		if _, err := h.write(ctx, h.side, h.sockets, time.Second, nil); err != nil {
 			return 0, err
 		}
-		found := errors.New("it has none")
-		if err := h.viewer.until(ctx, "the interval", func(s *delta.State, _ string) bool {
-			if p := s.Panels["sums"]; p != nil && p.Every > 0 {
-				every, found = p.Every, nil
-			}
-			return true
-		}); err != nil {
+		if every, err = h.interval(ctx); err != nil {
 			return 0, err
 		}
-		if found == nil {
-			return every, nil
+		if every > 0 { // as the last reading beside the others made it
+			if _, err := h.write(ctx, h.side, h.sockets, every+time.Second, nil); err != nil {
+				return 0, err
+			}
+			return h.interval(ctx)
 		}
 	}
 	return 0, errors.New("the heavy panel is not read apart from the others")
+}
+
+// interval is what the panel shows as how often it is read; 0: with its page.
+func (h *heavyPanel) interval(ctx context.Context) (every time.Duration, err error) {
+	err = h.viewer.until(ctx, "the interval", func(s *delta.State, _ string) bool {
+		if p := s.Panels["sums"]; p != nil {
+			every = p.Every
+		}
+		return true
+	})
+	return every, err
 }
 
 // busy is the CPU that PostgreSQL has used for the panel: that of the session
