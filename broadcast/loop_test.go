@@ -378,6 +378,7 @@ func TestReturnDoesNotGoBack(t *testing.T) {
 			encode := u.Snapshot
 			u.Snapshot = func() []byte { <-hold; return encode() }
 			h.Publish("a", u)
+			synctest.Wait() // who falls behind would have one encoded on the way, from which the ring leads on
 		}
 		back := attach(h, cursor(5), &tray{})
 		defer back.sub.Close()

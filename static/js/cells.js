@@ -22,7 +22,7 @@ export function value(td) {
 export function paint(td, column, s, now, cells) {
   const c = format(column, s, now), v = /** @type {HTMLElement} */ (td.querySelector(".v"));
   const href = column.link.length ? (s === null ? "" : target(column.link, cells)) : c.href;
-  const shape = `v${c.isNull ? " null" : ""}${c.isBlank ? " blank" : ""}${c.glyph ? " chip" : ""}`, washing = ["flash", "up", "down"].filter((x) => v.classList.contains(x));
+  const shape = `v${c.isNull ? " null" : ""}${c.isBlank ? " blank" : ""}${c.glyph ? " chip" : ""}`, washing = ["flash", "again", "up", "down"].filter((x) => v.classList.contains(x));
   if (v.className !== shape) v.className = [shape, ...washing].join(" ");
   const mark = v.querySelector(":scope > i, :scope > .dim"), holder = v.querySelector(":scope > a, :scope > button");
   const wants = c.glyph ? "I" : c.dim ? "SPAN" : "", holds = href ? "A" : c.isTree ? "BUTTON" : "";

@@ -19,7 +19,7 @@ export class PartsView {
   /** @param {HTMLElement} node the panel */
   constructor(node) {
     this.node = node;
-    this.wash = new Wash(node);
+    this.wash = new Wash();
     /** @type {Options} */ this.options = JSON.parse(node.dataset.chart || "{}");
   }
 

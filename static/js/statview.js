@@ -22,7 +22,7 @@ export class StatView {
   constructor(node, formats) {
     this.node = node;
     this.formats = formats;
-    this.wash = new Wash(node);
+    this.wash = new Wash();
     /** @type {import("./stat.js").Options} */ this.options = JSON.parse(node.dataset.stat || "{}");
     /** @type {string[]} ids of the panels that are shown here too */ this.companions = [this.options.earlier, this.options.spark].filter((id) => id !== undefined);
   }

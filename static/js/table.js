@@ -45,7 +45,7 @@ export class TableView {
     this.table = /** @type {HTMLTableElement} */ (tbody.closest("table"));
     this.scroll = /** @type {HTMLElement} */ (tbody.closest(".scroll") ?? node);
     this.#room = new Room(node, this.table, tbody);
-    this.wash = new Wash(node);
+    this.wash = new Wash();
     this.table.classList.add("windowed"); // until then only the first rows are laid out
     /** @type {(columns: Column[]) => void} called when the heads were made anew */ this.onhead = () => {};
     const look = () => this.#soon();
