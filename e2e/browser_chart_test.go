@@ -368,11 +368,12 @@ panels:
 	w.live()
 	w.run(`
 		const module = (name) => import("` + sources.URL + `/js/" + name);
-		Promise.all([module("chart.js"), module("format.js")]).then(([{ Chart }, { describe }]) => {
+		Promise.all([module("chart.js"), module("format.js")]).then(async ([{ Chart }, { describe }]) => {
 			const node = document.querySelector('[data-panel="hits"]'), columns = describe([{ name: "at", type: "timestamptz" }, { name: "n", type: "int4" }], {}, false);
 			const noon = Date.parse("2026-03-28T12:00:00Z"), rows = [{ key: "1", cells: ["2026-03-28 11:00:00+00", "7"] }, { key: "2", cells: ["2026-03-29 11:00:00+00", "8"] }];
 			const read = () => node.querySelector("[data-readout]").innerText, chart = new Chart(node), days = [];
 			chart.show({ columns, rows, truncated: false, error: null, at: "", every: 0 }, columns, noon);
+			await null; // its words follow the drawing
 			for (const hours of [0, 11.99, 12, 36]) { chart.tick(noon + hours * 36e5); days.push(read()); }
 			chart.destroy();
 			window.days = days.join();

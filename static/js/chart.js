@@ -177,8 +177,11 @@ export class Chart {
     if (this.#canvas && axis !== p.axis) { this.#canvas.destroy(); this.#canvas = null; this.#zoom = null; }
     if (this.#canvas) this.#canvas.update();
     else this.#canvas = new Canvas(this.host, scene, this);
-    this.#moved();
-    this.#describe();
+    queueMicrotask(() => { // letters on a canvas wait for the style of all that was written before: the next chart's for this one's words
+      if (!this.#canvas) return;
+      this.#moved();
+      this.#describe();
+    });
   }
 
   /** Tells whoever does not see it. */
