@@ -162,11 +162,11 @@ func (e *Engine) learn(c *catalog, jobs *jobs) {
 	var altered []*page
 	for _, p := range e.pages {
 		p.distrust = false
-		changed := false
+		changed, lost := false, false
 		for oid := range p.relations {
 			if c.gone(oid) {
 				delete(p.relations, oid)
-				p.resolved, p.altered = false, true
+				p.resolved, p.altered, lost = false, true, true
 			}
 			changed = changed || c.differs(before, oid)
 		}
@@ -176,10 +176,10 @@ func (e *Engine) learn(c *catalog, jobs *jobs) {
 		if !changed && p.resolved {
 			continue
 		}
-		p.unsure = p.unsure || changed // a view may read other tables now
+		p.unsure = p.unsure || changed || lost // a view may read other tables now, and a name be another table's
 		bells := p.bells
 		c.wire(p)
-		if changed || !slices.Equal(bells, p.bells) || p.gens == nil {
+		if changed || lost || !slices.Equal(bells, p.bells) || p.gens == nil {
 			p.gens = nil
 			p.touch()
 		}

@@ -109,3 +109,25 @@ func TestAHiddenKeyIsAKey(t *testing.T) {
 		t.Errorf("%d frames, %+v", v.frames-frames, v.state.Panels["rows"])
 	}
 }
+
+// A table without a bell that another one replaces under its name is read again: a
+// page that knew of no table any more, and so of none without a bell, was called
+// live as long as nothing rang.
+func TestATableIsReplacedUnderItsName(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.Timed, c.Safety, c.Next = time.Hour, time.Hour, 200*time.Millisecond })
+	b.exec("CREATE TABLE quiet (v int); INSERT INTO quiet VALUES (1)")
+	v := b.view(page("/d/x", panel("q", "SELECT v FROM quiet")))
+	v.until("timed", func() bool { return v.is("timed") && v.cell("q", 0, 0) == "1" })
+	v.until("that nothing has it read", func() bool { return time.Since(v.told().At) > 1500*time.Millisecond })
+	b.exec("CREATE TABLE next (v int); INSERT INTO next VALUES (2); DROP TABLE quiet; ALTER TABLE next RENAME TO quiet")
+	v.until("the other table", func() bool {
+		if v.is("live") && v.cell("q", 0, 0) != "2" {
+			t.Fatal("live, and it shows what is not there")
+		}
+		return v.cell("q", 0, 0) == "2"
+	})
+	b.watch()
+	v.until("live with its bell", func() bool { return v.is("live") })
+	b.exec("UPDATE quiet SET v = 3")
+	v.until("what rang", func() bool { return v.cell("q", 0, 0) == "3" })
+}
