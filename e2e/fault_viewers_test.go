@@ -214,7 +214,7 @@ func (a *arena) judgeReturn(c *crowd, began time.Time, asked int) (peak, mean fl
 	took := slices.MaxFunc(came, time.Time.Compare).Sub(began)
 	mean = float64(len(came)) / (float64(took)/float64(bucket) + 1)
 	a.Logf("%d viewers were back within %s, at most %.0f in %s, %.0f on average", len(came), took.Round(10*time.Millisecond), peak, bucket, mean)
-	sleep(a.Context(), 1200*time.Millisecond) // sessions count what they read once a second
+	sleep(a.Context(), 1200*time.Millisecond)        // sessions count what they read once a second
 	most := 20 + int(20*time.Since(began).Seconds()) // a page that is written has 20 frames a second, whoever watches
 	if n := a.scans("stage") - asked; n > most {
 		a.Errorf("%d viewers came back and their table was read %d times, want %d at most", len(came), n, most)
