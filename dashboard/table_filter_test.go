@@ -60,6 +60,10 @@ func run(ctx context.Context, db *pgxpool.Pool, p *dashboard.Panel, column strin
 		return nil, err
 	}
 	defer conn.Release()
+	// As panels read dates: "::1/129/*" is one, but not with every style.
+	if _, err := conn.Exec(ctx, "SET DateStyle = 'ISO, YMD'"); err != nil {
+		return nil, err
+	}
 	args := make([][]byte, len(p.Args))
 	for i, a := range p.Args {
 		if a != nil {
