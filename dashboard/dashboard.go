@@ -9,6 +9,7 @@ package dashboard
 
 import (
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -53,6 +54,12 @@ type Page struct {
 
 // Setting is a parameter of the database's and its value.
 type Setting struct{ Name, Value string }
+
+// Path is the address without the reader's own choices: what a log may tell.
+func (p *Page) Path() string {
+	path, _, _ := strings.Cut(p.Address, "?")
+	return path
+}
 
 // ID names the page among all that are read: pages with the same one are the
 // same for everybody.

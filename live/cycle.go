@@ -78,7 +78,7 @@ func (e *Engine) current(t task) bool {
 func (e *Engine) guard(p *page, work func()) {
 	defer func() {
 		if value := recover(); value != nil {
-			e.log.Error("panic over a page", "page", p.def.Address, "panic", value, "stack", string(debug.Stack()))
+			e.log.Error("panic over a page", "page", p.def.Path(), "panic", value, "stack", string(debug.Stack()))
 			e.renew(p)
 			p.read = time.Now().Add(faultEvery)
 		}

@@ -309,7 +309,7 @@ func (e *Engine) reportUnrung(p *page) {
 	p.distrust = true
 	e.book.due = time.Now()
 	e.log.Warn("a table changed and nobody rang",
-		"page", p.def.Address, "tables", strings.Join(e.book.names(p.relations), ", "))
+		"page", p.def.Path(), "tables", strings.Join(e.book.names(p.relations), ", "))
 }
 
 // publish makes the changed panels the page's next frame. Without changes it

@@ -50,6 +50,6 @@ func (e *Engine) settleDefinition(p *page, def *dashboard.Page, err error) {
 	case !errors.As(err, &refused) || refused.Code != "bad_request":
 		return // the panel says why; again when the catalog is next read
 	}
-	e.log.Info("a table is not what it was", "page", p.def.Address)
+	e.log.Info("a table is not what it was", "page", p.def.Path())
 	e.retire(p)
 }

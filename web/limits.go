@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -185,7 +184,7 @@ func (s *Server) tellFull(v *visitor, page *dashboard.Page, full *share) {
 	if who == "" {
 		who = "all together"
 	}
-	path, _, _ := strings.Cut(page.Address, "?")
+	path := page.Path()
 	s.log.Warn("too many different pages are open", "by", who, "most", full.pages, "from", v.from, "page", path)
 }
 

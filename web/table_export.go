@@ -61,7 +61,7 @@ func (e *exporter) run(r *http.Request, page *dashboard.Page, begin func([]colum
 		fallthrough
 	default:
 		if r.Context().Err() == nil {
-			e.server.log.Warn("an export was broken off", "page", page.Address, "error", err)
+			e.server.log.Warn("an export was broken off", "page", page.Path(), "error", err)
 		}
 		panic(http.ErrAbortHandler)
 	}
