@@ -211,11 +211,15 @@ func (g *Gate) SignIn(ctx context.Context, name, password, from string) (*http.C
 	if err != nil {
 		if errors.Is(err, ErrWrong) {
 			g.audit.write(EventSignInFails, name, from, "")
+			return nil, err
 		}
-		return nil, err
 	}
+	// Not their failure: it does not count against them.
 	g.failed.Undo(address, perAddress)
 	g.failed.Undo(named, perName)
+	if err != nil {
+		return nil, err
+	}
 	cookie, err := g.begin(session{Name: name, Mark: u.mark(), Way: ModePassword})
 	if err == nil {
 		g.audit.write(EventSignIn, name, from, "")

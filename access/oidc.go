@@ -196,10 +196,13 @@ func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, n
 	if err != nil {
 		if errors.Is(err, ErrWrong) {
 			g.audit.write(EventSignInFails, "", from, "")
+			return nil, gone, next, err
 		}
+	}
+	g.failed.Undo(address, perAddress) // the provider's failure is not theirs
+	if err != nil {
 		return nil, gone, next, err
 	}
-	g.failed.Undo(address, perAddress)
 	kept, err = g.begin(who)
 	if err == nil {
 		g.audit.write(EventSignIn, who.Name, from, "", "label", who.Label)
