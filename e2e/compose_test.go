@@ -93,6 +93,8 @@ func newCompose(t *testing.T) *compose {
 		c.program = []string{"docker", "compose"}
 	case exec.CommandContext(ctx, "docker-compose", "version").Run() == nil:
 		c.program = []string{"docker-compose"}
+	case os.Getenv("ROWCAST_REQUIRE_ALL") == "1":
+		t.Fatal("a Docker engine answers, but neither docker compose nor docker-compose is installed")
 	default:
 		t.Skip("a Docker engine answers, but neither docker compose nor docker-compose is installed")
 	}
