@@ -134,5 +134,5 @@ func lookSchema(ctx context.Context, db *database, conn *pgx.Conn) (finding, err
 		return finding{what: "the doorbell is not installed; serve does that at its start", mend: "rowcast watch 'public.*'"}, err
 	}
 	return finding{what: "the doorbell is not installed, and this role may not create a schema",
-		mend: fmt.Sprintf("GRANT CREATE ON DATABASE %q TO %q;\nor run: rowcast watch 'public.*'  -- once, as the tables' owner", db.config.Database, db.config.User)}, err
+		mend: fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;\nor run: rowcast watch 'public.*'  -- once, as the tables' owner", pgx.Identifier{db.config.Database}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize())}, err
 }

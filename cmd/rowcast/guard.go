@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,11 +16,26 @@ func (f *serveFlags) guardAddress() error {
 	if f.loopback() || f.signIn() || f.ServeEveryone {
 		return nil
 	}
-	return fmt.Errorf(`listen on %s: nobody has to sign in, so anyone on the network could read the database;
-have people sign in with --auth, listen on 127.0.0.1, or say --let-anyone-on-the-network-read`, f.Listen)
+	what := "listen on " + f.Listen
+	if isLoopback(f.Listen) {
+		what = "serve others through a proxy"
+	}
+	return fmt.Errorf(`%s: nobody has to sign in, so anyone on the network could read the database;
+have people sign in with --auth, listen on 127.0.0.1 and name no other host, or say --let-anyone-on-the-network-read`, what)
 }
 
-func (f *serveFlags) loopback() bool { return isLoopback(f.Listen) }
+// loopback tells whether only people at this machine reach the server. One that
+// is known by another name has a proxy in front, which anybody may reach.
+func (f *serveFlags) loopback() bool {
+	if !isLoopback(f.Listen) {
+		return false
+	}
+	names := slices.Clone(f.Hosts)
+	if u, err := url.Parse(f.PublicURL); f.PublicURL != "" && err == nil {
+		names = append(names, u.Hostname())
+	}
+	return !slices.ContainsFunc(names, func(name string) bool { return !isLoopback(net.JoinHostPort(name, "0")) })
+}
 
 // isLoopback tells an address, host and port, that only this machine reaches.
 func isLoopback(address string) bool {
@@ -41,18 +58,19 @@ func (f *serveFlags) mayAuthor() bool { return f.loopback() && !f.signIn() }
 // its own: a foreign page that rebinds its name to 127.0.0.1 gets nothing. A
 // proxy's name is among the origins.
 func (f *serveFlags) hosts() []string {
-	if !f.loopback() {
+	if !isLoopback(f.Listen) {
 		return f.Hosts
 	}
 	return append([]string{"localhost", "127.0.0.1", "::1"}, f.Hosts...)
 }
 
-// powers asks what the role could do beyond reading.
-const powers = `SELECT r.rolsuper, r.rolbypassrls,
+// powers asks what the role could do beyond reading, by itself or as a role that
+// it may become: a panel's query may set the role.
+const powers = `SELECT pg_catalog.bool_or(r.rolsuper), pg_catalog.bool_or(r.rolbypassrls),
 	EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	        WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast')
-	          AND pg_catalog.pg_has_role(c.relowner, 'USAGE'))
-FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
+	          AND pg_catalog.pg_has_role(c.relowner, 'MEMBER'))
+FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(r.oid, 'MEMBER')`
 
 // guardRole warns of a role that could do more than read; beyond loopback it
 // refuses it, because the role is the wall around what a panel can do.
@@ -105,9 +123,9 @@ func schemasOf(ctx context.Context, conn *pgx.Conn) string {
 // readerSQL makes a role that reads and nothing else.
 func readerSQL(database, schemas string) string {
 	return fmt.Sprintf(`  CREATE ROLE rowcast_reader LOGIN PASSWORD '…';
-  GRANT CONNECT ON DATABASE %[1]q TO rowcast_reader;
+  GRANT CONNECT ON DATABASE %[1]s TO rowcast_reader;
   GRANT USAGE ON SCHEMA %[2]s, rowcast TO rowcast_reader;
   GRANT SELECT ON ALL TABLES IN SCHEMA %[2]s TO rowcast_reader;
   ALTER DEFAULT PRIVILEGES IN SCHEMA %[2]s GRANT SELECT ON TABLES TO rowcast_reader;
-`, database, schemas)
+`, pgx.Identifier{database}.Sanitize(), schemas)
 }

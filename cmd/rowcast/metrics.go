@@ -122,6 +122,9 @@ func (a *app) countDatabase(count, gauge register) {
 // gather them and do not sign in.
 func (f *serveFlags) serveMetrics(metrics http.Handler, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
+		if !isLoopback(f.MetricsListen) {
+			log.Warn("whoever reaches this address may read the figures, and the names of pages and tables", "listen", f.MetricsListen)
+		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", metrics)
 		server := &http.Server{
