@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -38,8 +39,8 @@ type front struct {
 	fit func(text, dir, listen, server string) string
 }
 
-// whole is nginx's configuration around the file of one site.
-const whole = `daemon off;
+// nginxAround is nginx's configuration around the file of one site.
+const nginxAround = `daemon off;
 worker_processes 1;
 error_log stderr warn;
 pid %[1]s/nginx.pid;
@@ -62,7 +63,7 @@ func fronts() []front {
 			fit: func(text, dir, listen, server string) string {
 				text = replaced(text, "listen 443 ssl", "listen "+listen+" ssl", "/etc/ssl/example.com", filepath.Join(dir, "example.com"),
 					"http://127.0.0.1:8080", "http://"+server)
-				return fmt.Sprintf(whole, dir, text)
+				return fmt.Sprintf(nginxAround, dir, text)
 			},
 		},
 		{
@@ -115,14 +116,18 @@ func TestBehindAProxy(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
 			db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY, text text); INSERT INTO notes VALUES (1, 'hello')`)
-			p := start(t, binary(t), nil, "serve", "--database-url", db.URL, "--watch", "public.*", "--listen", "127.0.0.1:0",
-				"--base-path", "/live", "--host", "example.com", "--origin", "https://example.com")
-			inside, err := url.Parse(p.URL)
-			if err != nil {
+			state := t.TempDir()
+			rowcast(t, "correct horse\n", "user", "add", "anna", "--state", state)
+			rules := filepath.Join(state, "access.yaml")
+			if err := os.WriteFile(rules, []byte("tables: [{match: [public.notes], users: [anna]}]\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			client := f.start(t, inside.Host)
-			page := follow(t, client, "https://example.com/live", "notes")
+			inside := freeAddress(t) // its URL is the proxy's
+			start(t, binary(t), nil, append(f.serve(t, "/var/lib/rowcast", state, "/etc/rowcast/access.yaml", rules), "--database-url", db.URL, "--watch", "public.*",
+				"--listen", inside, "--allow-powerful-role")...)
+			client := f.start(t, inside)
+			follow(t, client, "https://example.com/live/", "Sign in")
+			page := enter(t, client, "https://example.com/live/sign-in", "notes")
 			if !strings.Contains(page, `href="/live/t/public.notes"`) {
 				t.Errorf("links do not stay below the path:\n%.2000s", page)
 			}
@@ -173,6 +178,18 @@ func TestBehindAProxy(t *testing.T) {
 	}
 }
 
+// serve is the command that the file gives for the program behind it, with
+// other files.
+func (f front) serve(t *testing.T, pairs ...string) []string {
+	t.Helper()
+	text := regexp.MustCompile(`(?m)\\\n#`).ReplaceAllString(readFile(t, f.file), "")
+	command := regexp.MustCompile(`(?m)^# +rowcast (serve .*)$`).FindStringSubmatch(text)
+	if command == nil {
+		t.Fatalf("%s gives no command", f.file)
+	}
+	return strings.Fields(replaced(command[1], pairs...))
+}
+
 // follow gets a page through the proxy.
 func follow(t *testing.T, client *http.Client, address, want string) string {
 	t.Helper()
@@ -180,10 +197,33 @@ func follow(t *testing.T, client *http.Client, address, want string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return whole(t, resp, want)
+}
+
+// enter signs in through the proxy, and returns the page that it leads to.
+func enter(t *testing.T, client *http.Client, address, want string) string {
+	t.Helper()
+	form := url.Values{"name": {"anna"}, "password": {"correct horse"}, "next": {"/"}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", "https://example.com")
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return whole(t, resp, want)
+}
+
+// whole is the text of a good answer, in which this is.
+func whole(t *testing.T, resp *http.Response, want string) string {
+	t.Helper()
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
-		t.Fatalf("%s: %s, %v; %q is not in\n%.1000s", address, resp.Status, err, want, body)
+		t.Fatalf("%s: %s, %v; %q is not in\n%.1000s", resp.Request.URL, resp.Status, err, want, body)
 	}
 	return string(body)
 }
@@ -237,7 +277,11 @@ func (f front) start(t *testing.T, server string) *http.Client {
 		},
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Transport: transport, Jar: jar}
 }
 
 // certify writes example.com's certificate and key into dir and returns who
