@@ -9,8 +9,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 type allCommand struct {
@@ -43,7 +41,6 @@ type line struct {
 // stand is what rows are measured on, one after the other.
 type stand struct {
 	*ground
-	conn    *pgx.Conn
 	seconds time.Duration
 	browser string
 	last    int             // the newest event
@@ -73,17 +70,12 @@ func (c *allCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	conn, err := g.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	before, err := g.conditions(ctx, conn)
+	before, err := g.conditions(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%s at the start.\n%d rounds of %d s; medians; ratios are medians of the rounds' own.\n\n", before, c.Rounds, c.Seconds)
-	st := &stand{ground: g, conn: conn, seconds: time.Duration(c.Seconds) * time.Second, browser: c.Browser, done: map[string]bool{}}
+	st := &stand{ground: g, seconds: time.Duration(c.Seconds) * time.Second, browser: c.Browser, done: map[string]bool{}}
 	table := &table{w: tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)}
 	table.head()
 	for _, r := range rows() {
@@ -112,7 +104,7 @@ type result struct{ floor, ours []float64 }
 // does falls on what is compared alike.
 func (st *stand) measure(ctx context.Context, r row, rounds int) (results []result, err error) {
 	if r.script != "" && !st.done[r.script] {
-		if err := st.script(ctx, st.conn, r.script); err != nil {
+		if err := st.script(ctx, r.script); err != nil {
 			return nil, err
 		}
 		st.done[r.script] = true

@@ -83,12 +83,7 @@ func (c *bellCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	conn, err := g.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err := g.script(ctx, conn, "bell.sql"); err != nil {
+	if err := g.script(ctx, "bell.sql"); err != nil {
 		return err
 	}
 	if err := g.putBells(ctx, unwatched.table, live.table); err != nil {
@@ -100,8 +95,8 @@ func (c *bellCommand) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
 
-	b := &bell{ground: g, conn: conn, program: pgbench, url: server.url, seconds: c.Seconds}
-	before, err := g.conditions(ctx, conn)
+	b := &bell{ground: g, program: pgbench, url: server.url, seconds: c.Seconds}
+	before, err := g.conditions(ctx)
 	if err != nil {
 		return err
 	}
@@ -130,7 +125,6 @@ func (g *ground) putBells(ctx context.Context, tables ...string) error {
 // bell runs the measurements one after the other.
 type bell struct {
 	*ground
-	conn    *pgx.Conn
 	program string
 	url     string
 	seconds int

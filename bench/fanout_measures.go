@@ -37,6 +37,18 @@ func (st *stand) with(ctx context.Context, s side, do func(at *serving, c *socke
 	return do(at, c)
 }
 
+// kept runs the side's server with one viewer, who keeps its page.
+func (st *stand) kept(ctx context.Context, s side) (at *serving, leave func() error, err error) {
+	if at, err = st.start(ctx, s); err != nil {
+		return nil, nil, err
+	}
+	few, err := st.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
+	if err != nil {
+		return nil, nil, errors.Join(err, at.stop())
+	}
+	return at, func() error { few.close(); return at.stop() }, nil
+}
+
 // write commits for d, at the side's rate or as fast as events arrive, and waits
 // until all have. It tells of each commit. The first comes an interval after the
 // start, as far from what a warm-up wrote last as all others are apart.
@@ -119,16 +131,11 @@ func (st *stand) late(ctx context.Context, s side, c *sockets, d time.Duration) 
 // server's process grew by, in KiB a viewer, and its CPU, in percent of a core.
 func atRest(s side) measurement {
 	return func(ctx context.Context, st *stand) (_ []float64, err error) {
-		at, err := st.start(ctx, s)
+		at, leave, err := st.kept(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, at.stop()) }()
-		few, err := st.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
-		if err != nil {
-			return nil, err
-		}
-		defer few.close()
+		defer func() { err = errors.Join(err, leave()) }()
 		before, err := resident(at.pid)
 		if err != nil {
 			return nil, err
@@ -158,16 +165,11 @@ func atRest(s side) measurement {
 // microseconds, and for one who comes back with what it shows.
 func perConnect(s side) measurement {
 	return func(ctx context.Context, st *stand) (micros []float64, err error) {
-		at, err := st.start(ctx, s)
+		at, leave, err := st.kept(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, at.stop()) }()
-		few, err := st.come(at, s.of(func(s *side) { s.viewers = 1 }), "")
-		if err != nil {
-			return nil, err
-		}
-		defer few.close() // keeps the page
+		defer func() { err = errors.Join(err, leave()) }()
 		cursor := ""
 		if !s.raw {
 			if cursor, err = st.cursor(ctx, at, s.page); err != nil {

@@ -25,12 +25,13 @@ import (
 var files embed.FS
 
 // ground is what a measurement stands on: a fresh PostgreSQL with default
-// settings, the program, and a folder for files.
+// settings and a session in it, the program, and a folder for files.
 type ground struct {
 	dir     string // temporary
 	bin     string // of PostgreSQL's programs
 	rowcast string
 	server  *postgres.Server
+	conn    *pgx.Conn
 }
 
 // open prepares the ground; close gives everything back.
@@ -61,6 +62,9 @@ func (s site) open(ctx context.Context) (_ *ground, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if g.conn, err = g.connect(ctx); err != nil {
+		return nil, err
+	}
 	if g.bin, err = postgres.FindBinaries(); err != nil {
 		return nil, err
 	}
@@ -72,6 +76,9 @@ func (s site) open(ctx context.Context) (_ *ground, err error) {
 
 func (g *ground) close() error {
 	var err error
+	if g.conn != nil {
+		_ = g.conn.Close(context.Background()) // its server ends next
+	}
 	if g.server != nil {
 		err = g.server.Close()
 	}
@@ -88,10 +95,10 @@ func (g *ground) connect(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // script runs a file of sql/ in one transaction.
-func (g *ground) script(ctx context.Context, conn *pgx.Conn, name string) error {
+func (g *ground) script(ctx context.Context, name string) error {
 	text, err := files.ReadFile("sql/" + name)
 	if err == nil {
-		_, err = conn.Exec(ctx, string(text), pgx.QueryExecModeSimpleProtocol)
+		_, err = g.conn.Exec(ctx, string(text), pgx.QueryExecModeSimpleProtocol)
 	}
 	if err != nil {
 		return fmt.Errorf("run %s: %w", name, err)
@@ -162,9 +169,9 @@ func (g *ground) serve(ctx context.Context, dashboards string) (*serving, error)
 }
 
 // conditions describes the machine, for the head of a report.
-func (g *ground) conditions(ctx context.Context, conn *pgx.Conn) (string, error) {
+func (g *ground) conditions(ctx context.Context) (string, error) {
 	var version, fsync, commit string
-	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('fsync'),
+	err := g.conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('fsync'),
 		pg_catalog.current_setting('synchronous_commit')`).Scan(&version, &fsync, &commit)
 	if err != nil {
 		return "", fmt.Errorf("ask for settings: %w", err)

@@ -28,12 +28,7 @@ func (c *latencyCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	conn, err := g.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err := g.script(ctx, conn, "latency.sql"); err != nil {
+	if err := g.script(ctx, "latency.sql"); err != nil {
 		return err
 	}
 	server, err := g.serve(ctx, "latency")
@@ -59,13 +54,13 @@ func (c *latencyCommand) Run(ctx context.Context) (err error) {
 	if err := b.observe(); err != nil {
 		return err
 	}
-	conditions, err := g.conditions(ctx, conn)
+	conditions, err := g.conditions(ctx)
 	if err != nil {
 		return err
 	}
 
 	write := func(n int) (time.Time, error) {
-		_, err := conn.Exec(ctx, `UPDATE readings SET mark = $1 WHERE id = $2`, mark(n), n%20+1)
+		_, err := g.conn.Exec(ctx, `UPDATE readings SET mark = $1 WHERE id = $2`, mark(n), n%20+1)
 		if err != nil {
 			return time.Time{}, fmt.Errorf("change row: %w", err)
 		}

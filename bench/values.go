@@ -50,15 +50,10 @@ func (c *valuesCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	conn, err := g.connect(ctx)
-	if err != nil {
+	if err := g.script(ctx, "values.sql"); err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err := g.script(ctx, conn, "values.sql"); err != nil {
-		return err
-	}
-	conditions, err := g.conditions(ctx, conn)
+	conditions, err := g.conditions(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,7 +62,7 @@ func (c *valuesCommand) Run(ctx context.Context) (err error) {
 		if n < 1 || n > customers {
 			return fmt.Errorf("%d values: there are 1 to %d", n, customers)
 		}
-		rows, err := c.measure(ctx, g, conn, n)
+		rows, err := c.measure(ctx, g, n)
 		if err != nil {
 			return fmt.Errorf("%d values: %w", n, err)
 		}
@@ -79,7 +74,7 @@ func (c *valuesCommand) Run(ctx context.Context) (err error) {
 }
 
 // measure does all with one number of values, in a server of its own.
-func (c *valuesCommand) measure(ctx context.Context, g *ground, conn *pgx.Conn, n int) (_ []*crowd, err error) {
+func (c *valuesCommand) measure(ctx context.Context, g *ground, n int) (_ []*crowd, err error) {
 	server, err := g.serve(ctx, "values")
 	if err != nil {
 		return nil, err
@@ -105,7 +100,7 @@ func (c *valuesCommand) measure(ctx context.Context, g *ground, conn *pgx.Conn, 
 			continue // the same
 		}
 		r := &crowd{values: n, all: all, opened: opened, single: single, piped: piped}
-		if err := c.commits(ctx, r, audience, server, conn); err != nil {
+		if err := c.commits(ctx, r, audience, server, g.conn); err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(os.Stderr, "%d values, all changed: %v: %.1f ms a cycle\n", n, all, milliseconds(quantile(r.cycles, 0.5)))

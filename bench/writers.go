@@ -41,7 +41,7 @@ func written(l load, w way) measurement {
 		if err != nil {
 			return nil, err
 		}
-		b := &bell{ground: st.ground, conn: st.conn, program: program, seconds: int(st.seconds.Seconds())}
+		b := &bell{ground: st.ground, program: program, seconds: int(st.seconds.Seconds())}
 		if w.served {
 			if err := st.putBells(ctx, w.table); err != nil {
 				return nil, err
