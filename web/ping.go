@@ -43,14 +43,20 @@ func (c *socket) look(now time.Time) time.Duration {
 	if c.over {
 		return 0
 	}
-	if !c.waiting && c.due.Sub(now) <= config.Next+slack && c.ping == pingLater {
-		c.ping = pingWithNext
-	}
 	next := slack // a page may be watched any time now
 	if c.now != nil {
 		next = c.now.hush(now)
 	}
-	return max(min(next, c.due.Sub(now)), time.Millisecond)
+	left := c.due.Sub(now)
+	if !c.waiting && c.ping == pingLater {
+		// For so long before it is due that a status comes by.
+		if early := left - (config.Next + slack); early > 0 {
+			left = early
+		} else {
+			c.ping = pingWithNext
+		}
+	}
+	return max(min(next, left), time.Millisecond)
 }
 
 // pinged reports whether a frame took the ping along that is due now; none does

@@ -110,9 +110,11 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		go c.refuse(full)
 		return
 	}
-	first := rand.N(s.config.Ping) // so that not all are pinged at once
+	// Not all are pinged at once, and none before a status can take the ping along.
+	first := min(s.config.Next+slack, s.config.Ping)
+	first += rand.N(s.config.Ping - first + 1)
 	c.due = time.Now().Add(first)
-	s.wheel.add(c, min(first, slack))
+	s.wheel.add(c, 0)
 	go c.read()
 }
 
