@@ -116,12 +116,7 @@ func (e *Engine) settlePage(t task, res *result, outcomes []outcome) {
 		}
 	}
 	e.suspect(p, changes)
-	p.gens = pick(res.gens, p.bells)
-	if p.gens != nil {
-		p.unarmed = time.Time{}
-	} else if p.unarmed.IsZero() {
-		p.unarmed = time.Now()
-	}
+	e.arm(p, pick(res.gens, p.bells), res)
 	if flaw.On("premature-proof") {
 		p.prove(res.snap.at.Add(res.ended.Sub(res.began)))
 	}
@@ -130,6 +125,23 @@ func (e *Engine) settlePage(t task, res *result, outcomes []outcome) {
 		e.cfg.Meter.Frame(time.Since(t.rung))
 	}
 	e.publish(p, res.snap.at, changes, panels)
+}
+
+// arm notes whether the page's bells were armed when it was read.
+func (e *Engine) arm(p *page, gens map[int64]uint64, res *result) {
+	switch {
+	case len(p.bells) == 0 || p.timed() || e.clockwork(p) != "":
+	case gens == nil:
+		p.unheard = res.ended
+	case !maps.Equal(gens, p.gens): // nil among them
+		p.unheard = res.began
+	}
+	p.gens = gens
+	if gens != nil {
+		p.unarmed = time.Time{}
+	} else if p.unarmed.IsZero() {
+		p.unarmed = time.Now()
+	}
 }
 
 // pick takes the generations of these bells, or nil if one is not armed.

@@ -217,9 +217,18 @@ func TestAWriteThatRingsNoBellIsFoundAndReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.until("a snapshot since", func() bool { return v.told().At.After(now) })
-	b.exec("SET session_replication_role = replica; UPDATE a SET v = 8; RESET session_replication_role")
-	v.until("the silent write", func() bool { return v.cell("a", 0, 0) == "8" })
-	v.until("that it is reported", func() bool { return v.told().Reason == "bell_missing" })
+	for n, reported := 8, false; !reported; n++ {
+		if n > 12 {
+			t.Fatal("it is not reported")
+		}
+		b.exec(fmt.Sprintf("SET session_replication_role = replica; UPDATE a SET v = %d; RESET session_replication_role", n))
+		v.until("the silent write", func() bool { return v.cell("a", 0, 0) == fmt.Sprint(n) })
+		shown := time.Now()
+		v.until("that it is reported", func() bool {
+			reported = v.told().Reason == "bell_missing"
+			return reported || time.Since(shown) > 3*time.Second // a page may just have been read for another reason
+		})
+	}
 	v.until("live again, once the bell was found whole", func() bool { return v.is("live") })
 }
 

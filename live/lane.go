@@ -34,7 +34,9 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 			}
 			if n.fault != nil {
 				due = earliest(due, n.read.Add(faultEvery))
-			} else if n.dirty {
+			} else if n.dirty && !p.rearmed(n.since) {
+				continue // its page is read first, which arms the bells, and a write meanwhile is heard
+			} else if n.dirty || n.read.Before(p.unheard) {
 				due = n.read.Add(e.cfg.Frame)
 			}
 			if rested := n.read.Add(n.took * (laneShare + 1)); due.Before(rested) {

@@ -52,6 +52,7 @@ type page struct {
 
 	gens     map[int64]uint64 // of all bells, since before the last snapshot; nil: not all armed
 	unarmed  time.Time        // since when some bell could not be armed
+	unheard  time.Time        // up to then its tables may have been written and nobody rang
 	proof    time.Time        // proven up to, by the database's clock
 	unrung   *suspicion       // a change that perhaps nobody rang for
 	altered  bool             // its relations are not defined as they were; until its definition was made anew
@@ -78,6 +79,7 @@ type panel struct {
 	quick int  // how often running it was not slow there
 	fault *delta.Error
 	dirty bool      // the lane has something to look at
+	since time.Time // it is dirty
 	read  time.Time // when the lane last read it
 	took  time.Duration
 	// relations are what its own lane saw it read.
@@ -127,7 +129,9 @@ func (p *page) cursor() string { return p.epoch + ":" + strconv.FormatUint(p.ver
 func (p *page) touch() {
 	p.dirty = true
 	for _, n := range p.panels {
-		n.dirty = true
+		if !n.dirty {
+			n.dirty, n.since = true, time.Now()
+		}
 	}
 }
 
@@ -142,6 +146,10 @@ func (p *page) dependsOn(bells map[int64]bool) bool {
 
 // away tells whether the panel is read in its own lane, not in its page's snapshot.
 func (n *panel) away() bool { return n.own || n.trial || n.fault != nil }
+
+// rearmed tells whether the page was read after t, with its bells armed before
+// where that could be.
+func (p *page) rearmed(t time.Time) bool { return !p.read.Before(t) && !p.ended.Before(p.read) }
 
 // shared are the panels that are read in the common snapshot.
 func (p *page) shared() []*panel {

@@ -1,11 +1,14 @@
 package live_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/live"
@@ -176,4 +179,51 @@ func TestAHeavyPanelTakesATenthOfTheTime(t *testing.T) {
 		t.Errorf("the quick panel took %v", middle)
 	}
 	v.until("the last write", func() bool { return v.cell("heavy", 0, 0) == fmt.Sprint(n) })
+}
+
+// A panel with a lane of its own follows writes that ring nothing too, because a
+// transaction keeps its table's bell from being armed.
+func TestASlowPanelFollowsATableThatIsNotArmed(t *testing.T) {
+	b := start(t, accounts, func(c *live.Config) { c.Slow = 20 * time.Millisecond })
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a"), panel("slow", "SELECT v, pg_sleep(0.1) FROM b")))
+	v.until("its own lane", func() bool { return v.apart("slow") })
+	v.until("live", func() bool { return v.is("live") })
+	holder := b.connect()
+	held := make(chan error, 1)
+	go func() { // as every write does that found nobody armed
+		_, err := holder.Exec(context.Background(), `BEGIN; DO $$
+			DECLARE bell bigint;
+			BEGIN
+				SELECT split_part(encode(tgargs, 'escape'), '\000', 1) INTO bell FROM pg_trigger WHERE tgrelid = 'b'::regclass AND tgargs <> '' LIMIT 1;
+				FOR slot IN 1..4 LOOP
+					PERFORM pg_advisory_xact_lock_shared((slot::bigint << 56) + bell);
+				END LOOP;
+			END $$`, pgx.QueryExecModeSimpleProtocol)
+		held <- err
+	}()
+	n := 0
+	for waiting := true; waiting; n++ { // a bell that rings at once is given back
+		select {
+		case err := <-held:
+			if err != nil {
+				t.Fatal(err)
+			}
+			waiting = false
+		default:
+			b.exec("UPDATE b SET v = $1", n)
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	for range 3 {
+		n++
+		b.exec("UPDATE b SET v = $1", n)
+		began := time.Now()
+		v.until("the silent write", func() bool { return v.cell("slow", 0, 0) == fmt.Sprint(n) })
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("it was shown after %v", took)
+		}
+	}
+	if _, err := holder.Exec(context.Background(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
 }
