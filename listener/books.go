@@ -10,9 +10,10 @@ import (
 type books struct {
 	wake chan struct{} // something is to be released
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards all below
 	bells   map[int64]*entry
-	last    uint64 // the newest generation
+	hurried map[int64]hurry // those that last rang soon after they were armed
+	last    uint64          // the newest generation
 	current *session
 	status  State
 	watched bool
@@ -26,6 +27,12 @@ type entry struct {
 	kept       time.Time // it rang, and its key is not given back before; zero: at once
 }
 
+// hurry is how often running a bell rang sooner than after quietFor.
+type hurry struct {
+	times int
+	rest  time.Time // it is not asked for before
+}
+
 // A bell that slept for quietFor before it rang is likely to be armed again at once: its key is kept for
 // keepFor, in which the few who write ring. On a busy table the key is given back at the ring, because there
 // every writer would.
@@ -34,11 +41,20 @@ const (
 	keepFor  = 5 * time.Millisecond
 )
 
+// A bell that rang at once hurriedTimes running hangs on a table that is written without a pause. Whoever
+// writes while its key is asked for, and until it is given back, has to ring, one after the other, and tells
+// us nothing: the table's pages are read as often as they may. So it is let rest between two tries.
+const (
+	hurriedTimes = 8
+	restFor      = 250 * time.Millisecond
+)
+
 func newBooks() *books {
 	return &books{
-		wake:   make(chan struct{}, 1),
-		bells:  make(map[int64]*entry),
-		status: State{Reason: "starting", Message: "not connected yet"},
+		wake:    make(chan struct{}, 1),
+		bells:   make(map[int64]*entry),
+		hurried: make(map[int64]hurry),
+		status:  State{Reason: "starting", Message: "not connected yet"},
 	}
 }
 
@@ -53,6 +69,7 @@ func (b *books) connected(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.bells)
+	clear(b.hurried)
 	b.current = s
 	b.status = State{Connected: true, Slot: s.slot, Cap: s.cap, Muted: s.muted, Reason: s.blocked.reason, Message: s.blocked.message}
 }
@@ -153,6 +170,7 @@ func (b *books) disarm(bells []int64) {
 	b.mu.Lock()
 	for _, bell := range bells {
 		b.end(b.bells[bell])
+		delete(b.hurried, bell)
 	}
 	b.mu.Unlock()
 	b.signal()
@@ -185,9 +203,17 @@ func (b *books) rang(bell int64) {
 	ends := e != nil && e.generation != 0
 	if ends {
 		e.generation = 0
-		if time.Since(e.since) >= quietFor {
-			e.kept = time.Now().Add(keepFor)
+		now := time.Now()
+		if now.Sub(e.since) >= quietFor {
+			delete(b.hurried, bell)
+			e.kept = now.Add(keepFor)
 			time.AfterFunc(keepFor, b.signal)
+		} else {
+			h := b.hurried[bell]
+			if h.times++; h.times >= hurriedTimes {
+				h.rest = now.Add(restFor)
+			}
+			b.hurried[bell] = h
 		}
 	}
 	b.mu.Unlock()
@@ -203,6 +229,9 @@ func (b *books) ask(bells []int64, limit int) (asked []int64) {
 	for _, bell := range bells {
 		if bell <= 0 || bell >= bellLimit || bell == reserved || b.bells[bell] != nil {
 			b.renew(b.bells[bell])
+			continue
+		}
+		if time.Now().Before(b.hurried[bell].rest) {
 			continue
 		}
 		if len(b.bells) >= limit {
