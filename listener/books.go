@@ -12,7 +12,7 @@ type books struct {
 
 	mu      sync.Mutex // guards all below
 	bells   map[int64]*entry
-	hurried map[int64]hurry // those that last rang soon after they were armed
+	habits  map[int64]habit // of bells that are hard to arm
 	last    uint64          // the newest generation
 	current *session
 	status  State
@@ -27,10 +27,11 @@ type entry struct {
 	kept       time.Time // it rang, and its key is not given back before; zero: at once
 }
 
-// hurry is how often running a bell rang sooner than after quietFor.
-type hurry struct {
-	times int
-	rest  time.Time // it is not asked for before
+// habit is what is known of a bell that rings at once or is held by writers all the time.
+type habit struct {
+	hurried int       // how often running it rang sooner than after quietFor
+	rest    time.Time // it is not asked for before
+	noWait  time.Time // nor waited for before
 }
 
 // A bell that slept for quietFor before it rang is likely to be armed again at once: its key is kept for
@@ -43,18 +44,20 @@ const (
 
 // A bell that rang at once hurriedTimes running hangs on a table that is written without a pause. Whoever
 // writes while its key is asked for, and until it is given back, has to ring, one after the other, and tells
-// us nothing: the table's pages are read as often as they may. So it is let rest between two tries.
+// us nothing: the table's pages are read as often as they may. So it is let rest between two tries. Where
+// a key was waited for in vain, some transaction is open for longer, and all others ring during the wait.
 const (
 	hurriedTimes = 8
 	restFor      = 250 * time.Millisecond
+	noWaitFor    = time.Second
 )
 
 func newBooks() *books {
 	return &books{
-		wake:    make(chan struct{}, 1),
-		bells:   make(map[int64]*entry),
-		hurried: make(map[int64]hurry),
-		status:  State{Reason: "starting", Message: "not connected yet"},
+		wake:   make(chan struct{}, 1),
+		bells:  make(map[int64]*entry),
+		habits: make(map[int64]habit),
+		status: State{Reason: "starting", Message: "not connected yet"},
 	}
 }
 
@@ -69,7 +72,7 @@ func (b *books) connected(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.bells)
-	clear(b.hurried)
+	clear(b.habits)
 	b.current = s
 	b.status = State{Connected: true, Slot: s.slot, Cap: s.cap, Muted: s.muted, Reason: s.blocked.reason, Message: s.blocked.message}
 }
@@ -170,7 +173,7 @@ func (b *books) disarm(bells []int64) {
 	b.mu.Lock()
 	for _, bell := range bells {
 		b.end(b.bells[bell])
-		delete(b.hurried, bell)
+		delete(b.habits, bell)
 	}
 	b.mu.Unlock()
 	b.signal()
@@ -205,15 +208,15 @@ func (b *books) rang(bell int64) {
 		e.generation = 0
 		now := time.Now()
 		if now.Sub(e.since) >= quietFor {
-			delete(b.hurried, bell)
+			delete(b.habits, bell)
 			e.kept = now.Add(keepFor)
 			time.AfterFunc(keepFor, b.signal)
 		} else {
-			h := b.hurried[bell]
-			if h.times++; h.times >= hurriedTimes {
+			h := b.habits[bell]
+			if h.hurried++; h.hurried >= hurriedTimes {
 				h.rest = now.Add(restFor)
 			}
-			b.hurried[bell] = h
+			b.habits[bell] = h
 		}
 	}
 	b.mu.Unlock()
@@ -231,7 +234,7 @@ func (b *books) ask(bells []int64, limit int) (asked []int64) {
 			b.renew(b.bells[bell])
 			continue
 		}
-		if time.Now().Before(b.hurried[bell].rest) {
+		if time.Now().Before(b.habits[bell].rest) {
 			continue
 		}
 		if len(b.bells) >= limit {
@@ -252,6 +255,31 @@ func (b *books) renew(e *entry) {
 	e.kept = time.Time{}
 	b.last++
 	e.generation, e.since = b.last, time.Now()
+}
+
+// worth are those of bells that may be waited for: the last wait was not in vain, or is long ago.
+func (b *books) worth(bells []int64) (some []int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, bell := range bells {
+		if !time.Now().Before(b.habits[bell].noWait) {
+			some = append(some, bell)
+		}
+	}
+	return some
+}
+
+// waited notes which bells were waited for, and which of them not in vain.
+func (b *books) waited(bells []int64, held map[int64]bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, bell := range bells {
+		h := b.habits[bell]
+		if !held[bell] {
+			h.noWait = time.Now().Add(noWaitFor)
+			b.habits[bell] = h
+		}
+	}
 }
 
 // granted closes what ask opened: the held ones get a generation, the others leave the books.

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,26 @@ func TestAHurriedBellRests(t *testing.T) {
 		b.disarm([]int64{bell})
 		if !arm() {
 			t.Fatal("a page that opens finds it resting")
+		}
+	})
+}
+
+// A key that was waited for in vain is tried as often as before, and waited for
+// only after a while: those who write meanwhile would ring for nothing.
+func TestAWaitInVainIsNotRepeatedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBooks()
+		bells := []int64{17, 18}
+		b.waited(b.worth(bells), map[int64]bool{18: true})
+		if got := b.worth(bells); !slices.Equal(got, []int64{18}) {
+			t.Fatalf("%v are waited for", got)
+		}
+		if got := b.ask(bells, 2); len(got) != 2 {
+			t.Fatalf("only %v are tried", got)
+		}
+		time.Sleep(noWaitFor)
+		if got := b.worth(bells); !slices.Equal(got, bells) {
+			t.Errorf("after a while only %v are waited for", got)
 		}
 	})
 }

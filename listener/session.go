@@ -218,13 +218,14 @@ func (s *session) tryArm(ctx context.Context, bells []int64) error {
 			busy = append(busy, bell)
 		}
 	}
-	if len(busy) > 0 && time.Now().After(s.restUntil) {
+	if busy = s.listener.books.worth(busy); len(busy) > 0 && time.Now().After(s.restUntil) {
 		began := time.Now()
 		more, err := s.armOnce(ctx, busy, s.listener.config.waitMS())
 		if err != nil {
 			return err
 		}
 		s.restUntil = time.Now().Add(9 * time.Since(began))
+		s.listener.books.waited(busy, more)
 		for bell := range more {
 			held[bell] = true
 		}
