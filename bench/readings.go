@@ -32,6 +32,8 @@ func readingRows() []row {
 	return []row{
 		{id: "cycle", than: "one row changed", script: "mass.sql", floor: cycleTime(oneRow, oneRow), ours: cycleTime(mostRows, everyRow),
 			lines: []line{{"cycle after 100,000 rows changed, top 50 by an indexed column, one of these among them", "ms", within(0.2)}, {"the same, all 50 among them", "ms", bound{}}}},
+		{id: "plain", than: "one row changed", script: "mass.sql", floor: plainReads(oneRow, oneRow), ours: plainReads(mostRows, everyRow),
+			lines: []line{{"the same query by a plain session, once, one of its rows among them", "ms", bound{}}, {"the same, all 50 among them", "ms", bound{}}}},
 		{id: "values", than: "1,000 single queries", script: "values.sql", floor: singleQueries, ours: allValues,
 			lines: []line{{"cycle of 1,000 values of a variable", "ms", ratioAtMost(0.5)}}},
 		heavy("heavy", "1 million", "heavy.sql", "/d/million", "sums"),
@@ -67,6 +69,37 @@ func cycleTime(choices ...string) measurement {
 		}
 		for _, c := range cycles {
 			millis = append(millis, milliseconds(quantile(c, 0.5)))
+		}
+		return millis, nil
+	}
+}
+
+// plainReads is the median time of the page's query in a session of its own, the
+// first after rows changed, for each choice of these: what no program can be
+// quicker than.
+func plainReads(choices ...string) measurement {
+	return func(ctx context.Context, st *stand) (millis []float64, err error) {
+		p := &massPage{stand: st, table: "mass_plain"}
+		reader, err := st.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = reader.Close(context.WithoutCancel(ctx)) }()
+		reads := make([][]time.Duration, len(choices))
+		for began := time.Now(); len(reads[0]) < 5 || time.Since(began) < 3*st.seconds; {
+			for i, which := range choices {
+				if _, err := p.change(ctx, which); err != nil {
+					return nil, err
+				}
+				asked := time.Now()
+				if _, err := reader.Exec(ctx, `SELECT id, rank, body FROM mass_plain ORDER BY rank DESC LIMIT 51`); err != nil {
+					return nil, fmt.Errorf("read rows: %w", err)
+				}
+				reads[i] = append(reads[i], time.Since(asked))
+			}
+		}
+		for _, r := range reads {
+			millis = append(millis, milliseconds(quantile(r, 0.5)))
 		}
 		return millis, nil
 	}

@@ -129,8 +129,8 @@ func (p *massPage) change(ctx context.Context, which string) (took time.Duration
 		if err := p.viewer.until(ctx, "the page", func(s *delta.State, status string) bool { return s != nil && status == "live" }); err != nil {
 			return 0, err
 		}
-		time.Sleep(200 * time.Millisecond) // as far from what was before as a quiet page is
 	}
+	time.Sleep(200 * time.Millisecond) // as far from what was before as a quiet page is
 	p.last++
 	body := mark(p.last)
 	began := time.Now()
