@@ -1,7 +1,6 @@
 package access
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,12 +23,13 @@ const (
 // it for this host alone, sent over TLS or to this machine only.
 const CookieName = "__Host-rowcast"
 
-// Config says how people get in. Mode and Policy are required, Users and
+// Config says how people get in. Mode and Policy are required, Users, Browsers and
 // Sessions for ModePassword, Proxies and Headers for ModeProxy, OIDC and Sessions
 // for ModeOIDC.
 type Config struct {
 	Mode     Mode
 	Users    *Users
+	Browsers *Browsers
 	Sessions *Sessions
 	OIDC     *OIDC
 	Proxies  Proxies // whose headers count
@@ -54,8 +54,8 @@ func New(c Config) (*Gate, error) {
 	}
 	switch c.Mode {
 	case ModePassword:
-		if c.Users == nil || c.Sessions == nil {
-			return nil, errors.New("make gate: passwords need users and sessions")
+		if c.Users == nil || c.Browsers == nil || c.Sessions == nil {
+			return nil, errors.New("make gate: passwords need users, browsers and sessions")
 		}
 	case ModeProxy:
 		if len(c.Proxies) == 0 || c.Headers.User == "" {
@@ -190,41 +190,37 @@ type Wait struct{ For time.Duration }
 
 func (w *Wait) Error() string { return "too many sign-ins failed" }
 
-// SignIn begins a session for a name and its password, and returns its cookie.
-// from is the address that asks. Its error is [ErrWrong], [ErrBusy] or a [*Wait];
-// any other is a fault.
-func (g *Gate) SignIn(ctx context.Context, name, password, from string) (*http.Cookie, error) {
+// SignIn begins a session for a name and its password, and returns the cookies that
+// the browser which sent r is to keep. from is the address that asks. Its error is
+// [ErrWrong], [ErrBusy] or a [*Wait]; any other is a fault.
+func (g *Gate) SignIn(r *http.Request, name, password, from string) ([]*http.Cookie, error) {
 	if g.config.Mode != ModePassword {
 		return nil, ErrWrong
 	}
-	now := time.Now()
-	address, named := AddressKey(from), nameKey(name)
-	if w := g.failed.Wait(address, perAddress, now); w > 0 {
-		g.audit.write(EventSignInLimited, "", from, "") // whatever the name: it may be another each time
-		return nil, &Wait{w}
-	}
-	if w := g.failed.Wait(named, perName, now); w > 0 {
-		g.audit.write(EventSignInLimited, name, from, "")
-		return nil, &Wait{w}
-	}
-	u, err := g.config.Users.check(ctx, name, password)
-	if err != nil {
-		if errors.Is(err, ErrWrong) {
-			g.audit.write(EventSignInFails, name, from, "")
-			return nil, err
+	counts := tries(name, from, g.config.Browsers.knows(r, name))
+	for _, c := range counts {
+		if w := g.failed.Wait(c.key, c.most, time.Now()); w > 0 {
+			g.audit.write(EventSignInLimited, c.who, from, "")
+			return nil, &Wait{w}
 		}
 	}
-	// Not their failure: it does not count against them.
-	g.failed.Undo(address, perAddress)
-	g.failed.Undo(named, perName)
+	u, err := g.config.Users.check(r.Context(), name, password)
+	if errors.Is(err, ErrWrong) {
+		g.audit.write(EventSignInFails, name, from, "")
+		return nil, err
+	}
+	for _, c := range counts { // not their failure: it does not count against them
+		g.failed.Undo(c.key, c.most)
+	}
 	if err != nil {
 		return nil, err
 	}
-	cookie, err := g.begin(session{Name: name, Mark: u.mark(), Way: ModePassword})
-	if err == nil {
-		g.audit.write(EventSignIn, name, from, "")
+	kept, err := g.begin(session{Name: name, Mark: u.mark(), Way: ModePassword})
+	if err != nil {
+		return nil, err
 	}
-	return cookie, err
+	g.audit.write(EventSignIn, name, from, "")
+	return []*http.Cookie{kept, g.config.Browsers.meet(name)}, nil
 }
 
 func (g *Gate) begin(who session) (*http.Cookie, error) {

@@ -90,6 +90,9 @@ func (f *accessFlags) passwords(c *access.Config, log *slog.Logger) (err error) 
 	if c.Users, err = access.OpenUsers(usersFile(f.State, f.Users), log); err != nil {
 		return fmt.Errorf("%w\nadd the first user with: rowcast user add NAME --state %s", err, f.State)
 	}
+	if c.Browsers, err = access.OpenBrowsers(f.State, log); err != nil {
+		return err
+	}
 	c.Sessions, err = access.OpenSessions(f.State, f.Session, log)
 	return err
 }
