@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -103,15 +104,20 @@ func (p Pass) Holder() string {
 // secret.
 func (p Pass) Session() string { return p.session }
 
-// trusted is how long a proxy's word about a connection lasts.
-const trusted = 10 * time.Minute
+// A proxy's word about a connection lasts for trusted, and by chance for up to
+// spread longer, so that those who came together do not all come again together.
+// With the time until that is noticed it is less than a minute.
+const (
+	trusted = 28 * time.Second
+	spread  = 14 * time.Second
+)
 
 // Who says whose a request is. The error is [ErrNobody] or [ErrEnded] where it
 // proves nothing, any other is a fault.
 func (g *Gate) Who(r *http.Request) (Pass, error) {
 	if g.config.Mode == ModeProxy {
 		v, err := g.config.Headers.viewer(r, g.config.Proxies)
-		return Pass{Viewer: v, until: time.Now().Add(trusted)}, err
+		return Pass{Viewer: v, until: time.Now().Add(trusted + rand.N(spread))}, err
 	}
 	token, err := tokenOf(r)
 	if err != nil {

@@ -75,7 +75,7 @@ func TestAProxysWordLastsSoLong(t *testing.T) {
 		if _, err := g.Still(p); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(spread + time.Second)
 		if _, err := g.Still(p); !errors.Is(err, ErrAgain) {
 			t.Error(err)
 		}

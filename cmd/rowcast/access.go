@@ -19,7 +19,7 @@ type accessFlags struct {
 	Access         string        `name:"access" placeholder:"FILE" help:"YAML file of who may see which tables, and who is admin, author or sharer."`
 	State          string        `name:"state" placeholder:"DIR" help:"Folder that keeps users, sessions and share links; several servers may share it."`
 	Users          string        `name:"users" placeholder:"FILE" help:"Users file; by default users in the state folder."`
-	Session        time.Duration `name:"session" default:"24h" help:"How long a sign-in lasts."`
+	Session        time.Duration `name:"session" placeholder:"DURATION" help:"How long a sign-in lasts; by default 24h, and with --auth=oidc 1h, after which the provider is asked anew for the user's groups."`
 	TrustedProxies []string      `name:"trusted-proxy" placeholder:"ADDRESS" help:"Addresses or networks of proxies whose X-Forwarded-For, and with --auth=proxy whose user header, is believed."`
 	UserHeader     string        `name:"user-header" default:"X-Forwarded-User" help:"Header in which the proxy names the user."`
 	GroupsHeader   string        `name:"groups-header" placeholder:"NAME" help:"Header in which the proxy lists the user's groups, with commas; by default none is read."`
@@ -33,6 +33,18 @@ type accessFlags struct {
 }
 
 const authNone access.Mode = "none"
+
+// session is how long a sign-in lasts. What a provider says of somebody holds as
+// long, so there it is short; who is still signed in with it is not asked again.
+func (f *accessFlags) session() time.Duration {
+	switch {
+	case f.Session > 0:
+		return f.Session
+	case f.Auth == access.ModeOIDC:
+		return time.Hour
+	}
+	return 24 * time.Hour
+}
 
 func (f *accessFlags) signIn() bool { return f.Auth != authNone && f.Auth != "" }
 
@@ -93,7 +105,7 @@ func (f *accessFlags) passwords(c *access.Config, log *slog.Logger) (err error) 
 	if c.Browsers, err = access.OpenBrowsers(f.State, log); err != nil {
 		return err
 	}
-	c.Sessions, err = access.OpenSessions(f.State, f.Session, log)
+	c.Sessions, err = access.OpenSessions(f.State, f.session(), log)
 	return err
 }
 
@@ -113,7 +125,7 @@ func (f *accessFlags) provider(c *access.Config, log *slog.Logger, public string
 	if err != nil {
 		return err
 	}
-	c.Sessions, err = access.OpenSessions(f.State, f.Session, log)
+	c.Sessions, err = access.OpenSessions(f.State, f.session(), log)
 	return err
 }
 

@@ -67,7 +67,7 @@ func TestPasswordsLetIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if len(resp.Cookies()) != 1 {
+	if len(resp.Cookies()) != 2 {
 		t.Fatalf("%d with %d cookies", resp.StatusCode, len(resp.Cookies()))
 	}
 	cookie := []string{"Cookie", resp.Cookies()[0].Name + "=" + resp.Cookies()[0].Value}
