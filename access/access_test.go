@@ -152,6 +152,14 @@ func TestTheAuditLogIsNotFlooded(t *testing.T) {
 		if count() != 5 {
 			t.Errorf("%d lines", count())
 		}
+		for range 10 { // it stays open, and comes again now and then
+			time.Sleep(again - time.Second)
+			a.write(EventOpened, "anna", "10.0.0.1", "/d/shop")
+			a.write(EventDenied, "anna", "10.0.0.1", "/d/shop")
+		}
+		if count() != 10 {
+			t.Errorf("%d lines after ten minutes", count())
+		}
 		for i := range 2 * mostCounted {
 			a.write(EventDenied, fmt.Sprint(i), strings.Repeat("x", 1000), strings.Repeat("/d/\x1b[31m\n", 1000))
 		}

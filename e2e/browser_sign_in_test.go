@@ -22,9 +22,11 @@ func rowcast(t *testing.T, input string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(binary(t), args...)
 	cmd.Env, cmd.Stdin = environment(), strings.NewReader(input)
-	out, err := cmd.CombinedOutput()
+	var log strings.Builder
+	cmd.Stderr = &log
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("rowcast %v: %v\n%s", args, err, out)
+		t.Fatalf("rowcast %v: %v\n%s%s", args, err, out, log.String())
 	}
 	return string(out)
 }

@@ -84,7 +84,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	w.WriteHeader(http.StatusOK)
 	if full == errStopping {
-		e.goodbye()
+		e.goodbye(nil)
 	}
 	if r.Method == http.MethodHead || full != nil {
 		return
@@ -93,12 +93,12 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var out *problem
-	if errors.As(context.Cause(e.stay), &out) {
+	if errors.As(context.Cause(e.stay), &out) && out != errAgain {
 		// A client that comes back all the same is told by a status.
 		_ = e.send([]broadcast.Message{{Data: delta.EncodeError(page.Address, out.code, out.message)}})
 		return
 	}
-	e.goodbye()
+	e.goodbye(out)
 }
 
 // run carries the page and reports whether it ended because the server stops or
@@ -125,10 +125,14 @@ func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (
 	}
 }
 
-func (e *events) goodbye() {
-	retry := comeBack()
+// goodbye says when to come again; out is errAgain or nil.
+func (e *events) goodbye(out *problem) {
+	reason, retry := "restart", comeBack()
+	if out == errAgain {
+		reason, retry = "again", 0
+	}
 	e.buf.WriteString("retry: " + strconv.FormatInt(retry.Milliseconds(), 10) + "\n\n")
-	_ = e.send([]broadcast.Message{{Data: delta.EncodeBye("restart", retry)}})
+	_ = e.send([]broadcast.Message{{Data: delta.EncodeBye(reason, retry)}})
 }
 
 func (e *events) send(messages []broadcast.Message) error {

@@ -351,8 +351,15 @@ func (c *socket) say(data []byte) error {
 
 // leave tells the client when to come back, or why it may not, and closes.
 func (c *socket) leave(out *problem) {
-	last, status, reason := delta.EncodeBye("restart", comeBack()), websocket.StatusServiceRestart, "restart" // no two are told the same
-	if out != nil {
+	status, reason := websocket.StatusServiceRestart, "restart"
+	var last []byte
+	switch out {
+	case nil:
+		last = delta.EncodeBye(reason, comeBack()) // no two are told the same
+	case errAgain:
+		reason = "again"
+		last = delta.EncodeBye(reason, 0)
+	default:
 		last, status, reason = delta.EncodeError("", out.code, out.message), websocket.StatusPolicyViolation, out.code
 	}
 	go func() {

@@ -112,7 +112,10 @@ func (v *visitor) somebody() error {
 	if errors.Is(v.none, access.ErrNoLink) {
 		return &problem{status: http.StatusNotFound, code: codeNotFound, message: v.none.Error()}
 	}
-	if errors.Is(v.none, access.ErrNobody) || errors.Is(v.none, access.ErrEnded) || errors.Is(v.none, access.ErrAgain) {
+	if errors.Is(v.none, access.ErrAgain) {
+		return errAgain
+	}
+	if errors.Is(v.none, access.ErrNobody) || errors.Is(v.none, access.ErrEnded) {
 		return &problem{status: http.StatusUnauthorized, code: codeUnauthorized, message: v.none.Error()}
 	}
 	return v.none // a fault, which is logged where it is told

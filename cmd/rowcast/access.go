@@ -29,7 +29,7 @@ type accessFlags struct {
 	GroupsClaim    string        `name:"oidc-groups" default:"groups" help:"Claim that lists a user's groups."`
 	Scopes         []string      `name:"oidc-scope" help:"Further scopes to ask for, such as groups."`
 	LinkKey        string        `name:"link-key" placeholder:"FILE" help:"File of the secrets that share links are signed with, one a line, the first signs; by default link.key in the state folder, made once."`
-	AuditLog       string        `name:"audit-log" placeholder:"FILE" help:"File to which the audit log is added, as JSON; by default it goes where the other log goes."`
+	auditFlags
 }
 
 const authNone access.Mode = "none"
@@ -77,13 +77,8 @@ func (f *accessFlags) gate(log *slog.Logger, public string, proxies access.Proxi
 			return nil, nil, done, err
 		}
 	}
-	if f.AuditLog != "" {
-		file, err := os.OpenFile(f.AuditLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, nil, done, fmt.Errorf("open audit log: %w", err)
-		}
-		done = func() { _ = file.Close() }
-		c.Audit = slog.New(slog.NewJSONHandler(file, nil))
+	if c.Audit, done, err = f.openAudit(log); err != nil {
+		return nil, nil, done, err
 	}
 	g, err = access.New(c)
 	return g, c.Sessions, done, err

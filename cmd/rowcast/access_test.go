@@ -201,3 +201,47 @@ func TestRowsAreTheViewers(t *testing.T) {
 		t.Errorf("where nobody signs in: %d %s", status, body)
 	}
 }
+
+// Who is let in is changed at the command line too, and told in the same log.
+func TestTheCommandLineIsAudited(t *testing.T) {
+	state := t.TempDir()
+	audit := filepath.Join(state, "audit")
+	told := func() string {
+		b, err := os.ReadFile(audit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if err := access.SetUser(filepath.Join(state, "users"), "anna", "correct horse", nil); err != nil {
+		t.Fatal(err)
+	}
+	at := []string{"--state", state, "--audit-log", audit}
+	link, err := command(t, append([]string{"share", "add", "/d/till?customer=Miller", "--note", "hall"}, at...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := strings.TrimPrefix(strings.TrimSpace(link), "/s/")
+	id, _, _ := strings.Cut(token, ".")
+	for _, args := range [][]string{{"share", "revoke", "--", id}, {"user", "sign-out", "anna"}, {"user", "remove", "anna"}} {
+		args = append(append(args[:2:2], at...), args[2:]...)
+		if _, err := command(t, args...); err != nil {
+			t.Fatal(args, err)
+		}
+	}
+	for _, line := range []string{`"event":"link_made","user":"os:`, `"page":"/d/till","link":"` + id + `"`, `"event":"link_revoked"`, `"event":"sessions_ended"`, `"event":"user_removed"`, `"name":"anna"`} {
+		if !strings.Contains(told(), line) {
+			t.Errorf("no %s in %s", line, told())
+		}
+	}
+	if strings.Contains(told(), token) || strings.Contains(told(), "Miller") {
+		t.Errorf("it holds a secret or a value: %s", told())
+	}
+	// What cannot be told is not done.
+	if _, err := command(t, "share", "add", "/d/till", "--state", state, "--audit-log", filepath.Join(state, "no", "folder")); err == nil {
+		t.Error("a link was made in secret")
+	}
+	if list, err := command(t, "share", "list", "--state", state); err != nil || strings.Contains(list, "/d/till") {
+		t.Errorf("%v %s", err, list)
+	}
+}
