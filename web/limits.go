@@ -191,17 +191,21 @@ func (s *Server) tellFull(v *visitor, page *dashboard.Page, full *share) {
 // crowd counts open sockets and event streams by who has them.
 type crowd map[string]int
 
-// add counts one more, or returns whose share is used up.
-func (c crowd) add(shares []share) (full *share) {
+// full returns whose share is used up; nil: nobody's.
+func (c crowd) full(shares []share) *share {
 	for i, n := range shares {
 		if c[n.who] >= n.sockets {
 			return &shares[i]
 		}
 	}
+	return nil
+}
+
+// add counts one more.
+func (c crowd) add(shares []share) {
 	for _, n := range shares {
 		c[n.who]++
 	}
-	return nil
 }
 
 func (c crowd) remove(shares []share) {

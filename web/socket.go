@@ -87,6 +87,11 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &socket{server: s, taken: s.take(v)}
+	away := s.unwelcome(c)
+	if away != nil && !s.mayPart() {
+		s.fail(w, r, away)
+		return
+	}
 	if v := r.URL.Query().Get("v"); v != "" && v != static.Version() {
 		c.behind = true
 	}
@@ -97,17 +102,22 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		CompressionMode:    websocket.CompressionNoContextTakeover,
 		OnPongReceived:     func(context.Context, []byte) { c.asked.Store(false) },
 	})
-	if err != nil {
-		return // it has been answered
+	if err != nil { // it has been answered
+		if away != nil {
+			s.parted()
+		}
+		return
 	}
 	ws.SetReadLimit(-1) // counted by read, so that the client is told why
 	c.ws, c.wire.drained = ws, c.goOn
-	if err := v.somebody(); err != nil {
-		go c.turnAway(s.explain(context.Background(), err))
-		return
+	if away == nil {
+		if away = s.admit(c); away != nil && !s.mayPart() { // others came first
+			_ = ws.CloseNow()
+			return
+		}
 	}
-	if full := s.admit(c); full != nil {
-		go c.refuse(full)
+	if away != nil {
+		go c.part(away)
 		return
 	}
 	// Not all are pinged at once, and none before a status can take the ping along.
@@ -144,22 +154,45 @@ func (c *socket) seat() *seat { return c.taken }
 // cut ends the connection at once; the reader does the rest.
 func (c *socket) cut() { _ = c.wire.Close() }
 
-// turnAway tells a page whose reader has not signed in to go there. A browser
-// tells its pages nothing of a status, so that is no answer.
-func (c *socket) turnAway(p *problem) {
-	_ = c.say(delta.EncodeError("", p.code, p.message))
-	_ = c.ws.Close(websocket.StatusPolicyViolation, p.code)
+// unwelcome says why a socket will be turned away; nil: it will not, as far as can
+// be seen.
+func (s *Server) unwelcome(c *socket) *problem {
+	if err := c.taken.visitor.Load().somebody(); err != nil {
+		return s.explain(context.Background(), err)
+	}
+	s.viewersMu.Lock()
+	defer s.viewersMu.Unlock()
+	return s.full(c)
 }
 
-// refuse tells one that was not admitted why.
-func (c *socket) refuse(full *problem) {
-	if full == errStopping {
-		_ = c.say(delta.EncodeBye("restart", comeBack()))
-		_ = c.ws.Close(websocket.StatusServiceRestart, "restart")
-		return
+// A socket that is turned away is told why by a close frame, because a browser tells
+// its pages nothing of a status, and then waited for. So many may be waited for at a
+// time, in no count but this one; others are refused before there is a socket.
+const mostPartings = 256
+
+func (s *Server) mayPart() bool {
+	select {
+	case s.partings <- struct{}{}:
+		return true
+	default:
+		return false
 	}
-	_ = c.say(delta.EncodeError("", full.code, full.message))
-	_ = c.ws.Close(websocket.StatusTryAgainLater, codeTooMany)
+}
+
+func (s *Server) parted() { <-s.partings }
+
+// part says why a socket is turned away, and ends it.
+func (c *socket) part(away *problem) {
+	defer c.server.parted()
+	last, status, reason := delta.EncodeError("", away.code, away.message), websocket.StatusPolicyViolation, away.code
+	switch {
+	case away == errStopping:
+		last, status, reason = delta.EncodeBye("restart", comeBack()), websocket.StatusServiceRestart, "restart"
+	case away.code == codeTooMany:
+		status = websocket.StatusTryAgainLater
+	}
+	_ = c.say(last)
+	_ = c.ws.Close(status, reason)
 }
 
 // read takes in what the client sends until it leaves or makes a mistake. After

@@ -163,6 +163,7 @@ type Server struct {
 
 	patterns []string      // of all routes, in the order in which they were added
 	hurry    chan struct{} // size 1; everybody connected is to be looked at
+	partings chan struct{} // one for each socket that is being turned away
 
 	stop  context.CancelFunc // ends draining's context
 	drain context.Context    // ends when Drain begins
@@ -191,6 +192,7 @@ func New(c Config) *Server {
 	s := &Server{
 		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
 		viewers: make(map[viewer]struct{}), crowd: crowd{}, held: newHoldings(c.Limits.Linger), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
+		partings: make(chan struct{}, mostPartings),
 	}
 	// A quarter of the shortest wait, and no finer than need be.
 	s.wheel = newWheel(min(max(min(c.Ping, c.Pong, c.Next+slack)/4, 5*time.Millisecond), 250*time.Millisecond))
@@ -261,6 +263,10 @@ func (s *Server) Viewers() int {
 	return len(s.viewers)
 }
 
+// Connections is how many connections the server has taken over from net/http, or
+// keeps for event streams: those of [Server.Viewers], and of who is being turned away.
+func (s *Server) Connections() int { return s.Viewers() + len(s.partings) }
+
 // errStopping says that nobody is let in any more.
 var errStopping = &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the server stops"}
 
@@ -268,13 +274,22 @@ var errStopping = &problem{status: http.StatusServiceUnavailable, code: codeUnav
 func (s *Server) admit(v viewer) *problem {
 	s.viewersMu.Lock()
 	defer s.viewersMu.Unlock()
+	if full := s.full(v); full != nil {
+		return full
+	}
+	s.crowd.add(v.seat().shares)
+	s.viewers[v] = struct{}{}
+	return nil
+}
+
+// full says why there is no place for v; nil: there is. The mutex is held.
+func (s *Server) full(v viewer) *problem {
 	if s.stopping {
 		return errStopping
 	}
-	if full := s.crowd.add(v.seat().shares); full != nil {
+	if full := s.crowd.full(v.seat().shares); full != nil {
 		return full.tooMany("connections")
 	}
-	s.viewers[v] = struct{}{}
 	return nil
 }
 
