@@ -70,6 +70,25 @@ func (p Proxies) Client(r *http.Request) string {
 	return a.String()
 }
 
+// Scheme is that of the URL that r was sent to, "http" or "https": https where TLS
+// ends here, else what a trusted proxy says of it; "" where that is not known. A
+// connection without TLS that no proxy is named for tells nothing: one that is not
+// named may stand before it.
+func (p Proxies) Scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	said := r.Header.Values("X-Forwarded-Proto")
+	if a := peer(r); !a.IsValid() || !p.trusts(a) || len(said) != 1 {
+		return ""
+	}
+	switch scheme := strings.ToLower(strings.TrimSpace(said[0])); scheme {
+	case "http", "https":
+		return scheme
+	}
+	return "" // a list, of a chain of proxies, among others
+}
+
 // Headers name the headers in which a proxy says who signed in with it.
 type Headers struct {
 	User   string // "X-Forwarded-User"

@@ -41,7 +41,7 @@ func (e *events) seat() *seat { return e.taken }
 
 // serveEvents answers GET /api/v1/events: the socket's messages, one way.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	if !s.origins.allows(r) {
+	if !s.allows(r) {
 		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not listen here"})
 		return
 	}

@@ -182,7 +182,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 			message: "this server does not answer to that name"})
 		return
 	}
-	if err := s.cross.Check(r); err != nil {
+	if s.foreign(r) {
 		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "the request comes from another site"})
 		return
 	}

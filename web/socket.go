@@ -130,7 +130,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 
 // refusal says why a request may not open a socket; nil: it may.
 func (s *Server) refusal(r *http.Request) *problem {
-	if !s.origins.allows(r) {
+	if !s.allows(r) {
 		s.log.Warn("a socket from another origin was refused", "origin", r.Header.Get("Origin"), "host", r.Host)
 		return &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not open a socket here"}
 	}

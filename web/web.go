@@ -86,8 +86,12 @@ type Config struct {
 	// Status is the address of the page of kind status among Pages, which with
 	// Access is for admins; "": there is none.
 	Status string
-	// Origins may open sockets besides the server's own host, each as
-	// "https://wall.example"; see [CheckOrigins].
+	// PublicURL is the address that people use, where a proxy may not tell it:
+	// pages of its origin are the server's own. "": not known.
+	PublicURL string
+	// Origins are those whose pages may open sockets and event streams besides the
+	// server's own, and nothing else, each as "https://wall.example"; see
+	// [CheckOrigins].
 	Origins []string
 	// Hosts are the Host names (without port) that are answered; empty: any. A
 	// server that is reachable on loopback only should name its own, or a
@@ -154,6 +158,7 @@ type Server struct {
 	handler http.Handler
 	policy  string
 	origins origins
+	public  origin // of the address that people use; zero: not known
 	cross   *http.CrossOriginProtection
 	wheel   *wheel
 	jump    atomic.Pointer[jumpList]
@@ -190,15 +195,15 @@ type viewer interface {
 func New(c Config) *Server {
 	c = c.withDefaults()
 	s := &Server{
-		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
+		config: c, log: c.Log, origins: parseOrigins(c.Origins), public: publicOrigin(c.PublicURL), cross: http.NewCrossOriginProtection(),
 		viewers: make(map[viewer]struct{}), crowd: crowd{}, held: newHoldings(c.Limits.Linger), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
 		partings: make(chan struct{}, mostPartings),
 	}
 	// A quarter of the shortest wait, and no finer than need be.
 	s.wheel = newWheel(min(max(min(c.Ping, c.Pong, c.Next+slack)/4, 5*time.Millisecond), 250*time.Millisecond))
 	s.drain, s.stop = context.WithCancel(context.Background())
-	for _, o := range c.Origins {
-		_ = s.cross.AddTrustedOrigin(o) // one that is malformed never matches
+	if s.public.host != "" {
+		_ = s.cross.AddTrustedOrigin(s.public.scheme + "://" + s.public.host) // which parseOrigin took
 	}
 	s.policy = policy(parseOrigins(c.Embed))
 	s.routes()
