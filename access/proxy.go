@@ -42,6 +42,12 @@ func (p Proxies) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
+// Sent reports whether r came from a trusted proxy.
+func (p Proxies) Sent(r *http.Request) bool {
+	a := peer(r)
+	return a.IsValid() && p.trusts(a)
+}
+
 func peer(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -79,7 +85,7 @@ func (p Proxies) Scheme(r *http.Request) string {
 		return "https"
 	}
 	said := r.Header.Values("X-Forwarded-Proto")
-	if a := peer(r); !a.IsValid() || !p.trusts(a) || len(said) != 1 {
+	if !p.Sent(r) || len(said) != 1 {
 		return ""
 	}
 	switch scheme := strings.ToLower(strings.TrimSpace(said[0])); scheme {
@@ -98,7 +104,7 @@ type Headers struct {
 // viewer reads them from a request of a trusted proxy. A header that is there
 // twice is nobody's: who knows which of them the proxy wrote.
 func (h Headers) viewer(r *http.Request, from Proxies) (Viewer, error) {
-	if a := peer(r); !a.IsValid() || !from.trusts(a) {
+	if !from.Sent(r) {
 		return Viewer{}, ErrNobody
 	}
 	names := r.Header.Values(h.User)

@@ -50,13 +50,15 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	v.asks(named(r))
 	page, err := s.find(r.Context(), v, named(r))
 	if err != nil {
-		if p := s.explain(r.Context(), err); cursor != "" && p.code == codeNotFound {
+		p := s.explain(r.Context(), err)
+		if cursor != "" && p.code == codeNotFound {
 			w.WriteHeader(http.StatusNoContent) // it was there once; do not come back
 			return
 		}
-		s.fail(w, r, err)
+		s.fail(w, r, p)
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())

@@ -54,7 +54,7 @@ var errAgain = &problem{status: http.StatusUnauthorized, code: codeUnauthorized,
 func (s *Server) outOf(ctx context.Context, err error) *problem {
 	var p *problem
 	if !errors.As(err, &p) {
-		s.log.Error("a viewer cannot be looked at again", "error", err)
+		s.logs(ctx).Error("a viewer cannot be looked at again", "error", err)
 		return nil
 	}
 	return p
@@ -127,7 +127,7 @@ func (s *Server) judge(seated viewer, v, now *visitor) {
 	}
 	switch {
 	case err != nil:
-		out := s.outOf(context.Background(), err)
+		out := s.outOf(seen.in(context.Background()), err)
 		if out == errAgain {
 			time.AfterFunc(rand.N(apart), func() { seated.leave(out) })
 			return

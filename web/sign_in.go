@@ -147,7 +147,7 @@ func (s *Server) toProvider(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	to, kept, err := v.gate.BeginOIDC(r.Context(), safeNext(query.Get("next")), query.Has("silent"))
 	if err != nil {
-		s.log.Error("the provider of sign-ins cannot be asked", "error", err)
+		s.logs(r.Context()).Error("the provider of sign-ins cannot be asked", "error", err)
 		m := s.signInModel(r, "/")
 		m.Trouble = "The provider of sign-ins does not answer. Try again."
 		s.writePage(w, r, http.StatusServiceUnavailable, views.SignInPage(m))
@@ -178,7 +178,7 @@ func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, access.ErrWrong):
 		m.Trouble = "That sign-in did not work, or took too long. Begin it again from here."
 	default:
-		s.log.Error("a sign-in could not be ended", "error", err)
+		s.logs(r.Context()).Error("a sign-in could not be ended", "error", err)
 		m.Trouble, status = "The provider of sign-ins does not answer. Try again.", http.StatusServiceUnavailable
 	}
 	s.writePage(w, r, status, views.SignInPage(m))

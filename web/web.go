@@ -165,6 +165,7 @@ type Server struct {
 	peeks   peeks
 	held    *holdings
 	paces   access.Throttle
+	exports exports
 
 	patterns []string      // of all routes, in the order in which they were added
 	hurry    chan struct{} // size 1; everybody connected is to be looked at
