@@ -129,6 +129,8 @@ func (c *socket) part(away *problem) {
 		last, status, reason = delta.EncodeBye("restart", comeBack()), websocket.StatusServiceRestart, "restart"
 	case away.code == codeTooMany:
 		status = websocket.StatusTryAgainLater
+	case away.code == codeInternal: // a fault is no reason to sign in
+		last, status = delta.EncodeError("", codeUnavailable, away.message), websocket.StatusInternalError
 	}
 	_ = c.say(last)
 	_ = c.ws.Close(status, reason)
