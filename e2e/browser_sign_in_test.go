@@ -121,6 +121,7 @@ func testSignIn(t *testing.T, b *browser) {
 // signIn types into the form; "" leaves the name as it is.
 func (w *tab) signIn(name, password string) {
 	w.Helper()
+	w.until("the form", `document.readyState === "complete" && !!document.querySelector("#password")`)
 	if name != "" {
 		w.do("type the name", chromedp.SetValue(chromedp.CSS("#name"), name))
 	}

@@ -142,6 +142,20 @@ func TestAProxyLetsIn(t *testing.T) {
 	}
 }
 
+// What a provider says of somebody holds for as long as the session.
+func TestHowLongASignInLasts(t *testing.T) {
+	for _, c := range []struct {
+		auth access.Mode
+		said time.Duration
+		want time.Duration
+	}{{access.ModePassword, 0, 24 * time.Hour}, {access.ModeOIDC, 0, time.Hour}, {access.ModeOIDC, 8 * time.Hour, 8 * time.Hour}} {
+		f := accessFlags{Auth: c.auth, Session: c.said}
+		if got := f.session(); got != c.want {
+			t.Errorf("--auth %s --session %v: %v", c.auth, c.said, got)
+		}
+	}
+}
+
 func TestSomebodyListensBeyondLoopback(t *testing.T) {
 	for auth, ok := range map[access.Mode]bool{access.ModePassword: true, access.ModeProxy: true, authNone: false, "": false} {
 		f := serveFlags{Listen: "0.0.0.0:8080"}
