@@ -130,8 +130,10 @@ func TestOriginsHaveAScheme(t *testing.T) {
 		t.Errorf("a stream of the wall: %d", resp.StatusCode)
 	}
 	for _, path := range []string{"/sign-in", "/sign-out", "/links", "/links/revoke", "/demo/order"} {
-		if resp := d.submit(path, url.Values{"name": {"anna"}, "password": {password}}, append(anna, "Origin", "https://wall.example")...); resp.StatusCode != 403 {
-			t.Errorf("the wall posts to %s: %d", path, resp.StatusCode)
+		for _, site := range []string{"cross-site", "same-site", ""} { // as browsers say it, and one that says nothing
+			if resp := d.submit(path, url.Values{"name": {"anna"}, "password": {password}}, append(anna, "Origin", "https://wall.example", "Sec-Fetch-Site", site)...); resp.StatusCode != 403 {
+				t.Errorf("the wall posts to %s: %d", path, resp.StatusCode)
+			}
 		}
 	}
 }
