@@ -23,11 +23,22 @@ const (
 	EventLinkMade      Event = "link_made"
 	EventLinkRevoked   Event = "link_revoked"
 	EventEnded         Event = "viewer_ended" // an open socket lost what let it in
+	// Those of the command line; by links too.
+	EventUserSet       Event = "user_set" // added, or given another password and groups
+	EventUserRemoved   Event = "user_removed"
+	EventSessionsEnded Event = "sessions_ended" // of one user, or of everybody
 )
 
-// again is how long the same thing is not told again: a page that reconnects, or
-// is asked for many times, is one line a minute.
+// again is how long the same thing is not told again: what is tried many times is
+// one line a minute, and a page that stays open, and so connects again now and
+// then, is one line.
 const again = time.Minute
+
+// Record writes a line for what is done without a gate, at the command line. page
+// is an address, whose query is left out, or "".
+func Record(log *slog.Logger, e Event, by, page string, more ...any) {
+	(&audit{log: log}).write(e, by, "", page, more...)
+}
 
 // audit writes what somebody may have to answer for. It holds names, addresses
 // of the network and of pages, and nothing else: values of variables stand in an
@@ -43,7 +54,7 @@ func (a *audit) write(e Event, who, from, what string, more ...any) {
 	what, _, _ = strings.Cut(what, "?")
 	who, from, what = clip(who), clip(from), clip(what)
 	if e == EventDenied || e == EventOpened || e == EventSignInLimited {
-		if !a.first(string(e)+"\x00"+who+"\x00"+from+"\x00"+what, time.Now()) {
+		if !a.first(string(e)+"\x00"+who+"\x00"+from+"\x00"+what, e == EventOpened, time.Now()) {
 			return
 		}
 	}
@@ -56,11 +67,16 @@ func (a *audit) write(e Event, who, from, what string, more ...any) {
 	a.log.Log(context.Background(), slog.LevelInfo, "audit", append(args, more...)...)
 }
 
-// first tells whether key was not told within the last minute.
-func (a *audit) first(key string, now time.Time) bool {
+// first tells whether key was not told within the last minute; of what stays, not
+// asked for within it.
+func (a *audit) first(key string, stays bool, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if now.Sub(a.told[key]) < again {
+	last, known := a.told[key]
+	if known && now.Sub(last) < again {
+		if stays {
+			a.told[key] = now
+		}
 		return false
 	}
 	if len(a.told) >= mostCounted {

@@ -1,10 +1,10 @@
 package access
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -24,12 +24,13 @@ const (
 // it for this host alone, sent over TLS or to this machine only.
 const CookieName = "__Host-rowcast"
 
-// Config says how people get in. Mode and Policy are required, Users and
+// Config says how people get in. Mode and Policy are required, Users, Browsers and
 // Sessions for ModePassword, Proxies and Headers for ModeProxy, OIDC and Sessions
 // for ModeOIDC.
 type Config struct {
 	Mode     Mode
 	Users    *Users
+	Browsers *Browsers
 	Sessions *Sessions
 	OIDC     *OIDC
 	Proxies  Proxies // whose headers count
@@ -54,8 +55,8 @@ func New(c Config) (*Gate, error) {
 	}
 	switch c.Mode {
 	case ModePassword:
-		if c.Users == nil || c.Sessions == nil {
-			return nil, errors.New("make gate: passwords need users and sessions")
+		if c.Users == nil || c.Browsers == nil || c.Sessions == nil {
+			return nil, errors.New("make gate: passwords need users, browsers and sessions")
 		}
 	case ModeProxy:
 		if len(c.Proxies) == 0 || c.Headers.User == "" {
@@ -103,15 +104,20 @@ func (p Pass) Holder() string {
 // secret.
 func (p Pass) Session() string { return p.session }
 
-// trusted is how long a proxy's word about a connection lasts.
-const trusted = 10 * time.Minute
+// A proxy's word about a connection lasts for trusted, and by chance for up to
+// spread longer, so that those who came together do not all come again together.
+// With the time until that is noticed it is less than a minute.
+const (
+	trusted = 28 * time.Second
+	spread  = 14 * time.Second
+)
 
 // Who says whose a request is. The error is [ErrNobody] or [ErrEnded] where it
 // proves nothing, any other is a fault.
 func (g *Gate) Who(r *http.Request) (Pass, error) {
 	if g.config.Mode == ModeProxy {
 		v, err := g.config.Headers.viewer(r, g.config.Proxies)
-		return Pass{Viewer: v, until: time.Now().Add(trusted)}, err
+		return Pass{Viewer: v, until: time.Now().Add(trusted + rand.N(spread))}, err
 	}
 	token, err := tokenOf(r)
 	if err != nil {
@@ -190,41 +196,37 @@ type Wait struct{ For time.Duration }
 
 func (w *Wait) Error() string { return "too many sign-ins failed" }
 
-// SignIn begins a session for a name and its password, and returns its cookie.
-// from is the address that asks. Its error is [ErrWrong], [ErrBusy] or a [*Wait];
-// any other is a fault.
-func (g *Gate) SignIn(ctx context.Context, name, password, from string) (*http.Cookie, error) {
+// SignIn begins a session for a name and its password, and returns the cookies that
+// the browser which sent r is to keep. from is the address that asks. Its error is
+// [ErrWrong], [ErrBusy] or a [*Wait]; any other is a fault.
+func (g *Gate) SignIn(r *http.Request, name, password, from string) ([]*http.Cookie, error) {
 	if g.config.Mode != ModePassword {
 		return nil, ErrWrong
 	}
-	now := time.Now()
-	address, named := AddressKey(from), nameKey(name)
-	if w := g.failed.Wait(address, perAddress, now); w > 0 {
-		g.audit.write(EventSignInLimited, "", from, "") // whatever the name: it may be another each time
-		return nil, &Wait{w}
-	}
-	if w := g.failed.Wait(named, perName, now); w > 0 {
-		g.audit.write(EventSignInLimited, name, from, "")
-		return nil, &Wait{w}
-	}
-	u, err := g.config.Users.check(ctx, name, password)
-	if err != nil {
-		if errors.Is(err, ErrWrong) {
-			g.audit.write(EventSignInFails, name, from, "")
-			return nil, err
+	counts := tries(name, from, g.config.Browsers.knows(r, name))
+	for _, c := range counts {
+		if w := g.failed.Wait(c.key, c.most, time.Now()); w > 0 {
+			g.audit.write(EventSignInLimited, c.who, from, "")
+			return nil, &Wait{w}
 		}
 	}
-	// Not their failure: it does not count against them.
-	g.failed.Undo(address, perAddress)
-	g.failed.Undo(named, perName)
+	u, err := g.config.Users.check(r.Context(), name, password)
+	if errors.Is(err, ErrWrong) {
+		g.audit.write(EventSignInFails, name, from, "")
+		return nil, err
+	}
+	for _, c := range counts { // not their failure: it does not count against them
+		g.failed.Undo(c.key, c.most)
+	}
 	if err != nil {
 		return nil, err
 	}
-	cookie, err := g.begin(session{Name: name, Mark: u.mark(), Way: ModePassword})
-	if err == nil {
-		g.audit.write(EventSignIn, name, from, "")
+	kept, err := g.begin(session{Name: name, Mark: u.mark(), Way: ModePassword})
+	if err != nil {
+		return nil, err
 	}
-	return cookie, err
+	g.audit.write(EventSignIn, name, from, "")
+	return []*http.Cookie{kept, g.config.Browsers.meet(name)}, nil
 }
 
 func (g *Gate) begin(who session) (*http.Cookie, error) {

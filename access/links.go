@@ -134,6 +134,7 @@ func (l *Links) Make(page, note, by string, life time.Duration) (Link, string, e
 	}
 	var id [9]byte
 	_, _ = rand.Read(id[:])
+	id[0] &= 0x7f // else it might begin with -, as a flag does
 	now := time.Now().UTC().Truncate(time.Second)
 	made := Link{ID: base64.RawURLEncoding.EncodeToString(id[:]), Page: page, Note: note, By: by, Made: now, Until: now.Add(life)}
 	text, err := json.Marshal(made)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -95,8 +96,9 @@ func secret() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// begin returns where the browser is to go, and what it is to keep.
-func (o *OIDC) begin(ctx context.Context, next string) (string, *http.Cookie, error) {
+// begin returns where the browser is to go, and what it is to keep. Silently, the
+// provider asks nothing: who is signed in there comes back at once.
+func (o *OIDC) begin(ctx context.Context, next string, silent bool) (string, *http.Cookie, error) {
 	_, config, err := o.discover(ctx)
 	if err != nil {
 		return "", nil, err
@@ -108,8 +110,16 @@ func (o *OIDC) begin(ctx context.Context, next string) (string, *http.Cookie, er
 	}
 	kept := cookie(base64.RawURLEncoding.EncodeToString(text))
 	kept.Name, kept.MaxAge = FlowCookie, int(flowLasts/time.Second)
-	return config.AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), kept, nil
+	asked := []oauth2.AuthCodeOption{oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)}
+	if silent {
+		asked = append(asked, oauth2.SetAuthURLParam("prompt", "none"))
+	}
+	return config.AuthCodeURL(f.State, asked...), kept, nil
 }
+
+// wantsToAsk are the errors of a provider that would have to ask, and was told not
+// to (OpenID Connect Core 1.0, 3.1.2.6).
+var wantsToAsk = []string{"login_required", "interaction_required", "consent_required", "account_selection_required"}
 
 // end takes the provider's answer. What it returns is who came, and where they
 // wanted to go.
@@ -124,7 +134,13 @@ func (o *OIDC) end(r *http.Request) (who session, next string, err error) {
 		return who, "", ErrWrong
 	}
 	asked := r.URL.Query()
-	if subtle.ConstantTimeCompare([]byte(asked.Get("state")), []byte(f.State)) != 1 || asked.Get("error") != "" || asked.Get("code") == "" {
+	if subtle.ConstantTimeCompare([]byte(asked.Get("state")), []byte(f.State)) != 1 {
+		return who, f.Next, ErrWrong
+	}
+	if slices.Contains(wantsToAsk, asked.Get("error")) {
+		return who, f.Next, ErrNobody
+	}
+	if asked.Get("error") != "" || asked.Get("code") == "" {
 		return who, f.Next, ErrWrong
 	}
 	provider, config, err := o.discover(r.Context())
@@ -169,18 +185,25 @@ func (o *OIDC) groups(claims map[string]any) (all []string) {
 	return all
 }
 
+// remembered is how long a browser keeps a session's cookie that the provider let
+// in, although the session ends sooner: who has one that is over may be asked for
+// silently, and who signed out has none.
+const remembered = 30 * 24 * time.Hour
+
 // BeginOIDC begins a sign-in with the provider, and returns where the browser is
-// to go and the cookie that it is to keep.
-func (g *Gate) BeginOIDC(ctx context.Context, next string) (string, *http.Cookie, error) {
+// to go and the cookie that it is to keep. Silently, nobody is asked anything: it
+// ends with [ErrNobody] where the provider would have to.
+func (g *Gate) BeginOIDC(ctx context.Context, next string, silent bool) (string, *http.Cookie, error) {
 	if g.config.Mode != ModeOIDC {
 		return "", nil, ErrWrong
 	}
-	return g.config.OIDC.begin(ctx, next)
+	return g.config.OIDC.begin(ctx, next, silent)
 }
 
 // EndOIDC ends it with the provider's answer, and returns the session's cookie,
 // the one that takes the other from the browser, and where to go. Its error is
-// [ErrWrong] where the answer proves nothing.
+// [ErrWrong] where the answer proves nothing, and [ErrNobody] where the provider
+// would have to ask first.
 func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, next string, err error) {
 	gone = cookie("")
 	gone.Name, gone.MaxAge = FlowCookie, -1
@@ -205,6 +228,7 @@ func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, n
 	}
 	kept, err = g.begin(who)
 	if err == nil {
+		kept.Expires = time.Now().Add(remembered)
 		g.audit.write(EventSignIn, who.Name, from, "", "label", who.Label)
 	}
 	return kept, gone, next, err

@@ -42,6 +42,12 @@ func (p Proxies) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
+// Sent reports whether r came from a trusted proxy.
+func (p Proxies) Sent(r *http.Request) bool {
+	a := peer(r)
+	return a.IsValid() && p.trusts(a)
+}
+
 func peer(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -70,6 +76,25 @@ func (p Proxies) Client(r *http.Request) string {
 	return a.String()
 }
 
+// Scheme is that of the URL that r was sent to, "http" or "https": https where TLS
+// ends here, else what a trusted proxy says of it; "" where that is not known. A
+// connection without TLS that no proxy is named for tells nothing: one that is not
+// named may stand before it.
+func (p Proxies) Scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	said := r.Header.Values("X-Forwarded-Proto")
+	if !p.Sent(r) || len(said) != 1 {
+		return ""
+	}
+	switch scheme := strings.ToLower(strings.TrimSpace(said[0])); scheme {
+	case "http", "https":
+		return scheme
+	}
+	return "" // a list, of a chain of proxies, among others
+}
+
 // Headers name the headers in which a proxy says who signed in with it.
 type Headers struct {
 	User   string // "X-Forwarded-User"
@@ -79,7 +104,7 @@ type Headers struct {
 // viewer reads them from a request of a trusted proxy. A header that is there
 // twice is nobody's: who knows which of them the proxy wrote.
 func (h Headers) viewer(r *http.Request, from Proxies) (Viewer, error) {
-	if a := peer(r); !a.IsValid() || !from.trusts(a) {
+	if !from.Sent(r) {
 		return Viewer{}, ErrNobody
 	}
 	names := r.Header.Values(h.User)

@@ -14,10 +14,37 @@ type Allowance struct {
 	Every time.Duration
 }
 
+// Sign-ins that fail are counted thrice where they come from strangers: by address;
+// by name and address; and, far more slowly used up, by name alone, for whoever
+// guesses from many addresses. A name alone, with a small count, would let anybody
+// keep anybody out by failing in their name. So that not even the large one does, a
+// browser from which the name signed in lately has a count of its own and none of
+// these. One address fails once a minute in the end, five times more slowly than a
+// name's count runs down.
 var (
 	perAddress = Allowance{Burst: 20, Every: 6 * time.Second}
-	perName    = Allowance{Burst: 10, Every: 30 * time.Second}
+	perPair    = Allowance{Burst: 10, Every: time.Minute}
+	perName    = Allowance{Burst: 100, Every: 12 * time.Second}
+	perBrowser = Allowance{Burst: 10, Every: time.Minute}
 )
+
+// counted is one of the counts in which a sign-in that fails stands.
+type counted struct {
+	key  string
+	most Allowance
+	who  string // as the audit log names who is limited; "": it may be another each time
+}
+
+// tries are the counts of a sign-in; browser is what [Browsers.knows] says.
+func tries(name, from, browser string) []counted {
+	if browser != "" {
+		return []counted{{"browser " + browser, perBrowser, name}}
+	}
+	address, named := AddressKey(from), nameKey(name)
+	// In this order, so that who has failed too often from one place does not go on
+	// using the name up.
+	return []counted{{address, perAddress, ""}, {named + " from " + address, perPair, name}, {named, perName, name}}
+}
 
 // mostCounted bounds the memory of a throttle.
 const mostCounted = 20_000

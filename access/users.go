@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -27,9 +28,15 @@ import (
 // line is a user: name:hash:group,group. A hash is Argon2id in PHC form, or
 // bcrypt as htpasswd -B writes it.
 type Users struct {
-	file  *file[map[string]user]
-	decoy string        // the hash that an unknown name is compared with
+	file  *file[userList]
+	seed  maphash.Seed  // has each name that is not there take the time of some name that is
 	slots chan struct{} // one for each comparison that runs: each takes memory
+}
+
+// userList is a users file.
+type userList struct {
+	named  map[string]user
+	hashes []string // of all, in the file's order
 }
 
 type user struct {
@@ -56,15 +63,11 @@ func OpenUsers(path string, log *slog.Logger) (*Users, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open users: %w", err)
 	}
-	decoy, err := argon2id.CreateHash("nobody has this password", &cost)
-	if err != nil {
-		return nil, fmt.Errorf("open users: %w", err)
-	}
-	return &Users{file: f, decoy: decoy, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}, nil
+	return &Users{file: f, seed: maphash.MakeSeed(), slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}, nil
 }
 
-func parseUsers(b []byte) (map[string]user, error) {
-	all := map[string]user{}
+func parseUsers(b []byte) (userList, error) {
+	all := userList{named: map[string]user{}}
 	scan := bufio.NewScanner(bytes.NewReader(b))
 	for n := 1; scan.Scan(); n++ {
 		line := strings.TrimSpace(scan.Text())
@@ -73,17 +76,17 @@ func parseUsers(b []byte) (map[string]user, error) {
 		}
 		parts := strings.Split(line, ":")
 		if len(parts) < 2 || len(parts) > 3 {
-			return nil, fmt.Errorf("line %d is not name:hash:groups", n)
+			return userList{}, fmt.Errorf("line %d is not name:hash:groups", n)
 		}
 		u := user{hash: parts[1]}
 		if err := CheckName(parts[0]); err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+			return userList{}, fmt.Errorf("line %d: %w", n, err)
 		}
-		if _, twice := all[parts[0]]; twice {
-			return nil, fmt.Errorf("line %d: %q is there twice", n, parts[0])
+		if _, twice := all.named[parts[0]]; twice {
+			return userList{}, fmt.Errorf("line %d: %q is there twice", n, parts[0])
 		}
 		if !isHash(u.hash) {
-			return nil, fmt.Errorf("line %d: the password of %q is no Argon2id or bcrypt hash", n, parts[0])
+			return userList{}, fmt.Errorf("line %d: the password of %q is no Argon2id or bcrypt hash", n, parts[0])
 		}
 		if len(parts) == 3 {
 			for g := range strings.SplitSeq(parts[2], ",") {
@@ -91,12 +94,13 @@ func parseUsers(b []byte) (map[string]user, error) {
 					continue
 				}
 				if err := CheckName(g); err != nil {
-					return nil, fmt.Errorf("line %d: %w", n, err)
+					return userList{}, fmt.Errorf("line %d: %w", n, err)
 				}
 				u.groups = append(u.groups, g)
 			}
 		}
-		all[parts[0]] = u
+		all.named[parts[0]] = u
+		all.hashes = append(all.hashes, u.hash)
 	}
 	return all, scan.Err()
 }
@@ -122,7 +126,8 @@ func CheckName(s string) error {
 	return nil
 }
 
-// check compares a password. It takes as long for a name that is not there.
+// check compares a password. For a name that is not there it takes as long as for
+// some name that is.
 func (u *Users) check(ctx context.Context, name, password string) (user, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -132,15 +137,27 @@ func (u *Users) check(ctx context.Context, name, password string) (user, error) 
 	case <-ctx.Done():
 		return user{}, ErrBusy
 	}
-	found, known := u.file.get()[name]
+	all := u.file.get()
+	found, known := all.named[name]
 	hash := found.hash
-	if !known || len(password) > longestPassword {
-		hash, known = u.decoy, false
+	if !known {
+		hash = u.decoy(all, name)
 	}
-	if !matches(password, hash) || !known {
+	if !matches(password, hash) || !known || len(password) > longestPassword {
 		return user{}, ErrWrong
 	}
 	return found, nil
+}
+
+// decoy is the hash that a name which is not there is compared with: one of the
+// file, for each such name always the same. The kinds and costs in a file may
+// differ, and one that is common to all decoys would tell the names which have
+// another.
+func (u *Users) decoy(all userList, name string) string {
+	if len(all.hashes) == 0 {
+		return ""
+	}
+	return all.hashes[maphash.String(u.seed, name)%uint64(len(all.hashes))]
 }
 
 func matches(password, hash string) bool {
@@ -156,7 +173,7 @@ func matches(password, hash string) bool {
 
 // get is the user of a name, as the file has it now.
 func (u *Users) get(name string) (user, bool) {
-	found, ok := u.file.get()[name]
+	found, ok := u.file.get().named[name]
 	return found, ok
 }
 
@@ -179,25 +196,25 @@ func ListUsers(path string) ([]UserLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]UserLine, 0, len(all))
-	for name, u := range all {
+	list := make([]UserLine, 0, len(all.named))
+	for name, u := range all.named {
 		list = append(list, UserLine{name, u.groups})
 	}
 	slices.SortFunc(list, func(a, b UserLine) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
 
-func usersOf(path string) (map[string]user, error) {
+func usersOf(path string) (userList, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return map[string]user{}, nil
+		return userList{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read users: %w", err)
+		return userList{}, fmt.Errorf("read users: %w", err)
 	}
 	all, err := parseUsers(b)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return userList{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return all, nil
 }
@@ -232,7 +249,7 @@ func RemoveUser(path, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := all[name]; !ok {
+	if _, ok := all.named[name]; !ok {
 		return fmt.Errorf("there is no user %q in %s", name, path)
 	}
 	return changeUsers(path, name, "")

@@ -22,9 +22,11 @@ func rowcast(t *testing.T, input string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(binary(t), args...)
 	cmd.Env, cmd.Stdin = environment(), strings.NewReader(input)
-	out, err := cmd.CombinedOutput()
+	var log strings.Builder
+	cmd.Stderr = &log
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("rowcast %v: %v\n%s", args, err, out)
+		t.Fatalf("rowcast %v: %v\n%s%s", args, err, out, log.String())
 	}
 	return string(out)
 }
@@ -119,6 +121,7 @@ func testSignIn(t *testing.T, b *browser) {
 // signIn types into the form; "" leaves the name as it is.
 func (w *tab) signIn(name, password string) {
 	w.Helper()
+	w.until("the form", `document.readyState === "complete" && !!document.querySelector("#password")`)
 	if name != "" {
 		w.do("type the name", chromedp.SetValue(chromedp.CSS("#name"), name))
 	}

@@ -41,7 +41,7 @@ func (e *events) seat() *seat { return e.taken }
 
 // serveEvents answers GET /api/v1/events: the socket's messages, one way.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	if !s.origins.allows(r) {
+	if !s.allows(r) {
 		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not listen here"})
 		return
 	}
@@ -50,13 +50,15 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	v.asks(named(r))
 	page, err := s.find(r.Context(), v, named(r))
 	if err != nil {
-		if p := s.explain(r.Context(), err); cursor != "" && p.code == codeNotFound {
+		p := s.explain(r.Context(), err)
+		if cursor != "" && p.code == codeNotFound {
 			w.WriteHeader(http.StatusNoContent) // it was there once; do not come back
 			return
 		}
-		s.fail(w, r, err)
+		s.fail(w, r, p)
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -84,7 +86,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	w.WriteHeader(http.StatusOK)
 	if full == errStopping {
-		e.goodbye()
+		e.goodbye(nil)
 	}
 	if r.Method == http.MethodHead || full != nil {
 		return
@@ -93,12 +95,12 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var out *problem
-	if errors.As(context.Cause(e.stay), &out) {
+	if errors.As(context.Cause(e.stay), &out) && out != errAgain {
 		// A client that comes back all the same is told by a status.
 		_ = e.send([]broadcast.Message{{Data: delta.EncodeError(page.Address, out.code, out.message)}})
 		return
 	}
-	e.goodbye()
+	e.goodbye(out)
 }
 
 // run carries the page and reports whether it ended because the server stops or
@@ -125,10 +127,14 @@ func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (
 	}
 }
 
-func (e *events) goodbye() {
-	retry := comeBack()
+// goodbye says when to come again; out is errAgain or nil.
+func (e *events) goodbye(out *problem) {
+	reason, retry := "restart", comeBack()
+	if out == errAgain {
+		reason, retry = "again", 0
+	}
 	e.buf.WriteString("retry: " + strconv.FormatInt(retry.Milliseconds(), 10) + "\n\n")
-	_ = e.send([]broadcast.Message{{Data: delta.EncodeBye("restart", retry)}})
+	_ = e.send([]broadcast.Message{{Data: delta.EncodeBye(reason, retry)}})
 }
 
 func (e *events) send(messages []broadcast.Message) error {

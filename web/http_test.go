@@ -224,7 +224,7 @@ func TestErrorsTellWhatMayBeTold(t *testing.T) {
 	s.fault = errors.New("password of db-1 is wrong")
 	s.mu.Unlock()
 	resp, body := s.ask("GET", "/api/v1/snapshot"+query("/d/shop"))
-	if resp.StatusCode != 500 || strings.TrimSpace(body) != `{"error":{"code":"internal","message":"internal error"}}` {
+	if resp.StatusCode != 500 || strings.TrimSpace(body) != `{"error":{"code":"internal","message":"internal error (request `+resp.Header.Get("X-Request-Id")+`)"}}` {
 		t.Errorf("got %d %s", resp.StatusCode, body)
 	}
 	if resp, body = s.ask("GET", "/d/shop", "Accept", "text/html"); resp.StatusCode != 500 || strings.Contains(body, "db-1") {

@@ -159,6 +159,52 @@ func (s *Server) more(h pageHandler) pageHandler {
 	}
 }
 
+// exports count who has one running, by their names in [share].
+type exports struct {
+	mu      sync.Mutex // guards running
+	running map[string]bool
+}
+
+// begin lets one who has none running begin an export, and returns what ends it. So
+// nobody takes all the places that there are for them.
+func (e *exports) begin(who string) (end func(), ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running[who] {
+		return nil, false
+	}
+	if e.running == nil {
+		e.running = map[string]bool{}
+	}
+	e.running[who] = true
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.running, who)
+	}, true
+}
+
+// alone lets a visitor have one export at a time: by name, or where nobody signs in
+// by address, unless that is a proxy's.
+func (s *Server) alone(h pageHandler) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, page *dashboard.Page) {
+		v := visitorOf(r.Context())
+		who := v.whose()
+		if who == "" && v.from != "" && !v.relayed {
+			who = access.AddressKey(v.from)
+		}
+		if who != "" {
+			end, ok := s.exports.begin(who)
+			if !ok {
+				s.fail(w, r, tooFast("an export of yours is running; another may follow it", 0))
+				return
+			}
+			defer end()
+		}
+		h(w, r, page)
+	}
+}
+
 // open has a page run for a visitor until release is called, which may be more
 // than once. Its error is a *problem.
 func (s *Server) open(v *visitor, page *dashboard.Page) (release func(), err error) {
@@ -191,17 +237,21 @@ func (s *Server) tellFull(v *visitor, page *dashboard.Page, full *share) {
 // crowd counts open sockets and event streams by who has them.
 type crowd map[string]int
 
-// add counts one more, or returns whose share is used up.
-func (c crowd) add(shares []share) (full *share) {
+// full returns whose share is used up; nil: nobody's.
+func (c crowd) full(shares []share) *share {
 	for i, n := range shares {
 		if c[n.who] >= n.sockets {
 			return &shares[i]
 		}
 	}
+	return nil
+}
+
+// add counts one more.
+func (c crowd) add(shares []share) {
 	for _, n := range shares {
 		c[n.who]++
 	}
-	return nil
 }
 
 func (c crowd) remove(shares []share) {

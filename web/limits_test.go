@@ -1,8 +1,11 @@
 package web_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -60,6 +63,60 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	}
 	for range 5 { // who stands behind it is not known
 		s.sees("/d/shop")
+	}
+}
+
+// Whoever is turned away is waited for, a while, and holds a connection meanwhile. So
+// many may; who comes then is refused without a socket, and who leaves makes room.
+func TestThoseWhoAreTurnedAwayAreBounded(t *testing.T) {
+	for who, header := range map[string][]string{"beyond the limit": nil, "signed out": {"Origin", ""}} {
+		t.Run(who, func(t *testing.T) {
+			s := limitedSite(t, web.Limits{Sockets: 1})
+			inside, status := 1, http.StatusTooManyRequests
+			if header != nil {
+				d := newDoor(t)
+				s, inside, status = d.site, 0, http.StatusUnauthorized
+				header[1] = s.http.URL
+			} else {
+				s.sees("/d/shop")
+			}
+			held, refused := []net.Conn{}, 0
+			for range 300 {
+				conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				text := "GET /live HTTP/1.1\r\nHost: " + s.http.Listener.Addr().String() + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+				if header != nil {
+					text += header[0] + ": " + header[1] + "\r\n"
+				}
+				if _, err := io.WriteString(conn, text+"\r\n"); err != nil {
+					t.Fatal(err)
+				}
+				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				switch {
+				case err != nil:
+					t.Fatal(err)
+				case resp.StatusCode == http.StatusSwitchingProtocols:
+					held = append(held, conn)
+				case resp.StatusCode == status:
+					refused++
+				default:
+					t.Fatalf("answered %d", resp.StatusCode)
+				}
+			}
+			if len(held) != 256 || refused != 300-256 || s.Connections() != inside+256 {
+				t.Errorf("%d hold a socket, %d are refused, %d are counted", len(held), refused, s.Connections())
+			}
+			for _, conn := range held {
+				_ = conn.Close()
+			}
+			s.until("they are gone", func() bool { return s.Connections() == inside })
+			if c := s.dial(header...); c.next().Type != delta.TypeError {
+				t.Error("nobody is told why any more")
+			}
+		})
 	}
 }
 

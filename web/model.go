@@ -356,7 +356,7 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 	case codeUnavailable:
 		n.Code, n.Icon, n.Head, n.Hint, n.Retry = "", "unplug", "Not available now", "This page tries again by itself.", 3
 	case codeInternal:
-		n.Head, n.Text = "Something went wrong here", "The server's log says more."
+		n.Head, n.Text = "Something went wrong here", "The server's log says more of request "+visitorOf(r.Context()).request
 	case codeBadRequest:
 		n.Head = "This address cannot be read"
 		if r.URL.RawQuery != "" {

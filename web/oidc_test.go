@@ -92,7 +92,12 @@ func newProviderDoor(t *testing.T) (*door, *provider) {
 // where the provider sends it back to.
 func (d *door) depart(p *provider, subject string, groups ...string) (kept, back string) {
 	d.Helper()
-	resp, _ := d.ask("GET", "/sign-in/provider?next="+url.QueryEscape("/d/shop?a=b"))
+	return d.departBy("/sign-in/provider?next="+url.QueryEscape("/d/shop?a=b"), p, subject, groups...)
+}
+
+func (d *door) departBy(way string, p *provider, subject string, groups ...string) (kept, back string) {
+	d.Helper()
+	resp, _ := d.ask("GET", way)
 	to, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || resp.StatusCode != 303 || len(resp.Cookies()) != 1 {
 		d.Fatalf("%d to %s: %v", resp.StatusCode, to, err)
@@ -179,6 +184,48 @@ func TestAProviderLetsIn(t *testing.T) {
 	_, query, _ := strings.Cut(back, "?")
 	if strings.Contains(log+d.logs.String(), strings.Split(query, "&")[0]) {
 		t.Error("a log holds the code")
+	}
+}
+
+// A session ends soon, and who is still signed in with the provider goes on without
+// being asked, with the groups of now; who signed out is asked.
+func TestAProviderIsAskedAgainSilently(t *testing.T) {
+	d, p := newProviderDoor(t)
+	kept, back := d.depart(p, "subject-1", "sales")
+	resp, _ := d.ask("GET", back, "Cookie", kept)
+	anna := session(resp)
+	if shop, _ := d.ask("GET", "/d/shop", anna...); shop.StatusCode != 200 {
+		t.Fatal(shop.StatusCode)
+	}
+	d.expire(anna)
+	resp, _ = d.ask("GET", "/d/shop?a=b", anna...)
+	resp, _ = d.ask("GET", resp.Header.Get("Location"), anna...)
+	silent := resp.Header.Get("Location")
+	if silent != "/sign-in/provider?next=%2Fd%2Fshop%3Fa%3Db&silent" {
+		t.Fatalf("the way leads to %q", silent)
+	}
+	if resp, _ := d.ask("GET", silent); !strings.Contains(resp.Header.Get("Location"), "prompt=none") {
+		t.Errorf("the provider may ask: %s", resp.Header.Get("Location"))
+	}
+	kept, back = d.departBy(silent, p, "subject-1") // in no group any more
+	resp, _ = d.ask("GET", back, "Cookie", kept)
+	if shop, _ := d.ask("GET", "/d/shop", session(resp)...); resp.Header.Get("Location") != "/d/shop?a=b" || shop.StatusCode != 404 {
+		t.Errorf("back at %s a group that was left still lets in: %d", resp.Header.Get("Location"), shop.StatusCode)
+	}
+	// The provider would have to ask: so the form does, and it is nobody's failure.
+	kept, back = d.departBy(silent, p, "subject-1")
+	at, _ := url.Parse(back)
+	for range 50 {
+		resp, body := d.ask("GET", "/sign-in/callback?error=login_required&state="+at.Query().Get("state"), "Cookie", kept)
+		if resp.StatusCode != 401 || session(resp) != nil || !strings.Contains(body, "Your session ended.") {
+			t.Fatalf("%d %.300s", resp.StatusCode, body)
+		}
+	}
+	if strings.Contains(d.audit.String(), "sign_in_failed") {
+		t.Error(d.audit.String())
+	}
+	if resp, _ := d.ask("GET", "/sign-in?again&next=%2Fd%2Fshop"); resp.StatusCode != 200 {
+		t.Errorf("who signed out is signed in again: %d", resp.StatusCode)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -70,29 +71,65 @@ func (all origins) hasHost(host string) bool {
 	return false
 }
 
-// allows reports whether the page that sent r may listen here: one of the same
-// host, or of the list. A request without an Origin comes from no page, unless
-// the browser says otherwise.
-func (all origins) allows(r *http.Request) bool {
-	sent := r.Header.Values("Origin")
-	if len(sent) == 0 {
+// publicOrigin is that of the address which people use; the zero value: it is not known.
+func publicOrigin(address string) origin {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return origin{}
+	}
+	o, _ := parseOrigin(u.Scheme + "://" + u.Host)
+	return o
+}
+
+// home reports whether o is the origin of this server's pages, as r was asked for:
+// its host, by the scheme that the request came by. Where neither the public
+// address nor TLS nor a trusted proxy tells the scheme, either of them is.
+func (s *Server) home(o origin, r *http.Request) bool {
+	if o == s.public && o.host != "" {
+		return true
+	}
+	if o.host != bare(o.scheme, r.Host) {
+		return false
+	}
+	scheme := s.config.Proxies.Scheme(r)
+	if r.TLS == nil && s.public.host == o.host { // what a proxy says may be of its own way here
+		scheme = s.public.scheme
+	}
+	return scheme == "" || scheme == o.scheme
+}
+
+// allows reports whether the page that sent r may listen here: one of this server,
+// or of the list. A request without an Origin comes from no page, unless the
+// browser says otherwise.
+func (s *Server) allows(r *http.Request) bool {
+	if len(r.Header.Values("Origin")) == 0 {
 		site := r.Header.Get("Sec-Fetch-Site")
 		return site == "" || site == "same-origin" || site == "none"
 	}
-	if len(sent) > 1 {
-		return false
+	from, ok := sender(r)
+	return ok && (s.home(from, r) || slices.Contains(s.origins, from))
+}
+
+// sender is the origin of the page that sent r; false where it is none, "null" among
+// them, or there are several.
+func sender(r *http.Request) (origin, bool) {
+	sent := r.Header.Values("Origin")
+	if len(sent) != 1 {
+		return origin{}, false
 	}
-	from, ok := parseOrigin(sent[0])
-	if !ok {
-		return false // "null" among them
-	}
-	if from.host == bare(from.scheme, r.Host) {
+	return parseOrigin(sent[0])
+}
+
+// foreign reports whether a request that may change something was sent by a page
+// that is not this server's. Those that may open a socket are foreign too: what
+// their readers do there is nobody's wish here.
+func (s *Server) foreign(r *http.Request) bool {
+	if s.cross.Check(r) != nil {
 		return true
 	}
-	for _, o := range all {
-		if o == from {
-			return true
-		}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions || r.Header.Get("Origin") == "" || r.Header.Get("Sec-Fetch-Site") != "" {
+		return false
 	}
-	return false
+	from, ok := sender(r) // which the check above holds against the host alone
+	return !ok || !s.home(from, r)
 }

@@ -1,12 +1,17 @@
 package web_test
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/web"
 )
 
@@ -75,6 +80,61 @@ func TestOrigins(t *testing.T) {
 	}
 	if resp, _ := s.ask("GET", "/api/v1/events"+query("/d/shop"), "Sec-Fetch-Site", "cross-site"); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("cross-site events: %d", resp.StatusCode)
+	}
+}
+
+// Where it is known that people come by https, a page of the same name that came by
+// http, and so could be anybody's, is another origin; for sockets, streams and forms.
+func TestOriginsHaveAScheme(t *testing.T) {
+	proxies := access.Proxies{netip.MustParsePrefix("192.0.2.9/32")}
+	d := newDoor(t, func(c *web.Config) {
+		c.Proxies, c.PublicURL, c.Origins = proxies, "https://live.example/board", []string{"https://wall.example"}
+	})
+	anna := d.signIn("anna")
+	for _, c := range []struct {
+		what, origin, host, from, said string
+		tls, ok                        bool
+	}{
+		{"TLS here", "https://dash.example", "dash.example", "192.0.2.1", "", true, true},
+		{"TLS here", "http://dash.example", "dash.example", "192.0.2.1", "", true, false},
+		{"TLS here, whatever is said", "http://dash.example", "dash.example", "192.0.2.9", "http", true, false},
+		{"a proxy says https", "https://dash.example", "dash.example", "192.0.2.9", "https", false, true},
+		{"a proxy says https", "http://dash.example", "dash.example", "192.0.2.9", "https", false, false},
+		{"a proxy says http", "https://dash.example", "dash.example", "192.0.2.9", "http", false, false},
+		{"anybody says http", "https://dash.example", "dash.example", "192.0.2.1", "http", false, true},
+		{"a proxy says nothing", "http://dash.example", "dash.example", "192.0.2.9", "", false, true},
+		{"a chain of proxies", "http://dash.example", "dash.example", "192.0.2.9", "https, http", false, true},
+		{"the public address", "https://live.example", "live.example", "192.0.2.9", "http", false, true},
+		{"the public address by http", "http://live.example", "live.example", "192.0.2.9", "http", false, false},
+		{"the public address by another name", "https://live.example", "inside:8080", "192.0.2.9", "http", false, true},
+	} {
+		for _, asked := range []string{"HEAD /api/v1/events" + query("/d/shop"), "POST /demo/order"} {
+			method, target, _ := strings.Cut(asked, " ")
+			r := httptest.NewRequest(method, target, nil)
+			r.Host, r.RemoteAddr = c.host, c.from+":1"
+			r.Header = http.Header{"Origin": {c.origin}, "Cookie": {anna[1]}}
+			if c.said != "" {
+				r.Header.Set("X-Forwarded-Proto", c.said)
+			}
+			if c.tls {
+				r.TLS = &tls.ConnectionState{}
+			}
+			w := httptest.NewRecorder()
+			if d.ServeHTTP(w, r); (w.Code != http.StatusForbidden) != c.ok {
+				t.Errorf("%s: %s %s of %s is answered %d", c.what, asked, c.host, c.origin, w.Code)
+			}
+		}
+	}
+	// Who may open sockets from elsewhere may do nothing else.
+	if resp, _ := d.ask("HEAD", "/api/v1/events"+query("/d/shop"), append(anna, "Origin", "https://wall.example")...); resp.StatusCode != 200 {
+		t.Errorf("a stream of the wall: %d", resp.StatusCode)
+	}
+	for _, path := range []string{"/sign-in", "/sign-out", "/links", "/links/revoke", "/demo/order"} {
+		for _, site := range []string{"cross-site", "same-site", ""} { // as browsers say it, and one that says nothing
+			if resp := d.submit(path, url.Values{"name": {"anna"}, "password": {password}}, append(anna, "Origin", "https://wall.example", "Sec-Fetch-Site", site)...); resp.StatusCode != 403 {
+				t.Errorf("the wall posts to %s: %d", path, resp.StatusCode)
+			}
+		}
 	}
 }
 

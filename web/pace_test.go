@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/dashboard"
@@ -82,5 +83,59 @@ func TestOneUserHasAPaceAtAllAddresses(t *testing.T) {
 	}
 	if fine, _ := d.answers(1, path, append(as("192.0.2.1"), root...)...); fine != 1 {
 		t.Error("another user at one of these addresses is refused")
+	}
+}
+
+// One user, or address, has one export at a time, and others have theirs meanwhile.
+func TestNobodyTakesAllExports(t *testing.T) {
+	hold := make(chan struct{})
+	proxies := access.Proxies{netip.MustParsePrefix("127.0.0.1/32")}
+	d := newDoor(t, func(c *web.Config) { c.Tables, c.Proxies = &ledger{rows: 1, hold: hold}, proxies })
+	open := newSite(t, func(c *web.Config) { c.Tables, c.Proxies = &ledger{rows: 1, hold: hold}, proxies })
+	anna, root := d.signIn("anna"), d.signIn("root")
+	for _, c := range []struct {
+		*site
+		one, other []string
+	}{
+		{d.site, append(as("192.0.2.1"), anna...), append(as("192.0.2.1"), root...)},
+		{open, as("192.0.2.1"), as("192.0.2.2")},
+	} {
+		codes := make(chan int, 5)
+		answer := func(want int, which string) {
+			t.Helper()
+			select {
+			case code := <-codes:
+				if code != want {
+					t.Errorf("%s is answered %d", which, code)
+				}
+			case <-time.After(5 * time.Second):
+				close(hold)
+				t.Fatalf("%s is not answered", which)
+			}
+		}
+		export := func(header []string) {
+			r := httptest.NewRequest(http.MethodGet, "/t/public.orders/all.csv", nil)
+			r.RemoteAddr = "127.0.0.1:1"
+			for i := 0; i < len(header); i += 2 {
+				r.Header.Set(header[i], header[i+1])
+			}
+			w := httptest.NewRecorder()
+			c.ServeHTTP(w, r)
+			codes <- w.Code
+		}
+		for range 5 { // the first waits, whichever it is
+			go export(c.one)
+		}
+		for range 4 {
+			answer(http.StatusTooManyRequests, "an export beside another")
+		}
+		go export(c.other)
+		for range 2 {
+			hold <- struct{}{}
+			answer(http.StatusOK, "an export of one's own")
+		}
+		go export(c.one)
+		hold <- struct{}{}
+		answer(http.StatusOK, "another after the first")
 	}
 }

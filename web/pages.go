@@ -117,9 +117,9 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, p
 	var b bytes.Buffer
 	if err := page.Render(views.WithTheme(r.Context(), theme(r)), &b); err != nil {
 		if r.Context().Err() == nil {
-			s.log.Error("a page could not be rendered", "path", r.URL.Path, "error", err)
+			s.logs(r.Context()).Error("a page could not be rendered", "error", err)
 		}
-		http.Error(w, "internal error", http.StatusInternalServerError)
+		http.Error(w, internal(r.Context()), http.StatusInternalServerError)
 		return
 	}
 	s.writeBytes(w, r, status, "text/html; charset=utf-8", exact(b.Bytes()))

@@ -65,9 +65,17 @@ func (s *Server) explain(ctx context.Context, err error) *problem {
 		return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the database does not answer"}
 	}
 	if !errors.Is(err, errInternal) && ctx.Err() == nil {
-		s.log.Error("a request failed", "error", err)
+		s.logs(ctx).Error("a request failed", "error", loggable(err))
 	}
-	return &problem{status: http.StatusInternalServerError, code: codeInternal, message: "internal error"}
+	return &problem{status: http.StatusInternalServerError, code: codeInternal, message: internal(ctx)}
+}
+
+// internal is all that is told of a fault: under which name the log says more.
+func internal(ctx context.Context) string {
+	if v, ok := ctx.Value(visitorKey{}).(*visitor); ok {
+		return "internal error (request " + v.request + ")"
+	}
+	return "internal error"
 }
 
 func statusOf(code string) int {

@@ -48,8 +48,8 @@ func (s *Server) routes() {
 	s.handle(somebody, "GET /d/{dashboard}/{file}", pack(s.at(pageOf, s.serveRows)))
 	s.handle(somebody, "GET /t/{table}/{file}", pack(s.at(pageOf, s.serveRows)))
 	if s.config.Tables != nil {
-		s.handle(somebody, "GET /t/{table}/all.csv", pack(s.at(pageOf, s.more(s.serveAllCSV))))
-		s.handle(somebody, "GET /t/{table}/all.json", pack(s.at(pageOf, s.more(s.serveAllJSON))))
+		s.handle(somebody, "GET /t/{table}/all.csv", pack(s.at(pageOf, s.more(s.alone(s.serveAllCSV)))))
+		s.handle(somebody, "GET /t/{table}/all.json", pack(s.at(pageOf, s.more(s.alone(s.serveAllJSON)))))
 		s.handle(somebody, "GET /t/{table}/dashboard.yaml", pack(s.at(pageOf, s.more(s.serveDraft))))
 		s.handle(somebody, "GET /api/v1/count", pack(s.at(named, s.serveCount)))
 		s.handle(somebody, "GET /api/v1/row", pack(s.at(named, s.more(s.serveRow))))
@@ -99,11 +99,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(err)
 			default:
-				s.log.Error("a request panicked", "method", r.Method, "path", r.URL.Path, "panic", err, "stack", string(debug.Stack()))
+				s.logs(r.Context()).Error("a request panicked", "panic", err, "stack", string(debug.Stack()))
 				s.fail(w, r, errInternal) // has no effect where the answer has begun
 			}
 		}()
 		h := w.Header()
+		h.Set(requestHeader, v.request)
 		h.Set("Content-Security-Policy", s.policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
@@ -182,7 +183,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 			message: "this server does not answer to that name"})
 		return
 	}
-	if err := s.cross.Check(r); err != nil {
+	if s.foreign(r) {
 		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "the request comes from another site"})
 		return
 	}

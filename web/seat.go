@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -43,15 +45,16 @@ func (t *seat) watches(address string) {
 	}
 }
 
+// errAgain has a viewer leave and come again at once: only a new request can tell
+// whose it is.
+var errAgain = &problem{status: http.StatusUnauthorized, code: codeUnauthorized, message: access.ErrAgain.Error()}
+
 // outOf is why a viewer has to leave, as it is told; nil where it may come again
 // to be asked anew: what cannot be proven is not granted.
 func (s *Server) outOf(ctx context.Context, err error) *problem {
 	var p *problem
 	if !errors.As(err, &p) {
-		s.log.Error("a viewer cannot be looked at again", "error", err)
-		return nil
-	}
-	if p.message == access.ErrAgain.Error() {
+		s.logs(ctx).Error("a viewer cannot be looked at again", "error", err)
 		return nil
 	}
 	return p
@@ -59,6 +62,10 @@ func (s *Server) outOf(ctx context.Context, err error) *problem {
 
 // recheck is how often seats are looked at. What ends is over within a minute.
 const recheck = 10 * time.Second
+
+// apart is the time over which those are spread who have to come again and were
+// found at once.
+const apart = recheck / 2
 
 // Run looks again, until ctx ends, at everybody who is connected: whose session
 // ended, or whose page is not theirs any more, has to leave.
@@ -120,7 +127,11 @@ func (s *Server) judge(seated viewer, v, now *visitor) {
 	}
 	switch {
 	case err != nil:
-		out := s.outOf(context.Background(), err)
+		out := s.outOf(seen.in(context.Background()), err)
+		if out == errAgain {
+			time.AfterFunc(rand.N(apart), func() { seated.leave(out) })
+			return
+		}
 		if out != nil {
 			v.gate.Tell(access.EventEnded, v.pass, v.from, "")
 		}

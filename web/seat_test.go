@@ -158,6 +158,25 @@ func TestSocketIsNotWeakerThanThePage(t *testing.T) {
 	}
 }
 
+// What cannot be looked up is no reason to sign in: the page tries again.
+func TestAFaultDoesNotSignOut(t *testing.T) {
+	d := newDoor(t)
+	anna := d.signIn("anna")
+	d.expire(anna)
+	files, err := os.ReadDir(d.path("sessions"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(err)
+	}
+	d.write("sessions/"+files[0].Name(), "{")
+	c := d.dial(append(anna, "Origin", d.http.URL)...)
+	if m := c.expect("error"); m.Err.Code != "unavailable" {
+		t.Errorf("%+v", m.Err)
+	}
+	if code := c.closed(); code != websocket.StatusInternalError {
+		t.Errorf("closed with %d", code)
+	}
+}
+
 // One user, or one link, cannot take the places of the others.
 func TestEachHasSoManySockets(t *testing.T) {
 	d := newDoor(t, func(c *web.Config) { c.Limits.UserSockets = 2 })

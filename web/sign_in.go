@@ -22,15 +22,22 @@ func (s *Server) serveSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m := s.signInModel(r, next)
+	if m.Provider != "" && query.Has("again") && errors.Is(v.none, access.ErrEnded) {
+		// Sessions are short there, for groups to count; a reader need not notice.
+		http.Redirect(w, r, m.Provider+"&silent", http.StatusSeeOther)
+		return
+	}
 	switch {
 	case v.none == nil:
 		m.Text = fmt.Sprintf("You are signed in as %s, and what you asked for is not there, or not for you.", v.pass.Viewer.Name)
 	case query.Has("again"):
-		m.Text = "Your session ended. Sign in again, and the page goes on."
+		m.Text = sessionEnded
 	}
 	formsSayWhence(w)
 	s.writePage(w, r, http.StatusOK, views.SignInPage(m))
 }
+
+const sessionEnded = "Your session ended. Sign in again, and the page goes on."
 
 // formsSayWhence has the page's forms carry their Origin: without a referrer a
 // browser calls it null. What links to other sites there are carry none.
@@ -73,11 +80,13 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		s.writePage(w, r, http.StatusBadRequest, views.SignInPage(m))
 		return
 	}
-	cookie, err := v.gate.SignIn(r.Context(), name, password, v.from)
+	kept, err := v.gate.SignIn(r, name, password, v.from)
 	var wait *access.Wait
 	switch {
 	case err == nil:
-		http.SetCookie(w, cookie)
+		for _, c := range kept {
+			http.SetCookie(w, c)
+		}
 		http.Redirect(w, r, v.base+next, http.StatusSeeOther)
 		return
 	case errors.As(err, &wait):
@@ -131,12 +140,14 @@ func (s *Server) toSignIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, target, http.StatusSeeOther)
 }
 
-// toProvider answers GET /sign-in/provider?next=…: the way to the provider.
+// toProvider answers GET /sign-in/provider?next=…: the way to the provider, which
+// with silent is to ask nothing.
 func (s *Server) toProvider(w http.ResponseWriter, r *http.Request) {
 	v := visitorOf(r.Context())
-	to, kept, err := v.gate.BeginOIDC(r.Context(), safeNext(r.URL.Query().Get("next")))
+	query := r.URL.Query()
+	to, kept, err := v.gate.BeginOIDC(r.Context(), safeNext(query.Get("next")), query.Has("silent"))
 	if err != nil {
-		s.log.Error("the provider of sign-ins cannot be asked", "error", err)
+		s.logs(r.Context()).Error("the provider of sign-ins cannot be asked", "error", err)
 		m := s.signInModel(r, "/")
 		m.Trouble = "The provider of sign-ins does not answer. Try again."
 		s.writePage(w, r, http.StatusServiceUnavailable, views.SignInPage(m))
@@ -162,10 +173,12 @@ func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &wait):
 		m.Trouble, status = "Too many sign-ins failed. Try again in a minute.", http.StatusTooManyRequests
+	case errors.Is(err, access.ErrNobody):
+		m.Text = sessionEnded
 	case errors.Is(err, access.ErrWrong):
 		m.Trouble = "That sign-in did not work, or took too long. Begin it again from here."
 	default:
-		s.log.Error("a sign-in could not be ended", "error", err)
+		s.logs(r.Context()).Error("a sign-in could not be ended", "error", err)
 		m.Trouble, status = "The provider of sign-ins does not answer. Try again.", http.StatusServiceUnavailable
 	}
 	s.writePage(w, r, status, views.SignInPage(m))

@@ -6,10 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,97 +67,10 @@ type mistake struct {
 	status  websocket.StatusCode
 }
 
-// serveSocket answers GET /live. It returns as soon as the socket's reader runs,
-// so that nothing of the request is kept.
-func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
-	if p := s.refusal(r); p != nil {
-		s.fail(w, r, p)
-		return
-	}
-	v := visitorOf(r.Context())
-	if err := s.mayConnect(v); err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	if err := v.somebody(); err != nil && r.Header.Get("Origin") == "" {
-		s.fail(w, r, err)
-		return
-	}
-	c := &socket{server: s, taken: s.take(v)}
-	if v := r.URL.Query().Get("v"); v != "" && v != static.Version() {
-		c.behind = true
-	}
-	up := &upgrade{ResponseWriter: w, timeout: s.config.Write, wire: &c.wire}
-	ws, err := websocket.Accept(up, r, &websocket.AcceptOptions{
-		Subprotocols:       []string{Subprotocol},
-		InsecureSkipVerify: true, // checked above, more strictly
-		CompressionMode:    websocket.CompressionNoContextTakeover,
-		OnPongReceived:     func(context.Context, []byte) { c.asked.Store(false) },
-	})
-	if err != nil {
-		return // it has been answered
-	}
-	ws.SetReadLimit(-1) // counted by read, so that the client is told why
-	c.ws, c.wire.drained = ws, c.goOn
-	if err := v.somebody(); err != nil {
-		go c.turnAway(s.explain(context.Background(), err))
-		return
-	}
-	if full := s.admit(c); full != nil {
-		go c.refuse(full)
-		return
-	}
-	// Not all are pinged at once, and none before a status can take the ping along.
-	first := min(s.config.Next+slack, s.config.Ping)
-	first += rand.N(s.config.Ping - first + 1)
-	c.due = time.Now().Add(first)
-	s.wheel.add(c, 0)
-	go c.read()
-}
-
-// refusal says why a request may not open a socket; nil: it may.
-func (s *Server) refusal(r *http.Request) *problem {
-	if !s.origins.allows(r) {
-		s.log.Warn("a socket from another origin was refused", "origin", r.Header.Get("Origin"), "host", r.Host)
-		return &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not open a socket here"}
-	}
-	if offered := r.Header.Values("Sec-WebSocket-Protocol"); len(offered) > 0 && !offers(offered, Subprotocol) {
-		return &problem{status: http.StatusBadRequest, code: codeBadRequest, message: "the subprotocol is " + Subprotocol}
-	}
-	if s.drain.Err() != nil {
-		return errStopping
-	}
-	return nil
-}
-
-func offers(headers []string, protocol string) bool {
-	return slices.ContainsFunc(headers, func(h string) bool {
-		return slices.ContainsFunc(strings.Split(h, ","), func(p string) bool { return strings.TrimSpace(p) == protocol })
-	})
-}
-
 func (c *socket) seat() *seat { return c.taken }
 
 // cut ends the connection at once; the reader does the rest.
 func (c *socket) cut() { _ = c.wire.Close() }
-
-// turnAway tells a page whose reader has not signed in to go there. A browser
-// tells its pages nothing of a status, so that is no answer.
-func (c *socket) turnAway(p *problem) {
-	_ = c.say(delta.EncodeError("", p.code, p.message))
-	_ = c.ws.Close(websocket.StatusPolicyViolation, p.code)
-}
-
-// refuse tells one that was not admitted why.
-func (c *socket) refuse(full *problem) {
-	if full == errStopping {
-		_ = c.say(delta.EncodeBye("restart", comeBack()))
-		_ = c.ws.Close(websocket.StatusServiceRestart, "restart")
-		return
-	}
-	_ = c.say(delta.EncodeError("", full.code, full.message))
-	_ = c.ws.Close(websocket.StatusTryAgainLater, codeTooMany)
-}
 
 // read takes in what the client sends until it leaves or makes a mistake. After
 // a mistake the connection is closed by whoever carries it out.
@@ -297,7 +207,10 @@ func (c *socket) take() (ctx context.Context, cancel context.CancelFunc, next co
 func (c *socket) answer(ctx context.Context, w delta.Watch) {
 	s := c.server
 	c.taken.watches("")
-	v := c.taken.now()
+	mine := *c.taken.now() // others look at that one
+	v := &mine
+	v.asks(w.Page)
+	ctx = v.in(ctx)
 	if err := v.somebody(); err != nil {
 		c.leave(s.outOf(ctx, err))
 		return
@@ -351,8 +264,15 @@ func (c *socket) say(data []byte) error {
 
 // leave tells the client when to come back, or why it may not, and closes.
 func (c *socket) leave(out *problem) {
-	last, status, reason := delta.EncodeBye("restart", comeBack()), websocket.StatusServiceRestart, "restart" // no two are told the same
-	if out != nil {
+	status, reason := websocket.StatusServiceRestart, "restart"
+	var last []byte
+	switch out {
+	case nil:
+		last = delta.EncodeBye(reason, comeBack()) // no two are told the same
+	case errAgain:
+		reason = "again"
+		last = delta.EncodeBye(reason, 0)
+	default:
 		last, status, reason = delta.EncodeError("", out.code, out.message), websocket.StatusPolicyViolation, out.code
 	}
 	go func() {
@@ -404,7 +324,7 @@ func (c *socket) survive() {
 }
 
 func (c *socket) crash(err any, stack string) {
-	c.server.log.Error("a socket panicked", "panic", err, "stack", stack)
+	c.server.logs(c.taken.visitor.Load().in(context.Background())).Error("a socket panicked", "panic", err, "stack", stack)
 	_ = c.ws.Close(websocket.StatusInternalError, "")
 	c.end()
 }

@@ -61,6 +61,7 @@ type ledger struct {
 	rows  int
 	fault error // after the rows; or, without any, before the first
 	key   string
+	hold  chan struct{} // an export waits for it; nil: it does not
 }
 
 func (l *ledger) Count(context.Context, *dashboard.Page) (dashboard.Count, error) {
@@ -74,6 +75,9 @@ func (l *ledger) Row(_ context.Context, _ *dashboard.Page, key string) (*dashboa
 }
 
 func (l *ledger) Export(_ context.Context, _ *dashboard.Page, begin func([]dashboard.ExportColumn) error, row func([][]byte) error) error {
+	if l.hold != nil {
+		<-l.hold
+	}
 	if l.fault != nil && l.rows == 0 {
 		return l.fault
 	}

@@ -1,13 +1,22 @@
 package web_test
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
 
+	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/broadcast"
+	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/static"
 	"github.com/rowcast/rowcast/web"
@@ -37,6 +46,78 @@ func TestNewerCodeIsAnnounced(t *testing.T) {
 		c.expect(delta.TypeWatching, delta.TypeStatus)
 		_ = conn.CloseNow()
 	}
+}
+
+// Where a proxy says who it is, an open socket and an event stream come again within
+// a minute, with what they have, so that the proxy is asked; and nobody else does.
+func TestAProxyIsAskedAgainWithinAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		proxies, err := access.ParseProxies([]string{"192.0.2.9"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		policy, err := access.OpenPolicy("", slog.New(slog.DiscardHandler), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate, err := access.New(access.Config{Mode: access.ModeProxy, Proxies: proxies, Headers: access.Headers{User: "X-User"}, Policy: policy, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hub := broadcast.New[*delta.State](broadcast.Config{})
+		pages := &site{T: t, hub: hub, pages: map[string]*dashboard.Page{}, rules: map[string]dashboard.Access{"shop": {Everyone: true}}, open: map[string]int{}}
+		pages.add("/d/shop", "latest")
+		s := web.New(web.Config{Access: gate, Pages: pages, Feed: pages, Hub: hub, Proxies: proxies, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _ = s.Run(ctx) }()
+		defer cancel()
+		var left []time.Duration
+		began := time.Now()
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		for range 20 {
+			all.Go(func() {
+				r := httptest.NewRequestWithContext(ctx, "GET", "/api/v1/events"+query("/d/shop"), nil)
+				r.RemoteAddr = "192.0.2.9:1"
+				r.Header.Set("X-User", "anna")
+				w := patient{httptest.NewRecorder()}
+				s.ServeHTTP(w, r)
+				if !strings.Contains(w.Body.String(), `{"type":"bye","reason":"again","retry_after_ms":0}`) {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				left = append(left, time.Since(began))
+			})
+		}
+		all.Wait()
+		slices.Sort(left)
+		if last := left[len(left)-1]; last > time.Minute || left[0] < 20*time.Second || last-left[0] < time.Second {
+			t.Errorf("they come again after %v", left)
+		}
+	})
+}
+
+// patient is a recorder for which time does not matter.
+type patient struct{ *httptest.ResponseRecorder }
+
+func (patient) SetWriteDeadline(time.Time) error { return nil }
+
+// A socket is told that it may come at once.
+func TestASocketComesAgainAtOnce(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	c := s.sees("/d/shop")
+	s.SendAgain()
+	if m := c.expect(delta.TypeBye); m.Reason != "again" || m.RetryAfter != 0 {
+		t.Errorf("%+v", m)
+	}
+	if code := c.closed(); code != websocket.StatusServiceRestart {
+		t.Errorf("closed with %d", code)
+	}
+	c = s.dial()
+	c.watch("/d/shop", "e:1")
+	c.expect(delta.TypeWatching, delta.TypeStatus)
 }
 
 // Pages stand in frames of the named origins only; nothing else is relaxed.

@@ -26,6 +26,9 @@ type visitor struct {
 	relayed bool
 	base    string // path before every URL of the pages that are served
 
+	// The request that the visitor sent, for its log; nothing depends on them.
+	request, route, page string
+
 	pages Pages
 }
 
@@ -39,7 +42,7 @@ const linkPrefix = "/s/"
 // visit finds out whose a request is, and takes what says so off its path.
 func (s *Server) visit(r *http.Request) (*visitor, *http.Request) {
 	r = s.withoutBase(r)
-	v := &visitor{gate: s.config.Access, base: s.config.BasePath, pages: s.config.Pages}
+	v := &visitor{gate: s.config.Access, base: s.config.BasePath, pages: s.config.Pages, request: s.nameRequest(r)}
 	v.from = s.config.Proxies.Client(r)
 	v.relayed = s.config.Proxies.Relays(v.from)
 	if v.gate == nil {
@@ -81,8 +84,10 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-func (v *visitor) with(r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+func (v *visitor) with(r *http.Request) *http.Request { return r.WithContext(v.in(r.Context())) }
+
+func (v *visitor) in(ctx context.Context) context.Context {
+	return context.WithValue(ctx, visitorKey{}, v)
 }
 
 // visitorOf is the visitor of a request, or of what is done for it. Without one
@@ -112,7 +117,10 @@ func (v *visitor) somebody() error {
 	if errors.Is(v.none, access.ErrNoLink) {
 		return &problem{status: http.StatusNotFound, code: codeNotFound, message: v.none.Error()}
 	}
-	if errors.Is(v.none, access.ErrNobody) || errors.Is(v.none, access.ErrEnded) || errors.Is(v.none, access.ErrAgain) {
+	if errors.Is(v.none, access.ErrAgain) {
+		return errAgain
+	}
+	if errors.Is(v.none, access.ErrNobody) || errors.Is(v.none, access.ErrEnded) {
 		return &problem{status: http.StatusUnauthorized, code: codeUnauthorized, message: v.none.Error()}
 	}
 	return v.none // a fault, which is logged where it is told
@@ -317,7 +325,9 @@ const (
 func (s *Server) handle(n need, pattern string, h http.Handler) {
 	s.patterns = append(s.patterns, pattern)
 	s.mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.meets(visitorOf(r.Context()), n, r); err != nil {
+		v := visitorOf(r.Context())
+		v.route = pattern
+		if err := s.meets(v, n, r); err != nil {
 			s.fail(w, r, err)
 			return
 		}
@@ -350,7 +360,9 @@ type pageHandler func(w http.ResponseWriter, r *http.Request, page *dashboard.Pa
 // at finds the page that a request is for.
 func (s *Server) at(address func(*http.Request) string, h pageHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		page, err := s.find(r.Context(), visitorOf(r.Context()), address(r))
+		v := visitorOf(r.Context())
+		v.asks(address(r))
+		page, err := s.find(r.Context(), v, address(r))
 		if err != nil {
 			s.fail(w, r, err)
 			return

@@ -86,8 +86,12 @@ type Config struct {
 	// Status is the address of the page of kind status among Pages, which with
 	// Access is for admins; "": there is none.
 	Status string
-	// Origins may open sockets besides the server's own host, each as
-	// "https://wall.example"; see [CheckOrigins].
+	// PublicURL is the address that people use, where a proxy may not tell it:
+	// pages of its origin are the server's own. "": not known.
+	PublicURL string
+	// Origins are those whose pages may open sockets and event streams besides the
+	// server's own, and nothing else, each as "https://wall.example"; see
+	// [CheckOrigins].
 	Origins []string
 	// Hosts are the Host names (without port) that are answered; empty: any. A
 	// server that is reachable on loopback only should name its own, or a
@@ -154,15 +158,18 @@ type Server struct {
 	handler http.Handler
 	policy  string
 	origins origins
+	public  origin // of the address that people use; zero: not known
 	cross   *http.CrossOriginProtection
 	wheel   *wheel
 	jump    atomic.Pointer[jumpList]
 	peeks   peeks
 	held    *holdings
 	paces   access.Throttle
+	exports exports
 
 	patterns []string      // of all routes, in the order in which they were added
 	hurry    chan struct{} // size 1; everybody connected is to be looked at
+	partings chan struct{} // one for each socket that is being turned away
 
 	stop  context.CancelFunc // ends draining's context
 	drain context.Context    // ends when Drain begins
@@ -189,14 +196,15 @@ type viewer interface {
 func New(c Config) *Server {
 	c = c.withDefaults()
 	s := &Server{
-		config: c, log: c.Log, origins: parseOrigins(c.Origins), cross: http.NewCrossOriginProtection(),
+		config: c, log: c.Log, origins: parseOrigins(c.Origins), public: publicOrigin(c.PublicURL), cross: http.NewCrossOriginProtection(),
 		viewers: make(map[viewer]struct{}), crowd: crowd{}, held: newHoldings(c.Limits.Linger), empty: make(chan struct{}), hurry: make(chan struct{}, 1),
+		partings: make(chan struct{}, mostPartings),
 	}
 	// A quarter of the shortest wait, and no finer than need be.
 	s.wheel = newWheel(min(max(min(c.Ping, c.Pong, c.Next+slack)/4, 5*time.Millisecond), 250*time.Millisecond))
 	s.drain, s.stop = context.WithCancel(context.Background())
-	for _, o := range c.Origins {
-		_ = s.cross.AddTrustedOrigin(o) // one that is malformed never matches
+	if s.public.host != "" {
+		_ = s.cross.AddTrustedOrigin(s.public.scheme + "://" + s.public.host) // which parseOrigin took
 	}
 	s.policy = policy(parseOrigins(c.Embed))
 	s.routes()
@@ -261,6 +269,10 @@ func (s *Server) Viewers() int {
 	return len(s.viewers)
 }
 
+// Connections is how many connections the server has taken over from net/http, or
+// keeps for event streams: those of [Server.Viewers], and of who is being turned away.
+func (s *Server) Connections() int { return s.Viewers() + len(s.partings) }
+
 // errStopping says that nobody is let in any more.
 var errStopping = &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the server stops"}
 
@@ -268,13 +280,22 @@ var errStopping = &problem{status: http.StatusServiceUnavailable, code: codeUnav
 func (s *Server) admit(v viewer) *problem {
 	s.viewersMu.Lock()
 	defer s.viewersMu.Unlock()
+	if full := s.full(v); full != nil {
+		return full
+	}
+	s.crowd.add(v.seat().shares)
+	s.viewers[v] = struct{}{}
+	return nil
+}
+
+// full says why there is no place for v; nil: there is. The mutex is held.
+func (s *Server) full(v viewer) *problem {
 	if s.stopping {
 		return errStopping
 	}
-	if full := s.crowd.add(v.seat().shares); full != nil {
+	if full := s.crowd.full(v.seat().shares); full != nil {
 		return full.tooMany("connections")
 	}
-	s.viewers[v] = struct{}{}
 	return nil
 }
 

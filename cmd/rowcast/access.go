@@ -19,7 +19,7 @@ type accessFlags struct {
 	Access         string        `name:"access" placeholder:"FILE" help:"YAML file of who may see which tables, and who is admin, author or sharer."`
 	State          string        `name:"state" placeholder:"DIR" help:"Folder that keeps users, sessions and share links; several servers may share it."`
 	Users          string        `name:"users" placeholder:"FILE" help:"Users file; by default users in the state folder."`
-	Session        time.Duration `name:"session" default:"24h" help:"How long a sign-in lasts."`
+	Session        time.Duration `name:"session" placeholder:"DURATION" help:"How long a sign-in lasts; by default 24h, and with --auth=oidc 1h, after which the provider is asked anew for the user's groups."`
 	TrustedProxies []string      `name:"trusted-proxy" placeholder:"ADDRESS" help:"Addresses or networks of proxies whose X-Forwarded-For, and with --auth=proxy whose user header, is believed."`
 	UserHeader     string        `name:"user-header" default:"X-Forwarded-User" help:"Header in which the proxy names the user."`
 	GroupsHeader   string        `name:"groups-header" placeholder:"NAME" help:"Header in which the proxy lists the user's groups, with commas; by default none is read."`
@@ -29,10 +29,22 @@ type accessFlags struct {
 	GroupsClaim    string        `name:"oidc-groups" default:"groups" help:"Claim that lists a user's groups."`
 	Scopes         []string      `name:"oidc-scope" help:"Further scopes to ask for, such as groups."`
 	LinkKey        string        `name:"link-key" placeholder:"FILE" help:"File of the secrets that share links are signed with, one a line, the first signs; by default link.key in the state folder, made once."`
-	AuditLog       string        `name:"audit-log" placeholder:"FILE" help:"File to which the audit log is added, as JSON; by default it goes where the other log goes."`
+	auditFlags
 }
 
 const authNone access.Mode = "none"
+
+// session is how long a sign-in lasts. What a provider says of somebody holds as
+// long, so there it is short; who is still signed in with it is not asked again.
+func (f *accessFlags) session() time.Duration {
+	switch {
+	case f.Session > 0:
+		return f.Session
+	case f.Auth == access.ModeOIDC:
+		return time.Hour
+	}
+	return 24 * time.Hour
+}
 
 func (f *accessFlags) signIn() bool { return f.Auth != authNone && f.Auth != "" }
 
@@ -65,13 +77,8 @@ func (f *accessFlags) gate(log *slog.Logger, public string, proxies access.Proxi
 			return nil, nil, done, err
 		}
 	}
-	if f.AuditLog != "" {
-		file, err := os.OpenFile(f.AuditLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, nil, done, fmt.Errorf("open audit log: %w", err)
-		}
-		done = func() { _ = file.Close() }
-		c.Audit = slog.New(slog.NewJSONHandler(file, nil))
+	if c.Audit, done, err = f.openAudit(log); err != nil {
+		return nil, nil, done, err
 	}
 	g, err = access.New(c)
 	return g, c.Sessions, done, err
@@ -90,7 +97,10 @@ func (f *accessFlags) passwords(c *access.Config, log *slog.Logger) (err error) 
 	if c.Users, err = access.OpenUsers(usersFile(f.State, f.Users), log); err != nil {
 		return fmt.Errorf("%w\nadd the first user with: rowcast user add NAME --state %s", err, f.State)
 	}
-	c.Sessions, err = access.OpenSessions(f.State, f.Session, log)
+	if c.Browsers, err = access.OpenBrowsers(f.State, log); err != nil {
+		return err
+	}
+	c.Sessions, err = access.OpenSessions(f.State, f.session(), log)
 	return err
 }
 
@@ -110,7 +120,7 @@ func (f *accessFlags) provider(c *access.Config, log *slog.Logger, public string
 	if err != nil {
 		return err
 	}
-	c.Sessions, err = access.OpenSessions(f.State, f.Session, log)
+	c.Sessions, err = access.OpenSessions(f.State, f.session(), log)
 	return err
 }
 

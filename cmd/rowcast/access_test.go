@@ -67,7 +67,7 @@ func TestPasswordsLetIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if len(resp.Cookies()) != 1 {
+	if len(resp.Cookies()) != 2 {
 		t.Fatalf("%d with %d cookies", resp.StatusCode, len(resp.Cookies()))
 	}
 	cookie := []string{"Cookie", resp.Cookies()[0].Name + "=" + resp.Cookies()[0].Value}
@@ -142,6 +142,20 @@ func TestAProxyLetsIn(t *testing.T) {
 	}
 }
 
+// What a provider says of somebody holds for as long as the session.
+func TestHowLongASignInLasts(t *testing.T) {
+	for _, c := range []struct {
+		auth access.Mode
+		said time.Duration
+		want time.Duration
+	}{{access.ModePassword, 0, 24 * time.Hour}, {access.ModeOIDC, 0, time.Hour}, {access.ModeOIDC, 8 * time.Hour, 8 * time.Hour}} {
+		f := accessFlags{Auth: c.auth, Session: c.said}
+		if got := f.session(); got != c.want {
+			t.Errorf("--auth %s --session %v: %v", c.auth, c.said, got)
+		}
+	}
+}
+
 func TestSomebodyListensBeyondLoopback(t *testing.T) {
 	for auth, ok := range map[access.Mode]bool{access.ModePassword: true, access.ModeProxy: true, authNone: false, "": false} {
 		f := serveFlags{Listen: "0.0.0.0:8080"}
@@ -199,5 +213,49 @@ func TestRowsAreTheViewers(t *testing.T) {
 	open := serve(t, u.String(), "--watch", "none", "--dashboards", dir)
 	if status, body := as(t, open.url+"d/own/rows.csv"); status != 403 || strings.Contains(body, "471") {
 		t.Errorf("where nobody signs in: %d %s", status, body)
+	}
+}
+
+// Who is let in is changed at the command line too, and told in the same log.
+func TestTheCommandLineIsAudited(t *testing.T) {
+	state := t.TempDir()
+	audit := filepath.Join(state, "audit")
+	told := func() string {
+		b, err := os.ReadFile(audit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if err := access.SetUser(filepath.Join(state, "users"), "anna", "correct horse", nil); err != nil {
+		t.Fatal(err)
+	}
+	at := []string{"--state", state, "--audit-log", audit}
+	link, err := command(t, append([]string{"share", "add", "/d/till?customer=Miller", "--note", "hall"}, at...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := strings.TrimPrefix(strings.TrimSpace(link), "/s/")
+	id, _, _ := strings.Cut(token, ".")
+	for _, args := range [][]string{{"share", "revoke", "--", id}, {"user", "sign-out", "anna"}, {"user", "remove", "anna"}} {
+		args = append(append(args[:2:2], at...), args[2:]...)
+		if _, err := command(t, args...); err != nil {
+			t.Fatal(args, err)
+		}
+	}
+	for _, line := range []string{`"event":"link_made","user":"os:`, `"page":"/d/till","link":"` + id + `"`, `"event":"link_revoked"`, `"event":"sessions_ended"`, `"event":"user_removed"`, `"name":"anna"`} {
+		if !strings.Contains(told(), line) {
+			t.Errorf("no %s in %s", line, told())
+		}
+	}
+	if strings.Contains(told(), token) || strings.Contains(told(), "Miller") {
+		t.Errorf("it holds a secret or a value: %s", told())
+	}
+	// What cannot be told is not done.
+	if _, err := command(t, "share", "add", "/d/till", "--state", state, "--audit-log", filepath.Join(state, "no", "folder")); err == nil {
+		t.Error("a link was made in secret")
+	}
+	if list, err := command(t, "share", "list", "--state", state); err != nil || strings.Contains(list, "/d/till") {
+		t.Errorf("%v %s", err, list)
 	}
 }

@@ -46,10 +46,10 @@ type serveFlags struct {
 	Watch         []string      `default:"auto" help:"What gets the doorbell at start: auto (the tables that dashboards read), none, or patterns such as public.*."`
 	TimeZone      string        `name:"timezone" default:"UTC" help:"Time zone of pages that name none."`
 	Wait          time.Duration `default:"60s" help:"How long to wait for the database at start; 0 tries once."`
-	Origins       []string      `name:"origin" help:"Further origins whose pages may open a socket, such as https://wall.example."`
+	Origins       []string      `name:"origin" help:"Further origins whose pages may open a socket or an event stream, and nothing else, such as https://wall.example."`
 	Embed         []string      `name:"embed" help:"Origins whose pages may show this server's pages in a frame, such as https://wiki.example."`
 	Hosts         []string      `name:"host" help:"Names under which the server is asked for; others are refused. On loopback its own, elsewhere any."`
-	PublicURL     string        `name:"public-url" help:"The address that people use, for messages."`
+	PublicURL     string        `name:"public-url" help:"The address that people use: for messages, and as the origin of this server's own pages."`
 	BasePath      string        `help:"Path that a proxy puts before every URL, such as /live."`
 	Safety        time.Duration `default:"30s" help:"How often a watched page is read unasked."`
 	PanelTimeout  time.Duration `default:"5s" help:"Longest a panel's query may take."`
@@ -199,7 +199,7 @@ func (f *serveFlags) wire(s *streams, db *database, book *dashboard.Book, gate *
 		metrics = nil
 	}
 	a.web = web.New(web.Config{
-		Access: gate, Metrics: metrics, Pages: pages{book, a.status}, Status: status.Address, Tables: book, Feed: feed{a.engine, a.status}, Hub: a.hub, Origins: f.Origins, Log: log,
+		Access: gate, Metrics: metrics, Pages: pages{book, a.status}, Status: status.Address, Tables: book, Feed: feed{a.engine, a.status}, Hub: a.hub, PublicURL: f.PublicURL, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), Limits: f.limits(), Proxies: proxies, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
 		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, StrictTLS: f.StrictTLS, Authors: f.mayAuthor(),
@@ -248,7 +248,7 @@ func (a *app) run(ctx context.Context, edge *edge, bells *bells, extra []func(co
 	}
 	group.Go(func() error { return a.web.Run(running) })
 	server := a.web.HTTPServer()
-	gate := newGate(edge, descriptors(), a.connections, a.relays, a.web.Viewers)
+	gate := newGate(edge, descriptors(), a.connections, a.relays, a.web.Connections)
 	server.ConnState = gate.count
 	group.Go(func() error { return edge.serve(server, gate) })
 	group.Go(func() error {

@@ -28,6 +28,7 @@ func (f linksFlags) open(s *streams) (*access.Links, error) {
 
 type shareAddCommand struct {
 	linksFlags
+	auditFlags
 	Page      string        `arg:"" help:"Address of a dashboard, as a browser shows it after the server's name."`
 	For       time.Duration `name:"for" default:"720h" help:"How long it lasts."`
 	Note      string        `name:"note" help:"What it is for."`
@@ -40,12 +41,15 @@ func (c *shareAddCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	_, token, err := links.Make(c.Page, c.Note, "", c.For)
-	if err != nil {
+	return c.audited(s, func(tell func(access.Event, string, ...any)) error {
+		made, token, err := links.Make(c.Page, c.Note, "", c.For)
+		if err != nil {
+			return err
+		}
+		tell(access.EventLinkMade, made.Page, "link", made.ID, "until", made.Until)
+		_, err = fmt.Fprintf(s.out, "%s/s/%s\n", strings.TrimRight(c.PublicURL, "/"), token)
 		return err
-	}
-	_, err = fmt.Fprintf(s.out, "%s/s/%s\n", strings.TrimRight(c.PublicURL, "/"), token)
-	return err
+	})
 }
 
 type shareListCommand struct{ linksFlags }
@@ -77,6 +81,7 @@ func (c *shareListCommand) Run(s *streams) error {
 
 type shareRevokeCommand struct {
 	linksFlags
+	auditFlags
 	ID string `arg:"" help:"Name of the link, as list shows it."`
 }
 
@@ -86,9 +91,12 @@ func (c *shareRevokeCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := links.Revoke(c.ID); err != nil {
+	return c.audited(s, func(tell func(access.Event, string, ...any)) error {
+		if err := links.Revoke(c.ID); err != nil {
+			return err
+		}
+		tell(access.EventLinkRevoked, "", "link", c.ID)
+		_, err := fmt.Fprintf(s.out, "%s leads nowhere\n", c.ID)
 		return err
-	}
-	_, err = fmt.Fprintf(s.out, "%s leads nowhere\n", c.ID)
-	return err
+	})
 }

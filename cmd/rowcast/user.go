@@ -37,6 +37,7 @@ func (f usersFlags) path() (string, error) {
 
 type userAddCommand struct {
 	usersFlags
+	auditFlags
 	Name   string   `arg:"" help:"Name, as it is typed at the sign-in and written in rules."`
 	Groups []string `name:"group" help:"Groups that the user is in."`
 }
@@ -54,11 +55,14 @@ func (c *userAddCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := access.SetUser(path, c.Name, password, c.Groups); err != nil {
+	return c.audited(s, func(tell func(access.Event, string, ...any)) error {
+		if err := access.SetUser(path, c.Name, password, c.Groups); err != nil {
+			return err
+		}
+		tell(access.EventUserSet, "", "name", c.Name, "groups", c.Groups)
+		_, err := fmt.Fprintf(s.out, "%s can sign in\n", c.Name)
 		return err
-	}
-	_, err = fmt.Fprintf(s.out, "%s can sign in\n", c.Name)
-	return err
+	})
 }
 
 // readPassword never takes one from the arguments, which everybody on the
@@ -90,6 +94,7 @@ func readPassword(s *streams) (string, error) {
 
 type userRemoveCommand struct {
 	usersFlags
+	auditFlags
 	Name string `arg:"" help:"Name of the user."`
 }
 
@@ -99,11 +104,14 @@ func (c *userRemoveCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := access.RemoveUser(path, c.Name); err != nil {
+	return c.audited(s, func(tell func(access.Event, string, ...any)) error {
+		if err := access.RemoveUser(path, c.Name); err != nil {
+			return err
+		}
+		tell(access.EventUserRemoved, "", "name", c.Name)
+		_, err := fmt.Fprintf(s.out, "%s can sign in no more\n", c.Name)
 		return err
-	}
-	_, err = fmt.Fprintf(s.out, "%s can sign in no more\n", c.Name)
-	return err
+	})
 }
 
 type userListCommand struct{ usersFlags }
@@ -126,6 +134,7 @@ func (c *userListCommand) Run(s *streams) error {
 }
 
 type userSignOutCommand struct {
+	auditFlags
 	State string `name:"state" required:"" placeholder:"DIR" help:"Folder that keeps the sessions."`
 	Name  string `arg:"" optional:"" help:"Name of the user; without one everybody is signed out."`
 }
@@ -136,7 +145,10 @@ func (c *userSignOutCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	n, err := sessions.EndAll(c.Name)
-	_, say := fmt.Fprintf(s.out, "%d sessions ended\n", n)
-	return errors.Join(err, say)
+	return c.audited(s, func(tell func(access.Event, string, ...any)) error {
+		n, err := sessions.EndAll(c.Name)
+		tell(access.EventSessionsEnded, "", "name", c.Name, "sessions", n)
+		_, say := fmt.Fprintf(s.out, "%d sessions ended\n", n)
+		return errors.Join(err, say)
+	})
 }

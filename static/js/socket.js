@@ -6,6 +6,9 @@ import { SILENCE } from "./store.js";
 /** Where nothing was heard for longer, what comes then was sent while nobody listened: it says "live" of another time. */
 const OLD = 8000;
 
+/** So long the reader is not told that the page comes again, when the server asked for it and nothing is wrong. */
+const UNSEEN = 2000;
+
 /**
  * @typedef {import("./protocol.js").Message} Message
  * @typedef {import("./store.js").Link} Link
@@ -37,6 +40,7 @@ export class Socket {
   #page = "";
   /** @type {ReturnType<typeof setTimeout>|undefined} */ #timer;
   /** @type {ReturnType<typeof setTimeout>|undefined} */ #silence;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */ #unseen; // while it comes again unseen
   /** @type {Required<Options>} */ #o;
 
   /** @param {Options} options */
@@ -91,6 +95,8 @@ export class Socket {
 
   /** Ends the connection until it is asked for again. */
   leave() {
+    clearTimeout(this.#unseen);
+    this.#unseen = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#drop();
@@ -98,6 +104,12 @@ export class Socket {
 
   /** Is there a connection, or one on its way? */
   get active() { return this.#ws !== null; }
+
+  /** Comes again because the server has to be shown anew who it is: what was open goes on as if it were. */
+  #again() {
+    this.#unseen = setTimeout(() => { this.#unseen = undefined; this.#say("connecting", 0); }, UNSEEN);
+    this.connect();
+  }
 
   #listen() {
     clearTimeout(this.#silence);
@@ -126,6 +138,7 @@ export class Socket {
       return;
     }
     if (!m) return;
+    if (m.type === "bye" && m.reason === "again" && this.#answered) return this.#again();
     if (m.type === "bye") {
       this.#told = m.retry_after_ms ?? 0;
       return;
@@ -174,5 +187,11 @@ export class Socket {
   }
 
   /** @param {Link["kind"]} kind @param {number} retryAt */
-  #say(kind, retryAt) { this.#o.link({ kind, retryAt, why: this.#why }); }
+  #say(kind, retryAt) {
+    const unseen = this.#unseen;
+    if (unseen !== undefined && kind === "connecting") return;
+    clearTimeout(unseen);
+    this.#unseen = undefined;
+    if (unseen === undefined || kind !== "open") this.#o.link({ kind, retryAt, why: this.#why });
+  }
 }

@@ -86,6 +86,32 @@ test("a restart is awaited as long as the server said", () => {
   mock.timers.tick(1);
   assert.equal(seen.wires.length, 2);
 });
+test("who has to be asked anew comes again at once, and nobody sees it", () => {
+  const { seen, wire, kinds } = setup();
+  wire().say(watching);
+  wire().say(status);
+  const said = kinds().length;
+  wire().say({ type: "bye", reason: "again", retry_after_ms: 0 });
+  assert.ok(seen.wires[0].closed);
+  assert.equal(seen.wires.length, 2);
+  wire().onopen();
+  assert.deepEqual(wire().sent, [{ type: "watch", page: "/d/shop?b=1", cursor: "a:1" }]);
+  wire().say(watching);
+  wire().say(status);
+  mock.timers.tick(3000);
+  assert.equal(kinds().length, said);
+  assert.equal(seen.messages.at(-1).type, "status");
+});
+test("where that does not work, it is said", () => {
+  for (const [end, kind] of [[() => mock.timers.tick(2000), "connecting"], [(w) => w.onclose({ code: 1006 }), "waiting"], [(w) => w.onclose({ code: 1008 }), "stopped"]]) {
+    const { wire, kinds } = setup();
+    wire().say(watching);
+    wire().say({ type: "bye", reason: "again", retry_after_ms: 0 });
+    assert.equal(kinds().at(-1), "open");
+    end(wire());
+    assert.equal(kinds().at(-1), kind);
+  }
+});
 test("delays grow, and are forgotten only after a whole answer", () => {
   const { seen, wire } = setup();
   const delays = [];

@@ -1,0 +1,243 @@
+package access
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// signIn tries one from a browser that keeps these cookies, and returns its session's.
+func signIn(t *testing.T, g *Gate, name, password, from string, kept ...*http.Cookie) (session, browser *http.Cookie, err error) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/sign-in", nil)
+	for _, c := range kept {
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	got, err := g.SignIn(r, name, password, from)
+	if err != nil {
+		return nil, nil, err
+	}
+	return got[0], got[1], nil
+}
+
+// A name that is not there takes as long as a wrong password does, whatever kind of
+// hash the file has.
+func TestUnknownNamesTakeAsLong(t *testing.T) {
+	dir := t.TempDir()
+	if err := SetUser(filepath.Join(dir, "argon2id"), "anna", "correct horse", nil); err != nil {
+		t.Fatal(err)
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte("correct horse"), 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick, err := bcrypt.GenerateFromPassword([]byte("correct horse"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "bcrypt", "anna:"+string(hash)+"\n")
+	write(t, dir, "quick", "anna:"+string(quick)+"\n")
+	for _, kind := range []string{"argon2id", "bcrypt", "quick"} {
+		users, err := OpenUsers(filepath.Join(dir, kind), quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		median := func(name string) time.Duration {
+			var took []time.Duration
+			for range 5 {
+				began := time.Now()
+				_, _ = users.check(t.Context(), name, "wrong password")
+				took = append(took, time.Since(began))
+			}
+			slices.Sort(took)
+			return took[2]
+		}
+		if known, unknown := median("anna"), median("nobody"); unknown < known/3 || known < unknown/3 {
+			t.Errorf("%s: a wrong password takes %v, an unknown name %v", kind, known, unknown)
+		}
+	}
+	// Of several kinds each stands for as many unknown names as it has known ones,
+	// and a name does not change sides.
+	all := userList{hashes: []string{"a", "a", "a", "b"}}
+	u, seen := &Users{seed: maphash.MakeSeed()}, map[string]int{}
+	for i := range 1000 {
+		name := fmt.Sprint("user", i)
+		seen[u.decoy(all, name)]++
+		if u.decoy(all, name) != u.decoy(all, name) {
+			t.Fatal("a name changes sides")
+		}
+	}
+	if seen["b"] < 150 || seen["b"] > 350 {
+		t.Errorf("%v", seen)
+	}
+}
+
+func TestSignInsThatFailAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := passwordGate(t, time.Hour)
+		try := func(name, password, from string) error {
+			_, _, err := signIn(t, g, name, password, from)
+			return err
+		}
+		var wait *Wait
+		for i := range perPair.Burst { // from one place, one name
+			if err := try("anna", "wrong", "10.0.0.1"); !errors.Is(err, ErrWrong) {
+				t.Fatal(i, err)
+			}
+		}
+		if err := try("ANNA", "wrong", "10.0.0.1"); !errors.As(err, &wait) || wait.For <= 0 || wait.For > perPair.Every {
+			t.Errorf("the name is not limited there: %v", err)
+		}
+		if err := try("anna", "correct horse", "10.0.0.1"); !errors.As(err, &wait) {
+			t.Errorf("while it waits even the right password must, or waiting would tell: %v", err)
+		}
+		if err := try("anna", "correct horse", "10.0.1.1"); err != nil {
+			t.Errorf("failures elsewhere keep anna out: %v", err)
+		}
+		time.Sleep(perPair.Every)
+		if err := try("anna", "correct horse", "10.0.0.1"); err != nil {
+			t.Errorf("after a while: %v", err)
+		}
+		for range 50 { // what does not fail is not counted
+			if err := try("anna", "correct horse", "10.0.1.1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range perAddress.Burst { // from one network, many names
+			if err := try(fmt.Sprint("user", i), "wrong", fmt.Sprintf("2001:db8::%d", i+1)); !errors.Is(err, ErrWrong) {
+				t.Fatal(i, err)
+			}
+		}
+		if err := try("someone", "wrong", "2001:db8::ffff"); !errors.As(err, &wait) {
+			t.Errorf("the network is not limited: %v", err)
+		}
+		if err := try("someone", "wrong", "2001:db8:0:1::1"); !errors.Is(err, ErrWrong) {
+			t.Errorf("another network: %v", err)
+		}
+	})
+}
+
+// Whoever guesses at one name from everywhere is bounded, and does not keep its owner
+// out of a browser that the owner signed in from.
+func TestNobodyIsKeptOutByOthersFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := passwordGate(t, time.Hour)
+		_, known, err := signIn(t, g, "anna", "correct horse", "10.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wait *Wait
+		guessed := 0
+		for i := range 1000 {
+			if _, _, err := signIn(t, g, "anna", "wrong", fmt.Sprintf("10.1.%d.%d", i/250, i%250)); errors.Is(err, ErrWrong) {
+				guessed++
+			} else if !errors.As(err, &wait) {
+				t.Fatal(err)
+			}
+		}
+		if guessed != perName.Burst {
+			t.Errorf("of 1000 guesses from everywhere %d were tried", guessed)
+		}
+		for range perPair.Burst { // a colleague, at the same address as anna
+			_, _, _ = signIn(t, g, "anna", "wrong", "10.0.0.1")
+		}
+		if _, _, err := signIn(t, g, "anna", "correct horse", "10.0.0.1"); !errors.As(err, &wait) {
+			t.Errorf("a strange browser is let try: %v", err)
+		}
+		_, again, err := signIn(t, g, "anna", "correct horse", "10.0.0.1", known)
+		if err != nil {
+			t.Errorf("anna is kept out of her own browser: %v", err)
+		}
+		// The cookie is for her name, whole, once, and for a while; and has a count too.
+		forged := *again
+		forged.Value = strings.Replace(forged.Value, ".", ".9", 1)
+		for what, kept := range map[string][]*http.Cookie{"made longer": {&forged}, "there twice": {known, again}, "empty": {{Name: BrowserCookie}}, "of another kind": {{Name: BrowserCookie, Value: "a.b.c"}}} {
+			if _, _, err := signIn(t, g, "anna", "correct horse", "10.0.0.1", kept...); !errors.As(err, &wait) {
+				t.Errorf("a cookie that is %s: %v", what, err)
+			}
+		}
+		r := httptest.NewRequest("POST", "/", nil)
+		r.AddCookie(&http.Cookie{Name: again.Name, Value: again.Value})
+		if g.config.Browsers.knows(r, "ANNA") == "" || g.config.Browsers.knows(r, "ben") != "" {
+			t.Error("a browser is known for another name")
+		}
+		for range perBrowser.Burst {
+			if _, _, err := signIn(t, g, "anna", "wrong", "10.0.0.1", again); !errors.Is(err, ErrWrong) {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := signIn(t, g, "anna", "correct horse", "10.0.0.1", again); !errors.As(err, &wait) {
+			t.Errorf("guesses from a known browser have no end: %v", err)
+		}
+		time.Sleep(lately)
+		if g.config.Browsers.knows(r, "anna") != "" {
+			t.Error("a browser is known for good")
+		}
+	})
+}
+
+// That too many sign in at once is not the failure of those who do.
+func TestABusyMomentIsNotCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := passwordGate(t, time.Hour)
+		for range cap(g.config.Users.slots) {
+			g.config.Users.slots <- struct{}{}
+		}
+		var all sync.WaitGroup
+		for range perPair.Burst {
+			all.Go(func() {
+				if _, _, err := signIn(t, g, "anna", "correct horse", "10.0.0.1"); !errors.Is(err, ErrBusy) {
+					t.Errorf("it is busy: %v", err)
+				}
+			})
+		}
+		all.Wait()
+		for range cap(g.config.Users.slots) {
+			<-g.config.Users.slots
+		}
+		if _, _, err := signIn(t, g, "anna", "correct horse", "10.0.0.1"); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// Nor is an outage of the provider.
+func TestAnOutageIsNotCounted(t *testing.T) {
+	down := httptest.NewServer(http.NotFoundHandler())
+	down.Close()
+	o, err := NewOIDC(OIDCConfig{Issuer: down.URL, ClientID: "x", Secret: "y", Redirect: "http://127.0.0.1/sign-in/callback"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, err := OpenSessions(t.TempDir(), time.Hour, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := New(Config{Mode: ModeOIDC, OIDC: o, Sessions: sessions, Policy: &Policy{}, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(flow{State: "s", Nonce: "n", Verifier: "v"})
+	var wait *Wait
+	for range 2 * perAddress.Burst {
+		r := httptest.NewRequest("GET", "/sign-in/callback?state=s&code=c", nil)
+		r.AddCookie(&http.Cookie{Name: FlowCookie, Value: base64.RawURLEncoding.EncodeToString(text)})
+		_, _, _, err := g.EndOIDC(r, "10.0.0.1")
+		if err == nil || errors.Is(err, ErrWrong) || errors.As(err, &wait) {
+			t.Fatalf("the provider is down: %v", err)
+		}
+	}
+}
