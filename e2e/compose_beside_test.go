@@ -21,14 +21,7 @@ const buildWait = 15 * time.Minute
 // at once: its schema is made once, and all of them go on.
 func (c *compose) startsAtOnce(t *testing.T) {
 	t.Helper()
-	c.do(t, time.Minute, "up", "-d", "db")
-	retry(t, "database", func(ctx context.Context) error {
-		out, err := c.command(ctx, "exec", "-T", "db", "pg_isready", "-h", "127.0.0.1", "-U", "postgres", "-d", "app").CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
-		}
-		return nil
-	})
+	c.do(t, time.Minute, "run", "--rm", "roles") // and the database, which it waits for
 	ids := make([]string, 3)
 	var all sync.WaitGroup
 	for i := range ids {

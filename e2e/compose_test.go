@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 // TestCompose runs docker-compose.yml as a person would: up, a row by psql,
@@ -58,6 +60,16 @@ func TestCompose(t *testing.T) {
 	again.expect(t, "after the server came back")
 	again.close()
 
+	c.psql(t, `DO $$ BEGIN
+		ASSERT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'rowcast/panels' AND usename = 'rowcast_reader'), 'nobody reads as the reading role';
+		ASSERT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'rowcast/%' AND usename = 'postgres'), 'the superuser serves pages';
+	END $$`)
+	for _, service := range []string{"db", "rowcast", "demo"} {
+		id := strings.TrimSpace(c.do(t, time.Minute, "--profile", "demo", "ps", "-q", service))
+		if env := inspect(t.Context(), id, "{{.Config.Env}}"); strings.Contains(env, "PASSWORD=") {
+			t.Errorf("%s: a password is in the container's environment: %s", service, env)
+		}
+	}
 	began := time.Now()
 	c.do(t, time.Minute, "--profile", "demo", "stop", "rowcast", "demo")
 	if took := time.Since(began); took > 12*time.Second {
@@ -109,7 +121,6 @@ func newCompose(t *testing.T) *compose {
 	c.env = append(os.Environ(),
 		fmt.Sprintf("COMPOSE_PROJECT_NAME=rowcast-e2e-%d", os.Getpid()),
 		"ROWCAST_PORT="+c.port, "DEMO_PORT="+c.demoPort,
-		"POSTGRES_PASSWORD=p@ss/wörd %41", // any character will do
 	)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -214,16 +225,44 @@ func getAs(ctx context.Context, url, user string) (*http.Response, error) {
 	return resp, err
 }
 
-// events is an open stream of a page.
+// events is what a page's socket or event stream says.
 type events struct {
 	cancel context.CancelFunc
 	lines  chan string // closed with the stream
 }
 
-// watch opens a page's stream; a page whose table is new is given time.
+// watch opens a socket and asks for a page; a page whose table is new is given time.
 func (c *compose) watch(t *testing.T, url, page string) *events {
 	t.Helper()
-	return listen(t, t.Context(), url+"/api/v1/events?page="+page, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	e := &events{cancel: cancel, lines: make(chan string, 1000)}
+	var ws *websocket.Conn
+	retry(t, url+page, func(context.Context) (err error) {
+		resp, err := get(ctx, url+page)
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		ws, err = newViewer(url+"/", page).connect(ctx, "")
+		return err
+	})
+	go func() {
+		defer close(e.lines)
+		defer ws.CloseNow()
+		for {
+			_, message, err := ws.Read(ctx)
+			if err != nil {
+				return
+			}
+			select {
+			case e.lines <- string(message):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return e
 }
 
 // listen opens an event stream, as a user whom a proxy names or as nobody.
