@@ -37,6 +37,9 @@ type front struct {
 	command func(tb testing.TB, config string) *exec.Cmd
 	// fit turns the documented text into one for this test.
 	fit func(text, dir, listen, server string) string
+	// wait is what to put another text for, and that text, with how long a silent
+	// connection is kept.
+	wait [2]string
 }
 
 // nginxAround is nginx's configuration around the file of one site.
@@ -65,6 +68,7 @@ func fronts() []front {
 					"http://127.0.0.1:8080", "http://"+server)
 				return fmt.Sprintf(nginxAround, dir, text)
 			},
+			wait: [2]string{"proxy_read_timeout 75s", "proxy_read_timeout %s"},
 		},
 		{
 			name: "Caddy", file: "../docs/deploy/Caddyfile",
@@ -77,6 +81,7 @@ func fronts() []front {
 					"127.0.0.1:8080", server)
 				return "{\n\tadmin off\n\tauto_https off\n}\n" + text
 			},
+			wait: [2]string{"reverse_proxy 127.0.0.1:8080", "reverse_proxy 127.0.0.1:8080 {\n\ttransport http {\n\tread_timeout %s\n\t}\n\t}"},
 		},
 	}
 }
