@@ -332,17 +332,3 @@ func freeAddress(t *testing.T) string {
 	defer ln.Close()
 	return ln.Addr().String()
 }
-
-// The documented unit is one that systemd understands.
-func TestSystemdUnit(t *testing.T) {
-	t.Parallel()
-	analyze := program(t, "systemd-analyze")
-	unit := filepath.Join(t.TempDir(), "rowcast.service")
-	text := replaced(readFile(t, "../docs/deploy/rowcast.service"), "ExecStart=/usr/local/bin/rowcast ", "ExecStart="+binary(t)+" ")
-	if err := os.WriteFile(unit, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(analyze, "verify", unit).CombinedOutput(); err != nil || strings.Contains(string(out), unit) {
-		t.Errorf("systemd: %v\n%s", err, out)
-	}
-}
