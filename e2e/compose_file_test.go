@@ -129,7 +129,7 @@ func secretProblems(name string, s composeService) []string {
 		if strings.Contains(key, "PASSWORD") && !strings.HasSuffix(key, "_FILE") {
 			problems = append(problems, name+": "+key+" is not a file")
 		}
-		if u, err := url.Parse(value); strings.Contains(key, "DATABASE_URL") && (err != nil || u.User == nil || u.User.String() != u.User.Username()) {
+		if u, err := url.Parse(value); strings.HasPrefix(value, "postgres://") && (err != nil || u.User == nil || u.User.String() != u.User.Username()) {
 			problems = append(problems, name+": "+key+" is to name a role, and no password")
 		}
 		if strings.Contains(value, ":-") && key != "ROWCAST_PUBLIC_URL" {
@@ -227,6 +227,8 @@ func TestComposeFileBesideADatabase(t *testing.T) {
 		{"writable", "read_only: true", "read_only: false"},
 		{"a password in the environment", "ROWCAST_PASSWORD_FILE: /run/secrets/reader", "PGPASSWORD: secret"},
 		{"any role", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_ALLOW_POWERFUL_ROLE: \"true\""},
+		{"nobody signs in", `"--auth", "password", `, ""},
+		{"anybody reads", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ: \"true\""},
 		{"a database of its own guess", "${DATABASE_URL:?", "${DATABASE_URL:-"},
 		{"another secret", "  reader:\n", "  writer:\n"},
 		{"a second service", "secrets:\n  reader:", "  db:\n    image: postgres:18\n    restart: unless-stopped\n\nsecrets:\n  reader:"},
@@ -249,7 +251,7 @@ func besideProblems(text string) []string {
 	if !ok || len(file.Services) != 1 {
 		return []string{"there is not one service, rowcast"}
 	}
-	problems := append(serviceProblems("rowcast", s), rightsProblems("rowcast", s)...)
+	problems := slices.Concat(serviceProblems("rowcast", s), rightsProblems("rowcast", s), secretProblems("rowcast", s))
 	say := func(what string) { problems = append(problems, what) }
 	if s.Restart != "unless-stopped" {
 		say("it does not come back after a reboot")
@@ -260,10 +262,13 @@ func besideProblems(text string) []string {
 	if file.Secrets["reader"].File == "" || !slices.Equal(s.Secrets, []string{"reader"}) || s.Environment["ROWCAST_PASSWORD_FILE"] != "/run/secrets/reader" {
 		say("the password is not a file")
 	}
-	for name := range s.Environment {
-		if strings.Contains(name, "PASSWORD") && !strings.HasSuffix(name, "_FILE") || name == "ROWCAST_ALLOW_POWERFUL_ROLE" {
+	for _, name := range []string{"ROWCAST_ALLOW_POWERFUL_ROLE", "ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ"} {
+		if _, ok := s.Environment[name]; ok {
 			say(name + " has no place in it")
 		}
+	}
+	if !strings.Contains(strings.Join(s.Command, " "), "--auth password --state /state") || !slices.Contains(s.Volumes, "state:/state") {
+		say("nobody signs in")
 	}
 	return problems
 }

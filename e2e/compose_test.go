@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/rowcast/rowcast/delta"
 )
 
 // TestCompose runs docker-compose.yml as a person would: up, a row by psql,
@@ -89,6 +92,7 @@ type compose struct {
 	program        []string
 	env            []string
 	port, demoPort string
+	cookie         string // of who signed in; "": nobody did
 }
 
 // newCompose skips the test where the file cannot be run.
@@ -231,6 +235,43 @@ type events struct {
 	lines  chan string // closed with the stream
 }
 
+// signIn signs in whom the server lets in by that name and password.
+func (c *compose) signIn(t *testing.T, url, name, password string) {
+	t.Helper()
+	form := strings.NewReader(neturl.Values{"name": {name}, "password": {password}, "next": {"/"}}.Encode())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/sign-in", form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Origin": {url}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if len(resp.Cookies()) == 0 {
+		t.Fatalf("signing in: %s", resp.Status)
+	}
+	c.cookie = resp.Cookies()[0].String()
+	c.cookie, _, _ = strings.Cut(c.cookie, ";")
+}
+
+// get gets a page as whoever signed in.
+func (c *compose) get(ctx context.Context, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Close = true
+	req.Header.Set("Cookie", c.cookie)
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		err = errors.New(resp.Status)
+	}
+	return resp, err
+}
+
 // watch opens a socket and asks for a page; a page whose table is new is given time.
 func (c *compose) watch(t *testing.T, url, page string) *events {
 	t.Helper()
@@ -239,13 +280,16 @@ func (c *compose) watch(t *testing.T, url, page string) *events {
 	e := &events{cancel: cancel, lines: make(chan string, 1000)}
 	var ws *websocket.Conn
 	retry(t, url+page, func(context.Context) (err error) {
-		resp, err := get(ctx, url+page)
+		resp, err := c.get(ctx, url+page)
 		if err != nil {
 			return err
 		}
 		resp.Body.Close()
-		ws, err = newViewer(url+"/", page).connect(ctx, "")
-		return err
+		ws, _, err = websocket.Dial(ctx, url+"/live", &websocket.DialOptions{Subprotocols: []string{"rowcast.v1"}, HTTPHeader: http.Header{"Origin": {url}, "Cookie": {c.cookie}}})
+		if err != nil {
+			return err
+		}
+		return ws.Write(ctx, websocket.MessageText, delta.EncodeWatch(page, ""))
 	})
 	go func() {
 		defer close(e.lines)
