@@ -231,7 +231,7 @@ func TestComposeFileBesideADatabase(t *testing.T) {
 		{"anybody reads", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ: \"true\""},
 		{"a database of its own guess", "${DATABASE_URL:?", "${DATABASE_URL:-"},
 		{"another secret", "  reader:\n", "  writer:\n"},
-		{"a second service", "secrets:\n  reader:", "  db:\n    image: postgres:18\n    restart: unless-stopped\n\nsecrets:\n  reader:"},
+		{"a second service", "volumes:\n  state:", "  db:\n    image: postgres:18\n    restart: unless-stopped\n\nvolumes:\n  state:"},
 	} {
 		changed := strings.Replace(text, c.old, c.new, 1)
 		if changed == text {
