@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,14 @@ func TestSessions(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "notes.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, db.URL, "--dashboards", dir)
+	named, err := url.Parse(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := named.Query()
+	q.Set("application_name", "rowcast/nobody's") // where none is told
+	named.RawQuery = q.Encode()
+	s := serve(t, named.String(), "--dashboards", dir)
 	for range 2 { // exports whose reader stands still
 		resp, err := http.Get(s.url + "t/public.notes/all.csv")
 		if err != nil {
