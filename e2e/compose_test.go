@@ -289,6 +289,7 @@ func (c *compose) watch(t *testing.T, url, page string) *events {
 		if err != nil {
 			return err
 		}
+		ws.SetReadLimit(-1)
 		return ws.Write(ctx, websocket.MessageText, delta.EncodeWatch(page, ""))
 	})
 	go func() {
