@@ -97,11 +97,13 @@ func listed(ctx context.Context, conn *pgx.Conn, sql string, args ...any) ([]str
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// few is how many names are told one by one.
+const few = 5
+
 // some are the first of many names.
 func some(names []string) string {
-	const shown = 5
-	if len(names) <= shown {
+	if len(names) <= few {
 		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }

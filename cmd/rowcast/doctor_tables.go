@@ -76,8 +76,12 @@ func bare(what string, names []string) finding {
 	if len(names) == 0 {
 		return finding{good: true, what: what + " tables go by their doorbell"}
 	}
-	return finding{good: true, note: true, what: fmt.Sprintf("%s %s go by the clock, every five seconds: no doorbell", what, some(names)),
+	f := finding{good: true, note: true, what: fmt.Sprintf("%s %s go by the clock, every five seconds: no doorbell", what, some(names)),
 		mend: "rowcast watch '" + strings.Join(names, "' '") + "'"}
+	if len(names) > few {
+		f.mend = "rowcast watch 'public.*'  # or whatever names them"
+	}
+	return f
 }
 
 // lookSilent looks for what can be read and can never ring.

@@ -107,7 +107,7 @@ func (p power) mend(ctx context.Context, db *database, conn *pgx.Conn) string {
 	if p.via == "" {
 		return "-- a role that only reads:\n" + readerSQL(db.config.Database, schemasOf(ctx, conn))
 	}
-	return fmt.Sprintf("REVOKE %s FROM %s;", pgx.Identifier{p.via}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize())
+	return fmt.Sprintf("REVOKE %s FROM %s;  -- or from whichever role stands between them", pgx.Identifier{p.via}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize())
 }
 
 // guardRole warns of a role that could do more than read; beyond loopback it
