@@ -210,16 +210,17 @@ func retry(t *testing.T, what string, try func(context.Context) error) {
 }
 
 // get fails unless the answer is 200. Its connection is not kept.
-func get(ctx context.Context, url string) (*http.Response, error) { return getAs(ctx, url, "") }
+func get(ctx context.Context, url string) (*http.Response, error) { return getWith(ctx, url, nil) }
 
-func getAs(ctx context.Context, url, user string) (*http.Response, error) {
+// getWith is get with a header.
+func getWith(ctx context.Context, url string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Close = true
-	if user != "" {
-		req.Header.Set("X-Forwarded-User", user)
+	for name, values := range header {
+		req.Header[name] = values
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err == nil && resp.StatusCode != http.StatusOK {
@@ -252,24 +253,7 @@ func (c *compose) signIn(t *testing.T, url, name, password string) {
 	if len(resp.Cookies()) == 0 {
 		t.Fatalf("signing in: %s", resp.Status)
 	}
-	c.cookie = resp.Cookies()[0].String()
-	c.cookie, _, _ = strings.Cut(c.cookie, ";")
-}
-
-// get gets a page as whoever signed in.
-func (c *compose) get(ctx context.Context, url string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Close = true
-	req.Header.Set("Cookie", c.cookie)
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		err = errors.New(resp.Status)
-	}
-	return resp, err
+	c.cookie, _, _ = strings.Cut(resp.Cookies()[0].String(), ";")
 }
 
 // watch opens a socket and asks for a page; a page whose table is new is given time.
@@ -278,14 +262,15 @@ func (c *compose) watch(t *testing.T, url, page string) *events {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	e := &events{cancel: cancel, lines: make(chan string, 1000)}
+	as := http.Header{"Origin": {url}, "Cookie": {c.cookie}}
 	var ws *websocket.Conn
 	retry(t, url+page, func(context.Context) (err error) {
-		resp, err := c.get(ctx, url+page)
+		resp, err := getWith(ctx, url+page, as)
 		if err != nil {
 			return err
 		}
 		resp.Body.Close()
-		ws, _, err = websocket.Dial(ctx, url+"/live", &websocket.DialOptions{Subprotocols: []string{"rowcast.v1"}, HTTPHeader: http.Header{"Origin": {url}, "Cookie": {c.cookie}}})
+		ws, _, err = websocket.Dial(ctx, url+"/live", &websocket.DialOptions{Subprotocols: []string{"rowcast.v1"}, HTTPHeader: as})
 		if err != nil {
 			return err
 		}
@@ -316,9 +301,13 @@ func listen(t *testing.T, ctx context.Context, url, user string) *events {
 	ctx, cancel := context.WithCancel(ctx)
 	t.Cleanup(cancel)
 	e := &events{cancel: cancel, lines: make(chan string, 1000)}
+	as := http.Header{}
+	if user != "" {
+		as.Set("X-Forwarded-User", user)
+	}
 	var resp *http.Response
 	retry(t, url, func(context.Context) (err error) {
-		resp, err = getAs(ctx, url, user)
+		resp, err = getWith(ctx, url, as)
 		return err
 	})
 	go func() {

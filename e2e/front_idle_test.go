@@ -22,6 +22,9 @@ import (
 // was silent for six seconds, and does not; one that has two seconds of patience
 // shows that it would.
 func testProxiesThatCutWhatIsSilent(t *testing.T) {
+	for _, name := range []string{"nginx", "caddy"} {
+		program(t, name)
+	}
 	db := pgtest.New(t)
 	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY, text text); INSERT INTO notes VALUES (1, 'hello')`)
 	inside := freeAddress(t)

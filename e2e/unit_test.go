@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,11 +30,9 @@ func TestSystemdUnit(t *testing.T) {
 }
 
 // What systemd would run with the documented unit, after the commands of its first
-// lines, as the unit's user, who may write to nothing but the folder of its state:
-// the server as it stands there, and with those who sign in.
+// lines, as another user: the server as it stands there, and with those who sign in.
 func TestSystemdCommand(t *testing.T) {
 	t.Parallel()
-	program(t, "setpriv")
 	server := pgtest.Server(t, nil, pgtest.TCP())
 	conn := pgtest.Connect(t, server.URL())
 	const reader = `CREATE ROLE rowcast_reader LOGIN PASSWORD 'the password'; GRANT SELECT ON orders TO rowcast_reader;`
@@ -45,87 +44,85 @@ func TestSystemdCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	at.User, at.RawQuery = url.User("rowcast_reader"), "sslmode=disable"
+	u := newUnit(t, at.String())
+	u.prepare(t)
 
-	dir, err := os.MkdirTemp("", "unit") // t.TempDir is closed to others
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	text := replaced(readFile(t, unitFile), "/etc/rowcast", dir+"/etc", "/usr/local/bin/", dir+"/bin/", "/var/lib/rowcast", dir+"/state",
-		"postgres://rowcast_reader@db.internal:5432/app", at.String())
-	setting := func(name string) string {
-		value := regexp.MustCompile(`(?m)^` + name + `=(.*)$`).FindStringSubmatch(text)
-		if value == nil {
-			t.Fatalf("the unit has no %s", name)
-		}
-		return value[1]
-	}
-	user, as := setting("User"), []string{"env"}
-	if os.Geteuid() == 0 {
-		user = "nobody"
-		as = []string{"setpriv", "--reuid", user, "--regid", "nogroup", "--clear-groups"}
-	}
-	comments := regexp.MustCompile(`(?m)^#   (.*)$`).FindAllStringSubmatch(text, -1)
-	var commands []string
-	for _, c := range comments {
-		switch word, _, _ := strings.Cut(c[1], " "); word {
-		case "install", "echo", "printf":
-			commands = append(commands, c[1])
-		}
-	}
-	if len(commands) != 4 {
-		t.Fatalf("the unit begins with the commands %q", comments)
-	}
-	// What systemd makes of User, StateDirectory and LoadCredential.
-	name, secret, _ := strings.Cut(setting("LoadCredential"), ":")
-	commands = append(commands, "mkdir -m 755 -p "+dir+"/run "+dir+"/state", "cp "+secret+" "+dir+"/run/"+name, "chmod 755 "+dir)
-	if os.Geteuid() == 0 {
-		commands = append(commands, "chown -R "+user+" "+dir+"/run "+dir+"/state", "chmod 400 "+dir+"/run/"+name)
-	}
-	bash(t, filepath.Dir(binary(t)), nil, "", "mkdir "+dir+"/bin\n"+strings.Join(commands, "\n"))
-
-	env := []string{"CREDENTIALS_DIRECTORY=" + dir + "/run", "STATE_DIRECTORY=" + dir + "/state", "ROWCAST_LISTEN=127.0.0.1:0"}
-	file, err := os.ReadFile(setting("EnvironmentFile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	env = append(env, strings.Fields(string(file))...)
-	expand := func(command string) []string {
-		return append(as, strings.Fields(os.Expand(command, func(name string) string {
-			for _, e := range env {
-				if value, ok := strings.CutPrefix(e, name+"="); ok {
-					return value
-				}
-			}
-			t.Fatalf("%s is not there for %s", name, command)
-			return ""
-		}))...)
-	}
-	run := func(more string) *process {
-		command := expand(setting("ExecStart") + " " + more)
-		return start(t, command[0], env, command[1:]...)
-	}
-	resp, err := get(t.Context(), run("").URL+"t/public.orders")
+	resp, err := get(t.Context(), u.run(t, "").URL+"t/public.orders")
 	if err != nil {
 		t.Fatal(err)
 	}
 	whole(t, resp, "Miller")
 
-	// The same where people sign in.
-	var flags, add string
-	for _, c := range comments {
-		if strings.HasPrefix(c[1], "--auth ") {
-			flags = c[1]
-		}
-		if _, command, ok := strings.Cut(c[1], "runuser -u rowcast -- rowcast "); ok {
-			add = strings.Join(as, " ") + " " + dir + "/bin/rowcast " + command
-		}
-	}
-	bash(t, dir, nil, "correct horse\n", add)
-	if err := os.WriteFile(dir+"/etc/access.yaml", []byte("tables: [{match: [public.orders], groups: [staff]}]\n"), 0o644); err != nil {
+	bash(t, u.dir, nil, "correct horse\n", strings.Join(u.as, " ")+" "+u.dir+"/bin/rowcast "+u.find(t, `(?m)^#   runuser -u rowcast -- rowcast (.*)$`))
+	if err := os.WriteFile(u.dir+"/etc/access.yaml", []byte("tables: [{match: [public.orders], groups: [staff]}]\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := get(t.Context(), run(flags).URL+"api/v1/pages"); err == nil || !strings.Contains(err.Error(), "401") {
+	if _, err := get(t.Context(), u.run(t, u.find(t, `(?m)^#   (--auth .*)$`)).URL+"api/v1/pages"); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("nobody signed in, and sees %v", err)
 	}
+}
+
+// unit is the documented unit with all of its files in a folder.
+type unit struct {
+	text, dir string
+	user      string   // of the service; "": the test's own
+	as        []string // what runs a command as that user
+}
+
+func newUnit(t *testing.T, database string) *unit {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "unit") // t.TempDir is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	u := &unit{dir: dir, as: []string{"env"}, text: replaced(readFile(t, unitFile), "/etc/rowcast", dir+"/etc", "/usr/local/bin/", dir+"/bin/",
+		"/var/lib/rowcast", dir+"/state", "postgres://rowcast_reader@db.internal:5432/app", database)}
+	if os.Geteuid() == 0 {
+		u.user, u.as = "nobody", []string{program(t, "setpriv"), "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"}
+	}
+	return u
+}
+
+// find is the first group of what matches in the unit.
+func (u *unit) find(t *testing.T, pattern string) string {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(u.text)
+	if found == nil {
+		t.Fatalf("the unit has no %s", pattern)
+	}
+	return found[1]
+}
+
+// prepare runs the commands of the first lines that make files, and does what
+// systemd does for User, StateDirectory and LoadCredential.
+func (u *unit) prepare(t *testing.T) {
+	t.Helper()
+	commands := []string{"chmod 755 " + u.dir, "cd " + u.dir, "mkdir bin run state"}
+	for _, c := range regexp.MustCompile(`(?m)^#   ((?:install|echo|printf) .*)$`).FindAllStringSubmatch(u.text, -1) {
+		commands = append(commands, strings.Replace(c[1], " rowcast ", " "+binary(t)+" ", 1))
+	}
+	name, secret, _ := strings.Cut(u.find(t, `(?m)^LoadCredential=(.*)$`), ":")
+	commands = append(commands, "cp "+secret+" run/"+name)
+	if u.user != "" {
+		commands = append(commands, "chown -R "+u.user+" run state", "chmod 400 run/"+name)
+	}
+	bash(t, u.dir, nil, "", strings.Join(commands, "\n"))
+}
+
+// run starts what ExecStart says, with more flags, as systemd would.
+func (u *unit) run(t *testing.T, more string) *process {
+	t.Helper()
+	env := append(strings.Fields(readFile(t, u.find(t, `(?m)^EnvironmentFile=(.*)$`))),
+		"CREDENTIALS_DIRECTORY="+u.dir+"/run", "STATE_DIRECTORY="+u.dir+"/state", "ROWCAST_LISTEN=127.0.0.1:0")
+	command := strings.Fields(os.Expand(u.find(t, `(?m)^ExecStart=(.*)$`)+" "+more, func(name string) string {
+		for _, e := range env {
+			if value, ok := strings.CutPrefix(e, name+"="); ok {
+				return value
+			}
+		}
+		return ""
+	}))
+	command = append(slices.Clone(u.as), command...)
+	return start(t, command[0], env, command[1:]...)
 }
