@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -21,14 +22,7 @@ const buildWait = 15 * time.Minute
 // at once: its schema is made once, and all of them go on.
 func (c *compose) startsAtOnce(t *testing.T) {
 	t.Helper()
-	c.do(t, time.Minute, "up", "-d", "db")
-	retry(t, "database", func(ctx context.Context) error {
-		out, err := c.command(ctx, "exec", "-T", "db", "pg_isready", "-h", "127.0.0.1", "-U", "postgres", "-d", "app").CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
-		}
-		return nil
-	})
+	c.do(t, time.Minute, "run", "--rm", "roles") // and the database, which it waits for
 	ids := make([]string, 3)
 	var all sync.WaitGroup
 	for i := range ids {
@@ -76,7 +70,8 @@ func inspect(ctx context.Context, id, template string) string {
 }
 
 // TestComposeBesideADatabase runs the file for a database that is there already,
-// with its role, its secret and its doorbell as the file's first lines say.
+// with its role, its secret, who signs in, and its doorbell as the file's first
+// lines say.
 func TestComposeBesideADatabase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds an image: not with -short")
@@ -84,8 +79,12 @@ func TestComposeBesideADatabase(t *testing.T) {
 	dir := t.TempDir() // it is needed until all is taken down
 	c := newCompose(t)
 	// The same file, with its secret and its folder elsewhere.
-	override := fmt.Sprintf("services: {rowcast: {volumes: ['%[1]s/dashboards:/dashboards:ro']}}\nsecrets: {reader: {file: '%[1]s/reader'}}\n", dir)
-	for name, text := range map[string]string{"reader": "only 'reading'", "override.yml": override} {
+	override := fmt.Sprintf("services: {rowcast: {volumes: ['%[1]s/dashboards:/dashboards:ro', '%[1]s/access.yaml:/access.yaml:ro']}}\nsecrets: {reader: {file: '%[1]s/reader'}}\n", dir)
+	rules := regexp.MustCompile(`(?m)^# +echo '(.*)' > access.yaml$`).FindStringSubmatch(readFile(t, "../docs/deploy/docker-compose.yml"))
+	if rules == nil {
+		t.Fatal("the file's first lines say nothing of rules")
+	}
+	for name, text := range map[string]string{"reader": "only 'reading'", "access.yaml": rules[1], "override.yml": override} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -104,15 +103,37 @@ func TestComposeBesideADatabase(t *testing.T) {
 	psql(`CREATE ROLE rowcast_reader LOGIN PASSWORD 'only ''reading'''`)
 	psql(`GRANT USAGE ON SCHEMA public, rowcast TO rowcast_reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO rowcast_reader`)
 
+	add := c.command(t.Context(), "run", "--rm", "-T", "rowcast", "user", "add", "anna", "--group", "staff", "--state", "/state")
+	add.Stdin = strings.NewReader("correct horse\n")
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("add a user: %v\n%s", err, out)
+	}
+
 	c.do(t, time.Minute, "up", "-d")
 	mine := "http://127.0.0.1:" + c.port
 	waitReady(t, mine)
+	if _, err := get(t.Context(), mine+"/api/v1/pages"); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("nobody signed in, and sees %v", err)
+	}
+	c.signIn(t, mine, "anna", "correct horse")
 	notes := c.watch(t, mine, "/t/public.notes")
 	notes.expect(t, `"type":"snapshot"`)
 	notes.expect(t, `"state":"live"`)
 	psql(`INSERT INTO notes VALUES (1, 'beside it')`)
 	notes.expect(t, "beside it")
+	db := fmt.Sprintf("rowcast-e2e-%d-existing", os.Getpid())
+	if out, err := exec.CommandContext(t.Context(), "docker", "restart", db).CombinedOutput(); err != nil {
+		t.Fatalf("restart the database: %v\n%s", err, out)
+	}
+	psql(`INSERT INTO notes VALUES (2, 'after the database came back')`)
+	notes.expect(t, "after the database came back")
+	c.do(t, time.Minute, "restart", "rowcast")
+	notes.expect(t, `"type":"bye"`)
 	notes.close()
+	waitReady(t, mine)
+	again := c.watch(t, mine, "/t/public.notes") // still signed in
+	again.expect(t, "after the database came back")
+	again.close()
 	id := strings.TrimSpace(c.do(t, time.Minute, "ps", "-q", "rowcast"))
 	if env := inspect(t.Context(), id, "{{.Config.Env}}"); strings.Contains(env, "reading'") || strings.Contains(env, "owner's") {
 		t.Errorf("a password is in the container's environment: %s", env)

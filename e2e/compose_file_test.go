@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -24,11 +25,13 @@ type composeFile struct {
 type composeService struct {
 	Image           string            `yaml:"image"`
 	Build           any               `yaml:"build"`
+	Entrypoint      []string          `yaml:"entrypoint"`
 	Command         []string          `yaml:"command"`
 	Profiles        []string          `yaml:"profiles"`
 	Environment     map[string]string `yaml:"environment"`
 	Ports           []string          `yaml:"ports"`
 	Volumes         []string          `yaml:"volumes"`
+	Tmpfs           []string          `yaml:"tmpfs"`
 	Secrets         []string          `yaml:"secrets"`
 	Privileged      bool              `yaml:"privileged"`
 	NetworkMode     string            `yaml:"network_mode"`
@@ -56,26 +59,38 @@ func composeProblems(text string) []string {
 	}
 	var problems []string
 	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	for _, name := range []string{"db", "rowcast", "demo"} {
+	for _, name := range []string{"db", "roles", "rowcast", "demo"} {
 		if _, ok := file.Services[name]; !ok {
 			say("no service %s", name)
 		}
 	}
 	for name, s := range file.Services {
 		problems = append(problems, serviceProblems(name, s)...)
-		if name != "db" {
+		problems = append(problems, secretProblems(name, s)...)
+		switch {
+		case name == "rowcast" || name == "demo":
 			problems = append(problems, serverProblems(name, s)...)
+		case name == "roles" && (s.Restart != "" || !walled(s)):
+			say("roles: does more than its work, once")
+		}
+		if name != "roles" && s.Restart != "unless-stopped" {
+			say("%s: does not come back after a reboot", name)
 		}
 	}
 	db := file.Services["db"]
-	if !slices.Equal(db.Volumes, []string{"pgdata:/var/lib/postgresql"}) {
+	if !slices.Contains(db.Volumes, "pgdata:/var/lib/postgresql") {
 		say("db: data must be on the volume pgdata at /var/lib/postgresql, where PostgreSQL 18's image keeps it")
 	}
-	if _, ok := file.Volumes["pgdata"]; !ok {
-		say("the volume pgdata is not declared")
+	for _, name := range []string{"pgdata", "secrets"} {
+		if _, ok := file.Volumes[name]; !ok {
+			say("the volume %s is not declared", name)
+		}
 	}
 	if len(db.Ports) > 0 || len(db.Profiles) > 0 || db.Healthcheck["test"] == nil {
 		say("db: must always run, with a health check, and publish nothing")
+	}
+	if file.Services["roles"].DependsOn["db"].Condition != "service_healthy" {
+		say("roles: does not wait for a healthy database")
 	}
 	if len(file.Services["rowcast"].Profiles) > 0 || !slices.Equal(file.Services["demo"].Profiles, []string{"demo"}) {
 		say("rowcast runs always, demo in its profile only")
@@ -103,8 +118,23 @@ func serviceProblems(name string, s composeService) []string {
 			say("%s: is given the engine itself", name)
 		}
 	}
-	if s.Restart != "unless-stopped" {
-		say("%s: does not come back after a reboot", name)
+	return problems
+}
+
+// secretProblems looks for passwords that stand in the file, or that it takes for
+// granted.
+func secretProblems(name string, s composeService) []string {
+	var problems []string
+	for key, value := range s.Environment {
+		if strings.Contains(key, "PASSWORD") && !strings.HasSuffix(key, "_FILE") {
+			problems = append(problems, name+": "+key+" is not a file")
+		}
+		if u, err := url.Parse(value); strings.HasPrefix(value, "postgres://") && (err != nil || u.User == nil || u.User.String() != u.User.Username()) {
+			problems = append(problems, name+": "+key+" is to name a role, and no password")
+		}
+		if strings.Contains(value, ":-") && key != "ROWCAST_PUBLIC_URL" {
+			problems = append(problems, name+": "+key+" has a default")
+		}
 	}
 	return problems
 }
@@ -113,8 +143,11 @@ func serviceProblems(name string, s composeService) []string {
 // same file.
 func serverProblems(name string, s composeService) []string {
 	problems := rightsProblems(name, s)
-	if s.DependsOn["db"].Condition != "service_healthy" {
-		problems = append(problems, name+": does not wait for a healthy database")
+	if s.DependsOn["roles"].Condition != "service_completed_successfully" {
+		problems = append(problems, name+": does not wait for its role")
+	}
+	if _, powerful := s.Environment["ROWCAST_ALLOW_POWERFUL_ROLE"]; name == "rowcast" && (powerful || !strings.HasPrefix(s.Environment["DATABASE_URL"], "postgres://rowcast_reader@")) {
+		problems = append(problems, name+": may do more than read")
 	}
 	if !strings.Contains(s.Environment["DATABASE_URL"], "@db:5432/") || s.Environment["ROWCAST_LISTEN"] != "0.0.0.0:8080" {
 		problems = append(problems, name+": does not know where its database and its own address are")
@@ -125,7 +158,7 @@ func serverProblems(name string, s composeService) []string {
 // rightsProblems looks at what a service that runs rowcast may do.
 func rightsProblems(name string, s composeService) []string {
 	var problems []string
-	if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+	if !walled(s) {
 		problems = append(problems, name+": has more rights than it needs")
 	}
 	if d, err := time.ParseDuration(s.StopGracePeriod); err != nil || d <= 10*time.Second {
@@ -135,6 +168,11 @@ func rightsProblems(name string, s composeService) []string {
 		problems = append(problems, name+": needs a command and one port")
 	}
 	return problems
+}
+
+// walled tells a service that writes to no disk and has no rights of root.
+func walled(s composeService) bool {
+	return s.ReadOnly && slices.Equal(s.CapDrop, []string{"ALL"}) && slices.Contains(s.SecurityOpt, "no-new-privileges:true")
 }
 
 func TestComposeFile(t *testing.T) {
@@ -154,6 +192,12 @@ func TestComposeFile(t *testing.T) {
 		{"old place of the data", "pgdata:/var/lib/postgresql\n", "pgdata:/var/lib/postgresql/data\n"},
 		{"no volume", "\nvolumes:\n  pgdata:", "\n"},
 		{"no waiting", "condition: service_healthy", "condition: service_started"},
+		{"no waiting for the role", "condition: service_completed_successfully", "condition: service_started"},
+		{"a password", "      PGPASSFILE:", "      POSTGRES_PASSWORD: rowcast\n      PGPASSFILE:"},
+		{"a password by default", "PGPASSFILE: /secrets/pgpass", "PGPASSFILE: ${SECRET:-/secrets/pgpass}"},
+		{"a password in the URL", "//rowcast_reader@", "//rowcast_reader:secret@"},
+		{"another role", "//rowcast_reader@", "//postgres@"},
+		{"a powerful role", "      ROWCAST_LISTEN:", "      ROWCAST_ALLOW_POWERFUL_ROLE: \"true\"\n      ROWCAST_LISTEN:"},
 		{"writable", "read_only: true", "read_only: false"},
 		{"privileged", "read_only: true", "read_only: true\n    privileged: true"},
 		{"the host's network", "read_only: true", "read_only: true\n    network_mode: host"},
@@ -183,9 +227,11 @@ func TestComposeFileBesideADatabase(t *testing.T) {
 		{"writable", "read_only: true", "read_only: false"},
 		{"a password in the environment", "ROWCAST_PASSWORD_FILE: /run/secrets/reader", "PGPASSWORD: secret"},
 		{"any role", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_ALLOW_POWERFUL_ROLE: \"true\""},
+		{"nobody signs in", `"--auth", "password", `, ""},
+		{"anybody reads", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ: \"true\""},
 		{"a database of its own guess", "${DATABASE_URL:?", "${DATABASE_URL:-"},
 		{"another secret", "  reader:\n", "  writer:\n"},
-		{"a second service", "secrets:\n  reader:", "  db:\n    image: postgres:18\n    restart: unless-stopped\n\nsecrets:\n  reader:"},
+		{"a second service", "volumes:\n  state:", "  db:\n    image: postgres:18\n    restart: unless-stopped\n\nvolumes:\n  state:"},
 	} {
 		changed := strings.Replace(text, c.old, c.new, 1)
 		if changed == text {
@@ -205,18 +251,24 @@ func besideProblems(text string) []string {
 	if !ok || len(file.Services) != 1 {
 		return []string{"there is not one service, rowcast"}
 	}
-	problems := append(serviceProblems("rowcast", s), rightsProblems("rowcast", s)...)
+	problems := slices.Concat(serviceProblems("rowcast", s), rightsProblems("rowcast", s), secretProblems("rowcast", s))
 	say := func(what string) { problems = append(problems, what) }
+	if s.Restart != "unless-stopped" {
+		say("it does not come back after a reboot")
+	}
 	if !strings.HasPrefix(s.Environment["DATABASE_URL"], "${DATABASE_URL:?") {
 		say("the database is not asked for")
 	}
 	if file.Secrets["reader"].File == "" || !slices.Equal(s.Secrets, []string{"reader"}) || s.Environment["ROWCAST_PASSWORD_FILE"] != "/run/secrets/reader" {
 		say("the password is not a file")
 	}
-	for name := range s.Environment {
-		if strings.Contains(name, "PASSWORD") && !strings.HasSuffix(name, "_FILE") || name == "ROWCAST_ALLOW_POWERFUL_ROLE" {
+	for _, name := range []string{"ROWCAST_ALLOW_POWERFUL_ROLE", "ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ"} {
+		if _, ok := s.Environment[name]; ok {
 			say(name + " has no place in it")
 		}
+	}
+	if !strings.Contains(strings.Join(s.Command, " "), "--auth password --state /state") || !slices.Contains(s.Volumes, "state:/state") {
+		say("nobody signs in")
 	}
 	return problems
 }

@@ -8,11 +8,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/rowcast/rowcast/delta"
 )
 
 // TestCompose runs docker-compose.yml as a person would: up, a row by psql,
@@ -58,6 +63,16 @@ func TestCompose(t *testing.T) {
 	again.expect(t, "after the server came back")
 	again.close()
 
+	c.psql(t, `DO $$ BEGIN
+		ASSERT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'rowcast/panels' AND usename = 'rowcast_reader'), 'nobody reads as the reading role';
+		ASSERT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'rowcast/%' AND usename = 'postgres'), 'the superuser serves pages';
+	END $$`)
+	for _, service := range []string{"db", "rowcast", "demo"} {
+		id := strings.TrimSpace(c.do(t, time.Minute, "--profile", "demo", "ps", "-q", service))
+		if env := inspect(t.Context(), id, "{{.Config.Env}}"); strings.Contains(env, "PASSWORD=") {
+			t.Errorf("%s: a password is in the container's environment: %s", service, env)
+		}
+	}
 	began := time.Now()
 	c.do(t, time.Minute, "--profile", "demo", "stop", "rowcast", "demo")
 	if took := time.Since(began); took > 12*time.Second {
@@ -77,6 +92,7 @@ type compose struct {
 	program        []string
 	env            []string
 	port, demoPort string
+	cookie         string // of who signed in; "": nobody did
 }
 
 // newCompose skips the test where the file cannot be run.
@@ -109,7 +125,6 @@ func newCompose(t *testing.T) *compose {
 	c.env = append(os.Environ(),
 		fmt.Sprintf("COMPOSE_PROJECT_NAME=rowcast-e2e-%d", os.Getpid()),
 		"ROWCAST_PORT="+c.port, "DEMO_PORT="+c.demoPort,
-		"POSTGRES_PASSWORD=p@ss/wörd %41", // any character will do
 	)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -195,16 +210,17 @@ func retry(t *testing.T, what string, try func(context.Context) error) {
 }
 
 // get fails unless the answer is 200. Its connection is not kept.
-func get(ctx context.Context, url string) (*http.Response, error) { return getAs(ctx, url, "") }
+func get(ctx context.Context, url string) (*http.Response, error) { return getWith(ctx, url, nil) }
 
-func getAs(ctx context.Context, url, user string) (*http.Response, error) {
+// getWith is get with a header.
+func getWith(ctx context.Context, url string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Close = true
-	if user != "" {
-		req.Header.Set("X-Forwarded-User", user)
+	for name, values := range header {
+		req.Header[name] = values
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err == nil && resp.StatusCode != http.StatusOK {
@@ -214,16 +230,69 @@ func getAs(ctx context.Context, url, user string) (*http.Response, error) {
 	return resp, err
 }
 
-// events is an open stream of a page.
+// events is what a page's socket or event stream says.
 type events struct {
 	cancel context.CancelFunc
 	lines  chan string // closed with the stream
 }
 
-// watch opens a page's stream; a page whose table is new is given time.
+// signIn signs in whom the server lets in by that name and password.
+func (c *compose) signIn(t *testing.T, url, name, password string) {
+	t.Helper()
+	form := strings.NewReader(neturl.Values{"name": {name}, "password": {password}, "next": {"/"}}.Encode())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/sign-in", form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Origin": {url}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if len(resp.Cookies()) == 0 {
+		t.Fatalf("signing in: %s", resp.Status)
+	}
+	c.cookie, _, _ = strings.Cut(resp.Cookies()[0].String(), ";")
+}
+
+// watch opens a socket and asks for a page; a page whose table is new is given time.
 func (c *compose) watch(t *testing.T, url, page string) *events {
 	t.Helper()
-	return listen(t, t.Context(), url+"/api/v1/events?page="+page, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	e := &events{cancel: cancel, lines: make(chan string, 1000)}
+	as := http.Header{"Origin": {url}, "Cookie": {c.cookie}}
+	var ws *websocket.Conn
+	retry(t, url+page, func(context.Context) (err error) {
+		resp, err := getWith(ctx, url+page, as)
+		if err != nil {
+			return err
+		}
+		resp.Body.Close()
+		ws, _, err = websocket.Dial(ctx, url+"/live", &websocket.DialOptions{Subprotocols: []string{"rowcast.v1"}, HTTPHeader: as})
+		if err != nil {
+			return err
+		}
+		ws.SetReadLimit(-1)
+		return ws.Write(ctx, websocket.MessageText, delta.EncodeWatch(page, ""))
+	})
+	go func() {
+		defer close(e.lines)
+		defer ws.CloseNow()
+		for {
+			_, message, err := ws.Read(ctx)
+			if err != nil {
+				return
+			}
+			select {
+			case e.lines <- string(message):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return e
 }
 
 // listen opens an event stream, as a user whom a proxy names or as nobody.
@@ -232,9 +301,13 @@ func listen(t *testing.T, ctx context.Context, url, user string) *events {
 	ctx, cancel := context.WithCancel(ctx)
 	t.Cleanup(cancel)
 	e := &events{cancel: cancel, lines: make(chan string, 1000)}
+	as := http.Header{}
+	if user != "" {
+		as.Set("X-Forwarded-User", user)
+	}
 	var resp *http.Response
 	retry(t, url, func(context.Context) (err error) {
-		resp, err = getAs(ctx, url, user)
+		resp, err = getWith(ctx, url, as)
 		return err
 	})
 	go func() {

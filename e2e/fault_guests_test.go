@@ -21,10 +21,10 @@ type guests struct {
 }
 
 // What the program promises: seven sessions for its pages, three for counts and
-// exports, three that look after the bells, and one that sees whether it is let
-// in; and that the server ends on its own what is frozen.
+// exports, three that look after the bells, two that examine the database, and one
+// that sees whether it is let in; and that the server ends on its own what is frozen.
 const (
-	mostGuests   = 14
+	mostGuests   = 16
 	longestGuest = 10 * time.Second
 	idleGuest    = 2*time.Second + 500*time.Millisecond
 )

@@ -37,6 +37,9 @@ type front struct {
 	command func(tb testing.TB, config string) *exec.Cmd
 	// fit turns the documented text into one for this test.
 	fit func(text, dir, listen, server string) string
+	// wait is what to put another text for, and that text, with how long a silent
+	// connection is kept.
+	wait [2]string
 }
 
 // nginxAround is nginx's configuration around the file of one site.
@@ -65,6 +68,7 @@ func fronts() []front {
 					"http://127.0.0.1:8080", "http://"+server)
 				return fmt.Sprintf(nginxAround, dir, text)
 			},
+			wait: [2]string{"proxy_read_timeout 75s", "proxy_read_timeout %s"},
 		},
 		{
 			name: "Caddy", file: "../docs/deploy/Caddyfile",
@@ -77,6 +81,7 @@ func fronts() []front {
 					"127.0.0.1:8080", server)
 				return "{\n\tadmin off\n\tauto_https off\n}\n" + text
 			},
+			wait: [2]string{"reverse_proxy 127.0.0.1:8080", "reverse_proxy 127.0.0.1:8080 {\n\ttransport http {\n\tread_timeout %s\n\t}\n\t}"},
 		},
 	}
 }
@@ -326,18 +331,4 @@ func freeAddress(t *testing.T) string {
 	}
 	defer ln.Close()
 	return ln.Addr().String()
-}
-
-// The documented unit is one that systemd understands.
-func TestSystemdUnit(t *testing.T) {
-	t.Parallel()
-	analyze := program(t, "systemd-analyze")
-	unit := filepath.Join(t.TempDir(), "rowcast.service")
-	text := replaced(readFile(t, "../docs/deploy/rowcast.service"), "ExecStart=/usr/local/bin/rowcast ", "ExecStart="+binary(t)+" ")
-	if err := os.WriteFile(unit, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(analyze, "verify", unit).CombinedOutput(); err != nil || strings.Contains(string(out), unit) {
-		t.Errorf("systemd: %v\n%s", err, out)
-	}
 }

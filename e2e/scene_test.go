@@ -17,10 +17,11 @@ import (
 // have which run beside each other.
 func TestScenes(t *testing.T) {
 	t.Parallel()
-	all := newCrew(t, 3)
+	all := newCrew(t, 4)
 	defer all.wait()
 	all.run("another", testTheDatabaseIsAnother)
 	all.run("bells", testWhatRingsNoBell)
+	all.run("proxies", testProxiesThatCutWhatIsSilent)
 	all.run("standby", testAStandbyIsPromotedAndRestored)
 }
 

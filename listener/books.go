@@ -17,6 +17,7 @@ type books struct {
 	current *session
 	status  State
 	watched bool
+	rings   uint64 // heard so far
 }
 
 type entry struct {
@@ -107,6 +108,7 @@ func (b *books) state() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	state := b.status
+	state.Rings = b.rings
 	for _, e := range b.bells {
 		if e.generation != 0 {
 			state.Armed++
@@ -202,6 +204,7 @@ func (b *books) end(e *entry) {
 // generation that may follow, and the handler hears of it before that generation is used.
 func (b *books) rang(bell int64) {
 	b.mu.Lock()
+	b.rings++
 	e := b.bells[bell]
 	ends := e != nil && e.generation != 0
 	if ends {

@@ -190,6 +190,7 @@ type State struct {
 	Slot      int    // 1 to 4; 0 while all are taken, or where slots are of no use
 	Armed     int    // bells armed now
 	Cap       int    // how many may be
+	Rings     uint64 // heard since the start, of whatever bell
 	Muted     bool   // the notification queue is filling
 	Reason    string // why nothing can be armed, as the protocol names it; "" where it can
 	Message   string // the same for people

@@ -38,7 +38,7 @@ func (b *Board) Page() *dashboard.Page {
 		Panels: []dashboard.Panel{
 			stat("viewers", "Viewers", "", map[string]dashboard.Format{"slow": {Label: "slow ones"}}),
 			stat("frames", "Frames a second", "", map[string]dashboard.Format{"frames": rate, "total": {Label: "since the start"}, "sent": {Format: "bytes", Label: "sent a second"}, "resyncs": {Label: "snapshots in place of them"}}),
-			stat("latency", "Ring to frame", "median", map[string]dashboard.Format{"median": lasts, "p99": {Format: "duration", Label: "for 99 of 100"}}),
+			stat("latency", "Ring to frame", "median", map[string]dashboard.Format{"median": lasts, "p99": {Format: "duration", Label: "for 99 of 100"}, "rings": {Decimals: &one, Label: "rings a second"}}),
 			stat("proof", "Age of the proof", "", map[string]dashboard.Format{"age": lasts, "unrung": {Label: "unrung changes"}}, late...),
 			stat("statements", "Statements a second", "", map[string]dashboard.Format{"statements": rate, "each": {Decimals: &one, Label: "for each frame"}}),
 			stat("busy", "Database's time", "", map[string]dashboard.Format{"share": share, "each": {Format: "duration", Label: "for each frame"}}),
@@ -74,7 +74,7 @@ func (h *history) panels(now time.Time) map[string]*delta.Panel {
 		"viewers": single(whole("viewers", s.value("rowcast_viewers")), whole("pages", s.value("rowcast_pages")), whole("subscribers", s.value("rowcast_subscribers")), whole("slow", s.value("rowcast_slow_viewers"))),
 		"frames": single(number("frames", s.rate(recent, "rowcast_frames_total"), 1), whole("total", s.value("rowcast_frames_total")),
 			number("sent", s.rate(recent, "rowcast_sent_bytes_total"), 0), whole("resyncs", s.value("rowcast_resyncs_total"))),
-		"latency": single(number("median", waits.quantile(.5), 6), number("p99", waits.quantile(.99), 6)),
+		"latency": single(number("median", waits.quantile(.5), 6), number("p99", waits.quantile(.99), 6), number("rings", s.rate(recent, "rowcast_rings_total"), 1)),
 		"proof":   single(number("age", age, 1), whole("unrung", s.value("rowcast_unrung_changes_total"))),
 
 		"statements": single(number("statements", s.rate(recent, "rowcast_database_statements_total"), 1), number("each", s.each(minuteAgo, "rowcast_database_statements_total"), 1)),

@@ -29,7 +29,7 @@ type server struct {
 	fault    atomic.Bool
 
 	frames, statements, seconds prometheus.Counter
-	sent, resyncs               prometheus.Counter
+	sent, resyncs, rings        prometheus.Counter
 	wait                        prometheus.Histogram
 	query                       *prometheus.HistogramVec
 }
@@ -53,7 +53,7 @@ func bubble(t *testing.T, test func(s *server)) {
 			return c
 		}
 		s.frames, s.statements, s.seconds = counter("frames_total"), counter("database_statements_total"), counter("database_seconds_total")
-		s.sent, s.resyncs = counter("sent_bytes_total"), counter("resyncs_total")
+		s.sent, s.resyncs, s.rings = counter("sent_bytes_total"), counter("resyncs_total"), counter("rings_total")
 		bounds := []float64{.01, .02, .1, 1}
 		s.wait = prometheus.NewHistogram(prometheus.HistogramOpts{Name: framesMetric, Buckets: bounds})
 		s.query = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: queryMetric, Buckets: bounds}, []string{"page", "panel"})
@@ -110,12 +110,13 @@ func TestFiguresAreOfLately(t *testing.T) {
 		s.frames.Add(1000) // long ago
 		defer s.Open(s.Page())()
 		s.want("frames", "0.0 1000 0 0")
-		s.want("latency", "null null")
+		s.want("latency", "null null 0.0")
 		s.want("statements", "0.0 null")
 		for range 100 { // ten seconds of ten frames, three statements and 20 ms each
 			time.Sleep(100 * time.Millisecond)
 			s.frames.Inc()
 			s.sent.Add(500)
+			s.rings.Add(2)
 			s.statements.Add(3)
 			s.seconds.Add(.02)
 			s.wait.Observe(.015)
@@ -124,7 +125,7 @@ func TestFiguresAreOfLately(t *testing.T) {
 		}
 		synctest.Wait()
 		s.want("frames", "10.0 1100 5000 0")
-		s.want("latency", "0.015000 0.019900") // evenly spread within 10 to 20 ms
+		s.want("latency", "0.015000 0.019900 20.0") // evenly spread within 10 to 20 ms
 		s.want("statements", "30.0 3.0")
 		s.want("busy", "0.2000 0.020000")
 		rows := strings.Split(s.panel("panels", Address), "\n")
@@ -134,7 +135,7 @@ func TestFiguresAreOfLately(t *testing.T) {
 		s.resyncs.Add(2)
 		time.Sleep(70 * time.Second)
 		s.want("frames", "0.0 1100 0 2")
-		s.want("latency", "null null")
+		s.want("latency", "null null 0.0")
 		s.want("panels", "")
 	})
 }

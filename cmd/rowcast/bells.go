@@ -81,29 +81,29 @@ func (b *bells) install(ctx context.Context) error {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	patterns := b.patterns
 	if slices.Equal(patterns, []string{"auto"}) {
-		if patterns, err = b.read(ctx, conn); err != nil {
+		if patterns, err = tablesOf(ctx, b.book, conn); err != nil {
 			return err
 		}
 		if len(patterns) == 0 {
 			return nil
 		}
 	}
-	if _, err := migrations.Up(ctx, b.db.config); err != nil {
+	if _, err := migrations.Up(ctx, b.db.named("rowcast/bells")); err != nil {
 		return err
 	}
 	_, err = migrations.Watch(ctx, conn, patterns)
 	return err
 }
 
-// read lists the tables that the dashboards read.
-func (b *bells) read(ctx context.Context, conn *pgx.Conn) ([]string, error) {
-	index, err := b.book.Index(ctx)
+// tablesOf lists the tables that the dashboards read.
+func tablesOf(ctx context.Context, book *dashboard.Book, conn *pgx.Conn) ([]string, error) {
+	index, err := book.Index(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list dashboards: %w", err)
 	}
 	found := map[string]bool{}
 	for _, d := range index.Dashboards {
-		page, err := b.book.Page(ctx, d.Address)
+		page, err := book.Page(ctx, d.Address)
 		if err != nil {
 			continue // the page itself says what is wrong with it
 		}

@@ -90,9 +90,14 @@ func (d *database) connect(ctx context.Context, role string) (*pgx.Conn, error) 
 
 // connectAs opens a session under an application name of its own.
 func (d *database) connectAs(ctx context.Context, name string) (*pgx.Conn, error) {
+	return pgx.ConnectConfig(ctx, d.named(name))
+}
+
+// named is how a session of that application name is opened.
+func (d *database) named(name string) *pgx.ConnConfig {
 	config := d.config.Copy()
 	config.RuntimeParams["application_name"] = name
-	return pgx.ConnectConfig(ctx, config)
+	return config
 }
 
 // where names the database for people, without a password.
@@ -124,7 +129,7 @@ func (d *database) reach(ctx context.Context, wait time.Duration, waiting func(e
 	deadline := time.Now().Add(wait)
 	pause := 100 * time.Millisecond
 	for tries := 0; ; tries++ {
-		err := d.direct(ctx)
+		err := d.answers(ctx)
 		if err == nil || errors.Is(err, errPooler) {
 			return err
 		}
@@ -146,20 +151,30 @@ func (d *database) reach(ctx context.Context, wait time.Duration, waiting func(e
 	}
 }
 
+// answers tries once whether sessions can be had, each with a backend of its own.
+func (d *database) answers(ctx context.Context) error {
+	conn, err := d.connect(ctx, "start")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	return d.direct(ctx, conn)
+}
+
 // errPooler says that sessions do not keep their backend.
 var errPooler = errors.New("a pooler in transaction mode stands between rowcast and PostgreSQL, " +
 	"where LISTEN and session locks are lost; use PostgreSQL's own port, or a pool in session mode")
 
-// direct connects twice: two open sessions with one backend prove a pooler in
-// transaction mode. What slips through is found by the doorbell's own test.
-func (d *database) direct(ctx context.Context) error {
+// direct opens a second session like this one: two open ones with one backend prove
+// a pooler in transaction mode. What slips through is found by the doorbell's own test.
+func (d *database) direct(ctx context.Context, conn *pgx.Conn) error {
+	other, err := d.connectAs(ctx, conn.Config().RuntimeParams["application_name"])
+	if err != nil {
+		return err
+	}
+	defer func() { _ = other.Close(ctx) }()
 	var pids [2]uint32
-	for i := range pids {
-		conn, err := d.connect(ctx, "start")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = conn.Close(ctx) }()
+	for i, conn := range []*pgx.Conn{conn, other} {
 		if err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_backend_pid()`, pgx.QueryExecModeExec).Scan(&pids[i]); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ type look func(context.Context, *database, *pgx.Conn) (finding, error)
 func looks() []look {
 	return []look{
 		lookVersion, lookPrimary, lookDirect, lookRole, lookWrites, lookRowSecurity, lookViews,
-		lookPrepared, lookQueue, lookSessions, lookSchema, lookBells, lookSilent,
+		lookPrepared, lookQueue, lookSessions, lookSchema, lookBells, lookBare, lookSilent,
 	}
 }
 
@@ -52,7 +52,7 @@ func (c *doctorCommand) Run(ctx context.Context, s *streams) error {
 	return c.with(ctx, func(db *database, conn *pgx.Conn) error {
 		list := looks()
 		if c.Dashboards != "" {
-			list = append(list, c.lookDashboards)
+			list = append(list, c.lookDashboards, c.lookShown)
 		}
 		all, err := examine(ctx, db, conn, list)
 		sick := false
@@ -90,10 +90,15 @@ func (f finding) print(w io.Writer) error {
 	}
 	text := mark + f.what + "\n"
 	if f.mend != "" {
-		text += "      " + strings.ReplaceAll(strings.TrimSpace(f.mend), "\n", "\n      ") + "\n"
+		text += indented(strings.TrimSpace(f.mend), "      ") + "\n"
 	}
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+// indented begins each line of a text with the margin.
+func indented(text, margin string) string {
+	return margin + strings.ReplaceAll(text, "\n", "\n"+margin)
 }
 
 func lookPrimary(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
@@ -105,8 +110,8 @@ func lookPrimary(ctx context.Context, _ *database, conn *pgx.Conn) (finding, err
 	return finding{good: true, what: "this is the primary"}, err
 }
 
-func lookDirect(ctx context.Context, db *database, _ *pgx.Conn) (finding, error) {
-	err := db.direct(ctx)
+func lookDirect(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+	err := db.direct(ctx, conn)
 	if errors.Is(err, errPooler) {
 		return finding{what: errPooler.Error(), mend: "use PostgreSQL's own port, or a pool in session mode"}, nil
 	}

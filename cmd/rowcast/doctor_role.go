@@ -9,26 +9,12 @@ import (
 )
 
 func lookRole(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
-	var super, bypass, owner bool
-	var reach []string // roles that reach beyond the database
-	err := conn.QueryRow(ctx, powers).Scan(&super, &bypass, &owner)
-	if err == nil {
-		err = conn.QueryRow(ctx, `SELECT coalesce(pg_catalog.array_agg(rolname::pg_catalog.text ORDER BY rolname), '{}') FROM pg_catalog.pg_roles
-			WHERE rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend', 'pg_write_all_data')
-			  AND pg_catalog.pg_has_role(current_user, oid, 'USAGE')`).Scan(&reach)
+	more, err := greatestPower(ctx, conn)
+	if more == (power{}) || err != nil {
+		return finding{good: true, what: fmt.Sprintf("role %s owns no table, bypasses nothing and reaches nothing else", db.config.User)}, err
 	}
-	switch {
-	case super || bypass || owner:
-		return finding{good: true, note: true, what: fmt.Sprintf("role %s can do more than read: fine on loopback, refused beyond it; a role that only reads:", db.config.User),
-			mend: readerSQL(db.config.Database, schemasOf(ctx, conn))}, err
-	case len(reach) > 0:
-		f := finding{what: fmt.Sprintf("role %s is a member of %s: a panel's SQL could use that", db.config.User, strings.Join(reach, ", "))}
-		for _, role := range reach {
-			f.mend += fmt.Sprintf("REVOKE %s FROM %s;\n", role, pgx.Identifier{db.config.User}.Sanitize())
-		}
-		return f, err
-	}
-	return finding{good: true, what: fmt.Sprintf("role %s owns no table and bypasses nothing", db.config.User)}, err
+	return finding{good: true, note: true, what: fmt.Sprintf("role %s %s: fine on loopback, refused beyond it", db.config.User, more),
+		mend: more.mend(ctx, db, conn)}, nil
 }
 
 // lookWrites looks for what the role may change. Panels run in transactions
@@ -66,9 +52,10 @@ func lookRowSecurity(ctx context.Context, _ *database, conn *pgx.Conn) (finding,
 }
 
 // lookViews looks for views through which a policy is passed by: they read with
-// their owner's rights.
-func lookViews(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
-	names, err := listed(ctx, conn, `WITH RECURSIVE reads AS (
+// their owner's rights, or hold what was read so.
+func lookViews(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+	read := func(kind string) ([]string, error) {
+		return listed(ctx, conn, `WITH RECURSIVE reads AS (
 			SELECT r.ev_class AS view, d.refobjid AS of FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
 				ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
 				AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class
@@ -76,36 +63,47 @@ func lookViews(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error
 			SELECT view, of FROM reads UNION SELECT t.view, r.of FROM through t JOIN reads r ON r.view = t.of
 		)
 		SELECT DISTINCT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(v.relname)
-		FROM through t JOIN pg_catalog.pg_class v ON v.oid = t.view AND v.relkind = 'v'
+		FROM through t JOIN pg_catalog.pg_class v ON v.oid = t.view AND v.relkind = $1
 		JOIN pg_catalog.pg_class c ON c.oid = t.of AND c.relrowsecurity
 		JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
-		WHERE pg_catalog.has_table_privilege(v.oid, 'SELECT')
-		  AND NOT coalesce(v.reloptions::pg_catalog.text[] && ARRAY['security_invoker=true', 'security_invoker=on', 'security_invoker=1', 'security_invoker=yes'], false)
-		ORDER BY 1`)
-	if len(names) == 0 || err != nil {
+		WHERE pg_catalog.has_table_privilege(v.oid, 'SELECT') AND NOT EXISTS (SELECT FROM pg_catalog.pg_options_to_table(v.reloptions)
+			WHERE option_name = 'security_invoker' AND option_value::pg_catalog.bool)
+		ORDER BY 1`, kind)
+	}
+	views, err := read("v")
+	if err != nil {
+		return finding{}, err
+	}
+	copies, err := read("m")
+	if len(views)+len(copies) == 0 || err != nil {
 		return finding{good: true, what: "no view leads past row-level security"}, err
 	}
-	f := finding{what: "who reads " + some(names) + " sees rows past row-level security, with the view's owner's rights"}
-	for _, name := range names {
+	f := finding{what: "who reads " + some(append(views, copies...)) + " sees rows past row-level security, with the view's owner's rights"}
+	for _, name := range views {
 		f.mend += "ALTER VIEW " + name + " SET (security_invoker = true);  -- PostgreSQL 15 and later\n"
+	}
+	for _, name := range copies {
+		f.mend += "REVOKE SELECT ON " + name + " FROM " + pgx.Identifier{db.config.User}.Sanitize() + ";  -- a materialized view holds every row\n"
 	}
 	return f, nil
 }
 
 // listed is a query's only column.
-func listed(ctx context.Context, conn *pgx.Conn, sql string) ([]string, error) {
-	rows, err := conn.Query(ctx, sql)
+func listed(ctx context.Context, conn *pgx.Conn, sql string, args ...any) ([]string, error) {
+	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// few is how many names are told one by one.
+const few = 5
+
 // some are the first of many names.
 func some(names []string) string {
-	const shown = 5
-	if len(names) <= shown {
+	if len(names) <= few {
 		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }

@@ -30,6 +30,12 @@ func lookVersion(ctx context.Context, _ *database, conn *pgx.Conn) (finding, err
 	var text string
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
 		pg_catalog.current_setting('server_version')`).Scan(&number, &text)
+	return versionFinding(number, text), err
+}
+
+// versionFinding judges a version by its number, such as 150014, and names it by
+// its text.
+func versionFinding(number int, text string) finding {
 	f := finding{good: number >= 140000, what: "PostgreSQL " + text}
 	switch least := sound(number / 10000); {
 	case !f.good:
@@ -40,38 +46,57 @@ func lookVersion(ctx context.Context, _ *database, conn *pgx.Conn) (finding, err
 		f.what += ": a notification queue that nobody empties can make LISTEN fail until a restart"
 		f.mend = fmt.Sprintf("upgrade to %d.%d or later; no dump is needed", number/10000, least)
 	}
-	return f, err
+	return f
 }
 
 func lookQueue(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
 	var usage float64
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_notification_queue_usage()`).Scan(&usage)
-	f := finding{good: usage < 0.1, what: fmt.Sprintf("the notification queue is %.1f %% full", usage*100)}
-	if !f.good {
-		f.mend = "some session LISTENs and does not read; end it:\nSELECT pid, application_name, state, query FROM pg_stat_activity WHERE query ILIKE 'LISTEN%';"
-	}
-	return f, err
+	return queueFinding(usage), err
 }
 
-// spare is how many sessions rowcast may have open at the same time.
-const spare = 11
+// queueFinding judges how full the notification queue is, from 0 to 1. Where it is
+// not good, no bell is armed.
+func queueFinding(usage float64) finding {
+	f := finding{good: usage < 0.1, what: fmt.Sprintf("the notification queue is %.1f %% full", usage*100)}
+	if !f.good {
+		f.mend = "-- some session LISTENs and does not read; end it:\nSELECT pid, application_name, state, query FROM pg_stat_activity WHERE query ILIKE 'LISTEN%';"
+	}
+	return f
+}
+
+// How many sessions the server has at most, by what they are for.
+const (
+	doorbellSessions = 2 // one listens, one arms
+	readingSessions  = 3 // the pages, those that open, and what is slow
+	catalogSessions  = 2
+	bulkSessions     = 3 // for as long as tables are counted and exported
+
+	// For moments.
+	bellsSessions  = 3 // that put the doorbell on tables
+	doctorSessions = 2 // for the status page
+	probeSessions  = 1
+
+	mostSessions = doorbellSessions + readingSessions + catalogSessions + bulkSessions + bellsSessions + doctorSessions + probeSessions
+)
 
 func lookSessions(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
 	var most, used, own int
 	err := conn.QueryRow(ctx, `SELECT
 		pg_catalog.current_setting('max_connections')::pg_catalog.int4 - pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4,
-		(SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'
-			AND application_name NOT LIKE 'rowcast/%')::pg_catalog.int4,
+		(SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+			WHERE coalesce(backend_type, 'client backend') = 'client backend' -- hidden from most roles
+			AND usesysid IS NOT NULL AND datid IS NOT NULL AND application_name NOT LIKE 'rowcast/%')::pg_catalog.int4,
 		(SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = current_user)`).Scan(&most, &used, &own)
 	f := finding{good: true, what: fmt.Sprintf("%d of %d sessions are taken by others", used, most)}
 	switch {
-	case own >= 0 && own < spare:
-		f.good, f.what = false, fmt.Sprintf("role %s may have %d sessions, and rowcast needs up to %d", db.config.User, own, spare)
-		f.mend = fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d;", pgx.Identifier{db.config.User}.Sanitize(), spare)
-	case most-used < spare:
+	case own >= 0 && own < mostSessions:
+		f.good, f.what = false, fmt.Sprintf("role %s may have %d sessions, and rowcast needs up to %d", db.config.User, own, mostSessions)
+		f.mend = fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d;", pgx.Identifier{db.config.User}.Sanitize(), mostSessions)
+	case most-used < mostSessions:
 		f.good = false
-		f.what += fmt.Sprintf(", and rowcast needs up to %d", spare)
-		f.mend = fmt.Sprintf("ALTER SYSTEM SET max_connections = %d;  -- and restart", most+spare+10)
+		f.what += fmt.Sprintf(", and rowcast needs up to %d", mostSessions)
+		f.mend = fmt.Sprintf("ALTER SYSTEM SET max_connections = %d;  -- and restart", most+mostSessions+10)
 	}
 	return f, err
 }

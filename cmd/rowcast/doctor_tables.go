@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,56 @@ func lookBells(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error
 	return f, nil
 }
 
+// bareTables lists the tables that can be read and have no bell at all, each
+// with its partitions as one.
+func bareTables(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+	return listed(ctx, conn, `SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
+		  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast')
+		  AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT'))
+		  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'rowcast_bell')
+		ORDER BY 1`)
+}
+
+// lookBare looks for tables whose pages nobody rings for.
+func lookBare(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
+	names, err := bareTables(ctx, conn)
+	return bare("pages of", names), err
+}
+
+// lookShown looks for such tables among those that dashboards read.
+func (c *doctorCommand) lookShown(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+	names, err := bareTables(ctx, conn)
+	if err != nil {
+		return finding{}, err
+	}
+	config, done, err := c.folder(ctx, db)
+	if err != nil {
+		return finding{}, err
+	}
+	defer done()
+	book, err := dashboard.Open(ctx, config)
+	if err != nil {
+		return finding{}, err
+	}
+	shown, err := tablesOf(ctx, book, conn)
+	return bare("dashboards of", slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(shown, name) })), err
+}
+
+// bare is what is found where these tables have no bell.
+func bare(what string, names []string) finding {
+	if len(names) == 0 {
+		return finding{good: true, what: what + " tables go by their doorbell"}
+	}
+	f := finding{good: true, note: true, what: fmt.Sprintf("%s %s go by the clock, every five seconds: no doorbell", what, some(names)),
+		mend: "rowcast watch '" + strings.Join(names, "' '") + "'"}
+	if len(names) > few {
+		f.mend = "rowcast watch 'public.*'  # or whatever names them"
+	}
+	return f
+}
+
 // lookSilent looks for what can be read and can never ring.
 func lookSilent(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
 	names, err := listed(ctx, conn, `SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
@@ -51,17 +102,26 @@ func lookSilent(ctx context.Context, _ *database, conn *pgx.Conn) (finding, erro
 // slowPanel is what a panel may take before it holds up others.
 const slowPanel = 250 * time.Millisecond
 
+// folder says where the dashboards and their database are, until done is called.
+func (c *doctorCommand) folder(ctx context.Context, db *database) (config dashboard.Config, done func(), err error) {
+	if _, err := os.Stat(c.Dashboards); err != nil {
+		return config, nil, fmt.Errorf("read dashboards: %w", err)
+	}
+	pool, err := db.pool(ctx, "doctor", 1)
+	if err != nil {
+		return config, nil, err
+	}
+	return dashboard.Config{Dir: c.Dashboards, DB: pool, Bulk: pool}, pool.Close, nil
+}
+
 // lookDashboards tries the panels of every dashboard once.
 func (c *doctorCommand) lookDashboards(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
-	pool, err := db.pool(ctx, "doctor", 1)
+	config, done, err := c.folder(ctx, db)
 	if err != nil {
 		return finding{}, err
 	}
-	defer pool.Close()
-	if _, err := os.Stat(c.Dashboards); err != nil {
-		return finding{}, fmt.Errorf("read dashboards: %w", err)
-	}
-	problems, err := dashboard.Check(ctx, dashboard.Config{Dir: c.Dashboards, DB: pool})
+	defer done()
+	problems, err := dashboard.Check(ctx, config)
 	if err != nil {
 		return finding{}, err
 	}
@@ -74,7 +134,7 @@ func (c *doctorCommand) lookDashboards(ctx context.Context, db *database, conn *
 		f.what = "some dashboards have mistakes"
 		return f, nil
 	}
-	book, err := dashboard.Open(ctx, dashboard.Config{Dir: c.Dashboards, DB: pool, Bulk: pool})
+	book, err := dashboard.Open(ctx, config)
 	if err != nil {
 		return finding{}, err
 	}

@@ -50,7 +50,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatalf("a reading role is sick: %v\n%s", err, out)
 	}
-	for _, want := range []string{"PostgreSQL ", "this is the primary", "owns no table", "may change no table", "public.sums (a materialized view)", "1 tables have the doorbell", "sessions are taken"} {
+	for _, want := range []string{"PostgreSQL ", "this is the primary", "owns no table", "may change no table", "public.sums (a materialized view)", "1 tables have the doorbell", "pages of tables go by their doorbell", "the notification queue is 0.0 % full", "no two-phase commits"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not said:\n%s", want, out)
 		}
@@ -61,14 +61,23 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		want              []string
 	}{
 		{"a role that writes", `GRANT INSERT ON notes TO ` + role, `REVOKE INSERT ON notes FROM ` + role, false, []string{"may change 1 tables of others, such as public.notes", "REVOKE INSERT, UPDATE"}},
-		{"a role that reads files", `GRANT pg_read_server_files TO ` + role, `REVOKE pg_read_server_files FROM ` + role, true, []string{"member of pg_read_server_files", "REVOKE pg_read_server_files FROM"}},
-		{"few sessions", `ALTER ROLE ` + role + ` CONNECTION LIMIT 3`, `ALTER ROLE ` + role + ` CONNECTION LIMIT -1`, true, []string{"may have 3 sessions", "CONNECTION LIMIT 11"}},
+		{"few sessions", `ALTER ROLE ` + role + ` CONNECTION LIMIT 3`, `ALTER ROLE ` + role + ` CONNECTION LIMIT -1`, true, []string{"may have 3 sessions", fmt.Sprintf("CONNECTION LIMIT %d;", mostSessions)}},
+		{"a table without a bell", `CREATE TABLE bare (id int); GRANT SELECT (id) ON bare TO ` + role, `DROP TABLE bare`, false, []string{"pages of public.bare go by the clock", "rowcast watch 'public.bare'"}},
 		{"a bell that is off", `ALTER TABLE notes DISABLE TRIGGER rowcast_bell`, `ALTER TABLE notes ENABLE TRIGGER rowcast_bell`, true, []string{"does not ring for every write", "public", "rowcast watch"}},
 		{
 			"a view past a policy",
 			`ALTER TABLE notes ENABLE ROW LEVEL SECURITY; CREATE VIEW inner_notes AS SELECT * FROM notes; CREATE VIEW all_notes AS SELECT * FROM inner_notes; GRANT SELECT ON all_notes TO ` + role,
 			`DROP VIEW all_notes, inner_notes`,
 			true, []string{"who reads public.all_notes sees rows past", "ALTER VIEW public.all_notes SET (security_invoker = true)"},
+		},
+		{
+			"a copy past a policy",
+			`CREATE MATERIALIZED VIEW copied AS SELECT * FROM notes; GRANT SELECT ON copied TO ` + role, `DROP MATERIALIZED VIEW copied`,
+			true, []string{"who reads public.copied sees rows past", "REVOKE SELECT ON public.copied FROM"},
+		},
+		{
+			"a view that asks who reads", `CREATE VIEW asked WITH (security_invoker = ON) AS SELECT * FROM notes; GRANT SELECT ON asked TO ` + role, `DROP VIEW asked`,
+			false, []string{"no view leads past"},
 		},
 	} {
 		db.Script(t, c.spoil)
@@ -84,6 +93,87 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		db.Script(t, c.mend)
 		if out, err := examine(); err != nil {
 			t.Errorf("%s, mended: %v\n%s", c.name, err, out)
+		}
+	}
+}
+
+// The doctor names what a role may do beyond reading, and serve refuses it beyond
+// loopback: by itself, or as a role that it may become.
+func TestPowers(t *testing.T) {
+	db := pgtest.New(t)
+	role, other := newRole(t, db), newRole(t, db)
+	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY); GRANT SELECT ON notes TO `+role)
+	reader := asRole(t, db.URL, role)
+	type try struct{ name, give, take, power, mend string }
+	tries := []try{
+		{"bypasses", `ALTER ROLE ` + role + ` BYPASSRLS`, `ALTER ROLE ` + role + ` NOBYPASSRLS`, "bypasses row-level security", "CREATE ROLE rowcast_reader"},
+		{"makes roles", `ALTER ROLE ` + role + ` CREATEROLE`, `ALTER ROLE ` + role + ` NOCREATEROLE`, "makes and grants roles", "CREATE ROLE rowcast_reader"},
+		{"owns", `ALTER TABLE notes OWNER TO ` + role, `ALTER TABLE notes OWNER TO postgres; GRANT SELECT ON notes TO ` + role, "owns tables", "CREATE ROLE rowcast_reader"},
+		{"becomes an owner", `ALTER TABLE notes OWNER TO ` + other + `; GRANT ` + other + ` TO ` + role, `REVOKE ` + other + ` FROM ` + role, "may become " + other + ", which owns tables", "REVOKE \"" + other},
+	}
+	for group, what := range map[string]string{
+		"postgres": "is a superuser", "pg_read_server_files": "reaches beyond the database", "pg_write_server_files": "reaches beyond the database",
+		"pg_execute_server_program": "reaches beyond the database", "pg_write_all_data": "writes every table",
+	} {
+		for _, inherit := range []string{"INHERIT", "NOINHERIT"} {
+			tries = append(tries, try{group + " " + inherit, `ALTER ROLE ` + role + ` ` + inherit + `; GRANT ` + group + ` TO ` + role, `REVOKE ` + group + ` FROM ` + role,
+				"may become " + group + ", which " + what, "REVOKE \"" + group + "\" FROM"})
+		}
+	}
+	for _, c := range tries {
+		db.Script(t, c.give)
+		out, _ := command(t, "doctor", "--database-url", reader)
+		if want := "role " + role + " " + c.power + ": fine on loopback, refused beyond it"; !strings.Contains(out, want) || !strings.Contains(out, c.mend) {
+			t.Errorf("%s: the doctor does not say %q and %q:\n%s", c.name, want, c.mend, out)
+		}
+		_, err := command(t, "serve", "--database-url", reader, "--listen", "0.0.0.0:0", "--let-anyone-on-the-network-read")
+		if err == nil || !strings.Contains(err.Error(), c.power) || !strings.Contains(err.Error(), c.mend) || !strings.Contains(err.Error(), "--allow-powerful-role") {
+			t.Errorf("%s: it is served beyond loopback, or not refused for that: %v", c.name, err)
+		}
+		db.Script(t, c.take)
+	}
+	out, _ := command(t, "doctor", "--database-url", reader)
+	if want := "role " + role + " owns no table, bypasses nothing and reaches nothing else"; !strings.Contains(out, want) {
+		t.Errorf("without any: %q is not said:\n%s", want, out)
+	}
+}
+
+func TestDoctorJudgesVersions(t *testing.T) {
+	for number, want := range map[int]string{
+		130023: "to mend", 140019: "note", 140020: "good", 150014: "note", 150015: "good", 160010: "note", 160011: "good",
+		170006: "note", 170007: "good", 180000: "note", 180001: "good", 190000: "good",
+	} {
+		f := versionFinding(number, fmt.Sprint(number))
+		if f.state() != want || (want == "good") != (f.mend == "") {
+			t.Errorf("version %d is %q, mended by %q, want %q", number, f.state(), f.mend, want)
+		}
+	}
+}
+
+func TestDoctorJudgesTheQueue(t *testing.T) {
+	for usage, want := range map[float64]string{0: "good", .099: "good", .1: "to mend", 1: "to mend"} {
+		f := queueFinding(usage)
+		if f.state() != want || (want == "good") != (f.mend == "") {
+			t.Errorf("a queue at %v is %q, mended by %q, want %q", usage, f.state(), f.mend, want)
+		}
+	}
+}
+
+// A server whose applications may commit in two phases, and which is full.
+func TestDoctorOnACrowdedServer(t *testing.T) {
+	pg := pgtest.Server(t, map[string]string{"max_prepared_transactions": "2", "max_connections": "20", "max_wal_senders": "2"})
+	owner := pgtest.Connect(t, pg.URL())
+	if err := owner.PgConn().Exec(t.Context(), `CREATE ROLE reader LOGIN`).Close(); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Connect(t, pg.URL())
+	out, err := command(t, "doctor", "--database-url", strings.Replace(pg.URL(), "user=postgres", "user=reader", 1))
+	if err == nil {
+		t.Error("it is well")
+	}
+	for _, want := range []string{"max_prepared_transactions is set", "ALTER SYSTEM SET max_prepared_transactions = 0;", "2 of 17 sessions are taken by others, and rowcast needs up to", "ALTER SYSTEM SET max_connections ="} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not said:\n%s", want, out)
 		}
 	}
 }
@@ -114,5 +204,10 @@ func TestDoctorTriesPanels(t *testing.T) {
 		if (err != nil) != c.sick || !strings.Contains(out, c.want) {
 			t.Errorf("%s: %v\n%s", c.query, err, out)
 		}
+	}
+	db.Script(t, `CREATE TABLE bare (id int); CREATE TABLE unseen (id int); CREATE VIEW seen AS SELECT id FROM bare`)
+	write("SELECT id FROM seen")
+	if out, err := command(t, "doctor", "--database-url", db.URL, "--dashboards", dir); err != nil || !strings.Contains(out, "dashboards of public.bare go by the clock") {
+		t.Errorf("a dashboard of a table without a bell: %v\n%s", err, out)
 	}
 }

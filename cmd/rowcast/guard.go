@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -64,13 +65,50 @@ func (f *serveFlags) hosts() []string {
 	return append([]string{"localhost", "127.0.0.1", "::1"}, f.Hosts...)
 }
 
-// powers asks what the role could do beyond reading, by itself or as a role that
-// it may become: a panel's query may set the role.
-const powers = `SELECT pg_catalog.bool_or(r.rolsuper), pg_catalog.bool_or(r.rolbypassrls),
-	EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	        WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast')
-	          AND pg_catalog.pg_has_role(c.relowner, 'MEMBER'))
-FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(r.oid, 'MEMBER')`
+// power is something that a role may do beyond reading.
+type power struct {
+	via  string // the role that it may become, and that may do it; "" where it may by itself
+	what string // the rest of a sentence about whoever may; "" where nobody may
+}
+
+// powersSQL asks for the greatest power of the role, or of those that it may
+// become: a panel's query may set the role.
+const powersSQL = `SELECT CASE WHEN r.rolname = current_user THEN '' ELSE r.rolname::pg_catalog.text END, p.what
+FROM pg_catalog.pg_roles r CROSS JOIN LATERAL (VALUES
+	(1, r.rolsuper, 'is a superuser'),
+	(2, r.rolbypassrls, 'bypasses row-level security'),
+	(3, r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend'), 'reaches beyond the database'),
+	(4, r.rolname = 'pg_write_all_data', 'writes every table'),
+	(5, r.rolcreaterole, 'makes and grants roles'),
+	(6, EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	            WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast') AND c.relowner = r.oid), 'owns tables')
+) AS p(rank, has, what)
+WHERE p.has AND pg_catalog.pg_has_role(r.oid, 'MEMBER')
+ORDER BY p.rank, r.rolname <> current_user, r.rolname LIMIT 1`
+
+// greatestPower is that of the session's role; zero where it only reads.
+func greatestPower(ctx context.Context, conn *pgx.Conn) (p power, err error) {
+	err = conn.QueryRow(ctx, powersSQL).Scan(&p.via, &p.what)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return p, err
+}
+
+func (p power) String() string {
+	if p.via == "" {
+		return p.what
+	}
+	return "may become " + p.via + ", which " + p.what
+}
+
+// mend is the SQL by which the role no longer has the power, or that makes another.
+func (p power) mend(ctx context.Context, db *database, conn *pgx.Conn) string {
+	if p.via == "" {
+		return "-- a role that only reads:\n" + readerSQL(db.config.Database, schemasOf(ctx, conn))
+	}
+	return fmt.Sprintf("REVOKE %s FROM %s;  -- or from whichever role stands between them", pgx.Identifier{p.via}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize())
+}
 
 // guardRole warns of a role that could do more than read; beyond loopback it
 // refuses it, because the role is the wall around what a panel can do.
@@ -82,28 +120,19 @@ func (f *serveFlags) guardRole(ctx context.Context, s *streams, db *database) er
 		return fmt.Errorf("reach database %s: %w", db.where(), short(err))
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	var super, bypass, owner bool
-	if err := conn.QueryRow(ctx, powers).Scan(&super, &bypass, &owner); err != nil {
+	more, err := greatestPower(ctx, conn)
+	if err != nil {
 		return fmt.Errorf("look up role: %w", err)
 	}
-	what := ""
-	switch {
-	case super:
-		what = "is a superuser"
-	case bypass:
-		what = "bypasses row-level security"
-	case owner:
-		what = "owns tables"
-	}
-	if what == "" {
+	if more == (power{}) {
 		return nil
 	}
 	if f.loopback() || f.AnyRole {
-		s.log.Warn("the role can do more than read; a role of its own is safer", "role", db.config.User, "because", what)
+		s.log.Warn("the role can do more than read; a role of its own is safer", "role", db.config.User, "because", "it "+more.String())
 		return nil
 	}
-	return fmt.Errorf("role %q %s, which is too much beyond loopback; make a role that only reads:\n\n%s\nor say --allow-powerful-role",
-		db.config.User, what, readerSQL(db.config.Database, schemasOf(ctx, conn)))
+	return fmt.Errorf("role %q %s, which is too much beyond loopback:\n\n%s\nor say --allow-powerful-role",
+		db.config.User, more, indented(more.mend(ctx, db, conn), "  "))
 }
 
 // schemasOf lists the schemas that hold tables, quoted; public where that cannot
@@ -122,10 +151,10 @@ func schemasOf(ctx context.Context, conn *pgx.Conn) string {
 
 // readerSQL makes a role that reads and nothing else.
 func readerSQL(database, schemas string) string {
-	return fmt.Sprintf(`  CREATE ROLE rowcast_reader LOGIN PASSWORD '…';
-  GRANT CONNECT ON DATABASE %[1]s TO rowcast_reader;
-  GRANT USAGE ON SCHEMA %[2]s, rowcast TO rowcast_reader;
-  GRANT SELECT ON ALL TABLES IN SCHEMA %[2]s TO rowcast_reader;
-  ALTER DEFAULT PRIVILEGES IN SCHEMA %[2]s GRANT SELECT ON TABLES TO rowcast_reader;
+	return fmt.Sprintf(`CREATE ROLE rowcast_reader LOGIN PASSWORD '…';
+GRANT CONNECT ON DATABASE %[1]s TO rowcast_reader;
+GRANT USAGE ON SCHEMA %[2]s, rowcast TO rowcast_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA %[2]s TO rowcast_reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA %[2]s GRANT SELECT ON TABLES TO rowcast_reader;
 `, pgx.Identifier{database}.Sanitize(), schemas)
 }

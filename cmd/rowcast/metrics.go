@@ -109,6 +109,7 @@ func (a *app) countDatabase(count, gauge register) {
 	count("database_connects_total", "Sessions that were asked for.", func() float64 { return float64(traffic.connects.Load()) })
 	count("database_refusals_total", "Sessions that were asked for and not had.", func() float64 { return float64(traffic.refused.Load()) })
 	gauge("database_sessions", "Sessions that are open.", func() float64 { return float64(a.db.sessions.count()) })
+	count("rings_total", "Rings that were heard, of whatever bell.", func() float64 { return float64(a.listener.State().Rings) })
 	gauge("bells_armed", "Bells that are armed now.", func() float64 { return float64(a.listener.State().Armed) })
 	gauge("doorbell_connected", "1 while the doorbell is heard.", func() float64 {
 		if a.listener.State().Connected {

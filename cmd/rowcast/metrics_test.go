@@ -79,4 +79,18 @@ func TestMetricsTellOfAChange(t *testing.T) {
 	if n := metric(t, s, "rowcast_viewers"); n != 1 {
 		t.Errorf("one viewer, %v counted", n)
 	}
+	if n := metric(t, s, "rowcast_rings_total"); n < 1 || n > float64(inserted) {
+		t.Errorf("%d changes, %v rings", inserted, n)
+	}
+	// What else there is to be told, and what cannot be nothing here.
+	for name, least := range map[string]float64{
+		"rowcast_pages": 1, "rowcast_subscribers": 1, "rowcast_frames_total": 1, "rowcast_cycles_total": 1, "rowcast_cycle_seconds_count": 1,
+		"rowcast_arm_seconds_count": 1, "rowcast_database_seconds_total": 1e-6, "rowcast_database_connects_total": 7, "rowcast_database_sessions": 5,
+		"rowcast_database_refusals_total": 0, "rowcast_doorbell_connected": 1, "rowcast_bells_armed": 0, "rowcast_proof_age_seconds": 0,
+		"rowcast_unrung_changes_total": 0, "rowcast_ring_bytes": 1, "rowcast_log_lines_dropped_total": 0,
+	} {
+		if n := metric(t, s, name); n < least {
+			t.Errorf("%s is %v", name, n)
+		}
+	}
 }

@@ -116,12 +116,12 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if err := f.guardRole(ctx, s, db); err != nil {
 		return err
 	}
-	pool, err := db.pool(ctx, "catalog", 2)
+	pool, err := db.pool(ctx, "catalog", catalogSessions)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	bulk, err := db.pool(ctx, "bulk", 3)
+	bulk, err := db.pool(ctx, "bulk", bulkSessions)
 	if err != nil {
 		return err
 	}
@@ -313,8 +313,7 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	if err != nil {
 		return nil, fmt.Errorf("make pool: %w", redacted(err))
 	}
-	config.ConnConfig = d.config.Copy()
-	config.ConnConfig.RuntimeParams["application_name"] = "rowcast/" + role
+	config.ConnConfig = d.named("rowcast/" + role)
 	// Not as parameters of the start, which PgBouncer refuses; and machine code
 	// would be made anew for each look at the catalog.
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
