@@ -49,7 +49,7 @@ func shortOfMemory(a *arena) func() {
 		return err
 	})
 	readers := a.crowd(30, "/d/vast")
-	leave := a.deaf(30, "/d/vast")
+	leave := a.deaf(30, "/d/vast", 3<<20)
 	return func() {
 		most := peakMemory(a)
 		a.Logf("with a limit of %s the program used %d MB at the most", memoryLimit, most>>20)
@@ -68,7 +68,13 @@ func shortOfMemory(a *arena) func() {
 	}
 }
 
-// peakMemory is what the program ever had in memory at the same moment.
+// forgetPeak has peakMemory begin anew, where the system can do that.
+func (a *arena) forgetPeak() {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", a.server.cmd.Process.Pid), []byte("5"), 0)
+}
+
+// peakMemory is what the program ever had in memory at the same moment, or since
+// that was forgotten.
 func peakMemory(a *arena) (most int) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.server.cmd.Process.Pid))
 	if err != nil { // not everywhere is that told
