@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,6 +66,28 @@ func shortOfMemory(a *arena) func() {
 			a.Error(err)
 		}
 		a.exec(`DROP TABLE vast, blob`)
+		a.restart()
+	}
+}
+
+// outOfMemory has the system give the program no more memory, and one value that
+// needs some: Go ends it. It is started again.
+func outOfMemory(a *arena) func() {
+	old := a.server
+	if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(old.cmd.Process.Pid), "--data=1:").CombinedOutput(); err != nil {
+		a.Fatalf("limit the program's memory: %v\n%s", err, out)
+	}
+	a.exec(`UPDATE stage SET word = repeat('x', 30000000) WHERE id = 1`)
+	select {
+	case <-old.ended:
+	case <-time.After(10 * time.Second):
+		a.Fatal("the program goes on although it gets no memory")
+	}
+	if code := old.cmd.ProcessState.ExitCode(); code != 2 { // which is Go's
+		a.Errorf("the program ended with %d, %v", code, old.err)
+	}
+	return func() {
+		a.exec(`UPDATE stage SET word = 'word 1' WHERE id = 1`)
 		a.restart()
 	}
 }

@@ -24,9 +24,9 @@ func networkTroubles() []trouble {
 			a.toData.Reset()
 			return heal
 		}},
-		{name: "data-late", lasts: short, spoils: everywhere, inject: with(data, proxy.Faults{Delay: 40 * time.Millisecond})},
-		{name: "data-narrow", lasts: short, spoils: everywhere, inject: with(data, proxy.Faults{BytesPerSecond: 400_000})},
-		{name: "data-sliced", lasts: short, spoils: everywhere, inject: with(data, proxy.Faults{Slice: 1})},
+		{name: "data-late", lasts: short, inject: with(data, proxy.Faults{Delay: 40 * time.Millisecond})},
+		{name: "data-narrow", lasts: short, inject: with(data, proxy.Faults{BytesPerSecond: 400_000})},
+		{name: "data-sliced", lasts: short, inject: with(data, proxy.Faults{Slice: 1})},
 		{name: "data-breaks-in-answers", lasts: short, spoils: everywhere, inject: with(data, proxy.Faults{ResetAfter: 60_000})},
 		{name: "viewer-cut", inject: once(viewer, (*proxy.Proxy).Cut)},
 		{name: "viewer-reset", inject: once(viewer, (*proxy.Proxy).Reset)},

@@ -24,6 +24,7 @@ func programTroubles() []trouble {
 		{name: "starved", lasts: 3 * time.Second, inject: starved},
 		{name: "misconfigured", lasts: time.Second, inject: misconfigured},
 		{name: "short-of-memory", lasts: 15 * time.Second, rare: true, rightIn: 8 * time.Second, inject: shortOfMemory},
+		{name: "out-of-memory", lasts: time.Second, rare: true, spoils: []string{"/d/stage"}, inject: outOfMemory},
 		{name: "given-too-much", lasts: time.Second, spoils: []string{"/d/stage"}, inject: givenTooMuch},
 	}
 }
