@@ -193,7 +193,7 @@ func frozenFleet(a *arena) func() {
 	_ = cmd.Process.Signal(syscall.SIGSTOP)
 	stopped := time.Now()
 	held := 0.0
-	limit := 40*time.Second + a.lateness.since(stopped)
+	limit := 20*time.Second + a.lateness.since(stopped) // twice what a write is given: the kernel takes some first
 	for now := a.resources(); now["rowcast_subscribers"] > before["rowcast_subscribers"]; now = a.resources() {
 		held = max(held, now["process_resident_memory_bytes"]-before["process_resident_memory_bytes"])
 		if time.Since(stopped) > limit {
