@@ -70,9 +70,11 @@ func shortOfMemory(a *arena) func() {
 	}
 }
 
-// outOfMemory has the system give the program no more memory, and one value that
-// needs some: Go ends it. It is started again.
+// outOfMemory has the system give the program no more memory, when it has just begun
+// and needs some: Go ends it. It is started again.
 func outOfMemory(a *arena) func() {
+	a.server.finish(a.TB)
+	a.restart()
 	old := a.server
 	if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(old.cmd.Process.Pid), "--data=1:").CombinedOutput(); err != nil {
 		a.Fatalf("limit the program's memory: %v\n%s", err, out)

@@ -54,16 +54,22 @@ func comeAndGo(a *arena) func() {
 	for i := range 40 {
 		r := rand.New(rand.NewPCG(a.random.Uint64(), uint64(i)))
 		all.Go(func() {
-			v := newViewer(a.sights[0].url, "/d/oracle")
-			v.said = a.judge.witness
+			v, answered := newViewer(a.sights[0].url, "/d/oracle"), false
+			v.said = func(m *delta.Message, s *delta.State) {
+				a.judge.witness(m, s)
+				if m.Type == delta.TypeStatus && !answered { // which ends an answer
+					answered = true
+					visits.Add(1)
+				}
+			}
 			for ctx.Err() == nil {
+				answered = false
 				stay, leave := context.WithTimeout(ctx, time.Duration(20+r.IntN(80))*time.Millisecond)
 				var broken violation
 				if err := v.visit(stay, v.cursor(), nil); errors.As(err, &broken) {
 					a.judge.accuse("%s: %v", v.page, err)
 				}
 				leave()
-				visits.Add(1)
 			}
 		})
 	}
