@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/internal/pgtest"
 	"github.com/rowcast/rowcast/internal/postgres"
 )
@@ -51,6 +52,10 @@ func testDatabaseStops(t *testing.T, b *browser) {
 	w := b.tab(t)
 	w.allow(`status of 503`)
 	w.watch(server.URL + "t/public.tasks")
+	before := epochOf(t, server.URL, "/t/public.tasks")
+	if again := epochOf(t, server.URL, "/t/public.tasks"); again != before {
+		t.Fatalf("epoch %s, and then %s, of the same page", before, again)
+	}
 	if err := own.Stop(postgres.Fast); err != nil {
 		t.Fatal(err)
 	}
@@ -78,12 +83,30 @@ func testDatabaseStops(t *testing.T, b *browser) {
 	if !ask[bool](w, `banner.hidden`) {
 		t.Error("a live page still says that it is stale")
 	}
+	if epochOf(t, server.URL, "/t/public.tasks") == before {
+		t.Error("a database that was started anew goes on in its old epoch")
+	}
 	again := pgtest.Connect(t, own.URL())
 	if _, err := again.Exec(t.Context(), `UPDATE tasks SET title = 'after' WHERE id = 90`); err != nil {
 		t.Fatal(err)
 	}
 	w.until("what happened after", cell(90, 1)+` === "after"`)
 	w.stayed()
+}
+
+// epochOf is the epoch of the page's state.
+func epochOf(t *testing.T, url, page string) string {
+	t.Helper()
+	body, err := bodyOf(t.Context(), url+"api/v1/snapshot?page="+page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := delta.Decode(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	epoch, _, _ := strings.Cut(m.Cursor, ":")
+	return epoch
 }
 
 // hostile is what must never become more than text.

@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -243,4 +245,101 @@ func testNoSocketComesThrough(t *testing.T, b *browser) {
 	gone.live()
 	db.Exec(t, `INSERT INTO parts VALUES (9, 9)`)
 	gone.until("the new row", cell(9, 1)+` === "9"`)
+}
+
+// A server of later: what it adds is ignored, and a state that the page does not
+// know is shown in its words.
+func testNewerProtocolAdds(t *testing.T, b *browser) {
+	server, db := serve(t, parts, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sum.yaml": sumPage}))
+	line := &astray{server: server}
+	line.set(added(t, "dreaming"))
+	site := between(t, server, line.ServeHTTP)
+	w := b.tab(t)
+	w.open(site.URL + "/d/sum")
+	w.until("a state of later", `document.querySelector("#live").innerText.includes("It dreams")`)
+	line.set(added(t, "live"))
+	w.watch(site.URL + "/d/sum")
+	w.run(adds)
+	for i := range 4 {
+		db.Exec(t, `UPDATE parts SET v = v + 1`)
+		w.until("the change", "shownSum() === "+strconv.Itoa(404+4*i))
+	}
+	w.live()
+	if line.lost < 4 {
+		t.Errorf("only %d frames had more in them: the test tests nothing", line.lost)
+	}
+	if wrong := ask[[]string](w, `wrong.slice(0, 5)`); len(wrong) > 0 {
+		t.Errorf("the page showed what never was: %q", wrong)
+	}
+	w.stayed()
+}
+
+// added puts what no client knows into every message, and one of an unknown type
+// before each. A page that is live is called state.
+func added(t *testing.T, state string) func(delta.Message, []byte) [][]byte {
+	return func(m delta.Message, data []byte) [][]byte {
+		var whole map[string]any
+		if err := json.Unmarshal(data, &whole); err != nil {
+			t.Errorf("a message is no object: %v", err)
+			return nil
+		}
+		whole["hue"] = []int{1, 2}
+		if panels, ok := whole["panels"].(map[string]any); ok {
+			for _, p := range panels {
+				p.(map[string]any)["mood"] = map[string]any{"rows": nil}
+			}
+		}
+		if whole["state"] == "live" {
+			whole["state"], whole["message"] = state, "it dreams"
+		}
+		more, err := json.Marshal(whole)
+		if err != nil {
+			t.Error(err)
+		}
+		return [][]byte{[]byte(`{"type":"omen","page":"` + m.Page + `","panels":7}`), more}
+	}
+}
+
+// A page is open across a deploy after which the server speaks another protocol:
+// it refuses the page's sockets. The page hears of newer code on a stream of
+// events, and is loaded again.
+func testNewerProtocolOnly(t *testing.T, b *browser) {
+	server, db := serve(t, parts, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sum.yaml": sumPage}))
+	line := &astray{server: server}
+	before, deploy := context.WithCancel(t.Context())
+	refused := make(chan struct{}, 100)
+	site := between(t, server, func(w http.ResponseWriter, r *http.Request) {
+		switch old := r.URL.Query().Get("v") == "0000"; {
+		case old && before.Err() == nil:
+			r.URL.RawQuery = "" // to that server this is no old code
+			line.ServeHTTP(w, r.WithContext(before))
+		case old:
+			refused <- struct{}{}
+			http.Error(w, "rowcast.v2 is spoken here", http.StatusBadRequest)
+		default:
+			line.ServeHTTP(w, r)
+		}
+	})
+	w := b.tab(t)
+	w.allow(`WebSocket connection to`)
+	w.before(fmt.Sprintf(old, `sessionStorage.loads === "1"`, ``))
+	w.open(site.URL + "/d/sum")
+	w.live()
+	w.run(adds)
+	db.Exec(t, `UPDATE parts SET v = v + 1`)
+	w.until("the change", "shownSum() === 404")
+	if ask[string](w, `sessionStorage.loads`) != "1" {
+		t.Fatal("the page was loaded again before the deploy")
+	}
+	deploy()
+	took := w.within(15*time.Second, "the new code", `sessionStorage.loads === "2" && document.body.dataset.version !== "0000"`)
+	t.Logf("loaded again %s after the deploy, and %d refusals", took.Round(10*time.Millisecond), len(refused))
+	w.says("rowcast was updated")
+	w.live()
+	w.run(adds)
+	db.Exec(t, `UPDATE parts SET v = v + 1`)
+	w.until("the next change", "shownSum() === 408")
+	if len(refused) == 0 {
+		t.Error("no socket was refused: the test tests nothing")
+	}
 }

@@ -84,6 +84,8 @@ func TestBrowser(t *testing.T) {
 		"a query's error":                 testQueryError,
 		"not for this role":               testNotForThisRole,
 		"deploy":                          testDeploy,
+		"deploy of another protocol":      testNewerProtocolOnly,
+		"deploy of a protocol that grew":  testNewerProtocolAdds,
 		"a week":                          testWeek,
 		"wall":                            testWall,
 		"share links":                     testShareLinks,

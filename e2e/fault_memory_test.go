@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,7 +51,7 @@ func shortOfMemory(a *arena) func() {
 		return err
 	})
 	readers := a.crowd(30, "/d/vast")
-	leave := a.deaf(30, "/d/vast")
+	leave := a.deaf(30, "/d/vast", 3<<20)
 	return func() {
 		most := peakMemory(a)
 		a.Logf("with a limit of %s the program used %d MB at the most", memoryLimit, most>>20)
@@ -68,7 +70,37 @@ func shortOfMemory(a *arena) func() {
 	}
 }
 
-// peakMemory is what the program ever had in memory at the same moment.
+// outOfMemory has the system give the program no more memory, when it has just begun
+// and needs some: Go ends it. It is started again.
+func outOfMemory(a *arena) func() {
+	a.server.finish(a.TB)
+	a.restart()
+	old := a.server
+	if out, err := exec.Command("prlimit", "--pid", strconv.Itoa(old.cmd.Process.Pid), "--data=1:").CombinedOutput(); err != nil {
+		a.Fatalf("limit the program's memory: %v\n%s", err, out)
+	}
+	a.exec(`UPDATE stage SET word = repeat('x', 30000000) WHERE id = 1`)
+	select {
+	case <-old.ended:
+	case <-time.After(10 * time.Second):
+		a.Fatal("the program goes on although it gets no memory")
+	}
+	if code := old.cmd.ProcessState.ExitCode(); code != 2 { // which is Go's
+		a.Errorf("the program ended with %d, %v", code, old.err)
+	}
+	return func() {
+		a.exec(`UPDATE stage SET word = 'word 1' WHERE id = 1`)
+		a.restart()
+	}
+}
+
+// forgetPeak has peakMemory begin anew, where the system can do that.
+func (a *arena) forgetPeak() {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", a.server.cmd.Process.Pid), []byte("5"), 0)
+}
+
+// peakMemory is what the program ever had in memory at the same moment, or since
+// that was forgotten.
 func peakMemory(a *arena) (most int) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.server.cmd.Process.Pid))
 	if err != nil { // not everywhere is that told

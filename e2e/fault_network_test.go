@@ -24,9 +24,9 @@ func networkTroubles() []trouble {
 			a.toData.Reset()
 			return heal
 		}},
-		{name: "data-late", lasts: short, spoils: everywhere, inject: with(data, proxy.Faults{Delay: 40 * time.Millisecond})},
-		{name: "data-narrow", lasts: short, spoils: everywhere, inject: with(data, proxy.Faults{BytesPerSecond: 400_000})},
-		{name: "data-sliced", lasts: short, spoils: everywhere, inject: with(data, proxy.Faults{Slice: 5})},
+		{name: "data-late", lasts: short, inject: with(data, proxy.Faults{Delay: 40 * time.Millisecond})},
+		{name: "data-narrow", lasts: short, inject: with(data, proxy.Faults{BytesPerSecond: 400_000})},
+		{name: "data-sliced", lasts: short, inject: with(data, proxy.Faults{Slice: 1})},
 		{name: "data-breaks-in-answers", lasts: short, spoils: everywhere, inject: with(data, proxy.Faults{ResetAfter: 60_000})},
 		{name: "viewer-cut", inject: once(viewer, (*proxy.Proxy).Cut)},
 		{name: "viewer-reset", inject: once(viewer, (*proxy.Proxy).Reset)},
@@ -36,7 +36,7 @@ func networkTroubles() []trouble {
 		{name: "viewer-idle-cut", lasts: 18 * time.Second, rare: true, inject: idleCut},
 		{name: "viewer-life-capped", lasts: short, inject: lifeCapped},
 		{name: "viewer-narrow", lasts: short, inject: with(viewer, proxy.Faults{BytesPerSecond: 50_000})},
-		{name: "viewer-sliced", lasts: short, inject: with(viewer, proxy.Faults{Slice: 3})},
+		{name: "viewer-sliced", lasts: short, inject: with(viewer, proxy.Faults{Slice: 1})},
 		{name: "viewer-breaks-in-frames", lasts: short, inject: with(viewer, proxy.Faults{ResetAfter: 30_000})},
 	}
 }

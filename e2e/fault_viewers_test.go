@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,18 +24,71 @@ import (
 // viewerTroubles are viewers that are no help.
 func viewerTroubles() []trouble {
 	return []trouble{
-		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.deaf(10, "/d/oracle") }},
-		{name: "a-thousand-never-read", lasts: 10 * time.Second, rare: true, inject: func(a *arena) func() { return a.deaf(1000, "/d/oracle") }},
+		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.deaf(10, "/d/oracle", 64<<10) }},
+		{name: "a-thousand-never-read", lasts: 10 * time.Second, rare: true, inject: func(a *arena) func() { return a.deaf(1000, "/d/oracle", 64<<10) }},
 		{name: "frozen-fleet", lasts: time.Second, rare: true, inject: frozenFleet},
-		{name: "come-and-go", lasts: 2 * time.Second, inject: func(a *arena) func() { return a.crowd(40, "/d/oracle").leave }},
+		{name: "come-and-go", lasts: 3 * time.Second, inject: comeAndGo},
 		{name: "one-reads-slowly", lasts: 3 * time.Second, inject: readsSlowly},
 		{name: "all-come-back", lasts: time.Second, inject: func(a *arena) func() { return a.comeBack(300) }},
 		{name: "two-thousand-come-back", lasts: time.Second, rare: true, inject: func(a *arena) func() { return a.comeBack(2000) }},
 	}
 }
 
-// deaf lets so many watch a page that changes all the time, and never read.
-func (a *arena) deaf(n int, page string) (leave func()) {
+// heave is what the memory of a program at work goes up and down by, whoever
+// watches: what is not collected yet.
+const heave = 32 << 20
+
+// comeAndGo is a crowd that comes and leaves over and over, with what it shows. The
+// database is asked as much as without it.
+func comeAndGo(a *arena) func() {
+	const statements = "rowcast_database_statements_total"
+	rate := func(of func()) float64 {
+		before, began := a.resources()[statements], time.Now()
+		of()
+		return (a.resources()[statements] - before) / time.Since(began).Seconds()
+	}
+	usual := rate(func() { sleep(a.Context(), time.Second) })
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	var visits atomic.Int64
+	for i := range 40 {
+		r := rand.New(rand.NewPCG(a.random.Uint64(), uint64(i)))
+		all.Go(func() {
+			v, answered := newViewer(a.sights[0].url, "/d/oracle"), false
+			v.said = func(m *delta.Message, s *delta.State) {
+				a.judge.witness(m, s)
+				if m.Type == delta.TypeStatus && !answered { // which ends an answer
+					answered = true
+					visits.Add(1)
+				}
+			}
+			for ctx.Err() == nil {
+				answered = false
+				stay, leave := context.WithTimeout(ctx, time.Duration(20+r.IntN(80))*time.Millisecond)
+				var broken violation
+				if err := v.visit(stay, v.cursor(), nil); errors.As(err, &broken) {
+					a.judge.accuse("%s: %v", v.page, err)
+				}
+				leave()
+			}
+		})
+	}
+	const long = 2 * time.Second
+	crowded := rate(func() { sleep(a.Context(), long) })
+	came := float64(visits.Load()) / long.Seconds()
+	return func() {
+		cancel()
+		all.Wait()
+		a.Logf("%.0f visits and %.0f statements a second, without them %.0f", came, crowded, usual)
+		if most := usual*1.2 + came/2; crowded > most || came < 40 { // one for each would be too many
+			a.Errorf("%.0f statements a second, want %.0f at most, for %.0f visits", crowded, most, came)
+		}
+	}
+}
+
+// deaf lets so many watch a page that changes all the time, and never read. Each
+// may cost that many bytes, beside what the program's memory goes up and down by.
+func (a *arena) deaf(n int, page string, each float64) (leave func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	before := a.resources()["process_resident_memory_bytes"]
 	var all, first sync.WaitGroup
@@ -56,8 +110,11 @@ func (a *arena) deaf(n int, page string) (leave func()) {
 	}
 	first.Wait()
 	return func() {
-		after := a.resources()["process_resident_memory_bytes"]
-		a.Logf("%d viewers that do not read: %.0f KiB each", n, (after-before)/1024/float64(n))
+		cost := a.resources()["process_resident_memory_bytes"] - before
+		a.Logf("%d viewers that do not read: %.0f KiB each", n, cost/1024/float64(n))
+		if cost > heave+float64(n)*each && !raceDetector {
+			a.Errorf("%d viewers that do not read cost %.0f MB", n, cost/1e6)
+		}
 		cancel()
 		all.Wait()
 	}
@@ -144,7 +201,7 @@ func frozenFleet(a *arena) func() {
 	_ = cmd.Process.Signal(syscall.SIGSTOP)
 	stopped := time.Now()
 	held := 0.0
-	limit := 40*time.Second + a.lateness.since(stopped)
+	limit := 20*time.Second + a.lateness.since(stopped) // twice what a write is given: the kernel takes some first
 	for now := a.resources(); now["rowcast_subscribers"] > before["rowcast_subscribers"]; now = a.resources() {
 		held = max(held, now["process_resident_memory_bytes"]-before["process_resident_memory_bytes"])
 		if time.Since(stopped) > limit {
@@ -191,9 +248,16 @@ func (a *arena) comeBack(n int) func() {
 	c := a.crowd(n, "/d/stage")
 	asked := a.scans("stage")
 	cycles := a.resources()["rowcast_cycles_total"]
+	before := a.resources()["process_resident_memory_bytes"]
+	a.forgetPeak()
 	began := time.Now()
 	a.toViewer.Reset()
 	c.back(a, began, 10*time.Second)
+	cost := float64(peakMemory(a)) - before
+	a.Logf("their return took %.0f MB at the most", cost/1e6)
+	if cost > float64(heave+n*(64<<10)) && !raceDetector {
+		a.Errorf("%d viewers who came back took %.0f MB", n, cost/1e6)
+	}
 	a.judgeReturn(c, began, asked)
 	a.Logf("%.0f snapshots were taken for all pages", a.resources()["rowcast_cycles_total"]-cycles)
 	return c.leave

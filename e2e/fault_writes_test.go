@@ -6,10 +6,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rowcast/rowcast/delta"
 )
 
 // heapBatch is how many rows a large transaction writes; one in the longer run,
@@ -67,20 +73,37 @@ func writeTroubles() []trouble {
 			return func() { a.exec(`DELETE FROM heap`) }
 		}},
 		{name: "many-of-one-row", lasts: 2 * time.Second, inject: func(a *arena) func() {
-			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+			paced := a.paced("/d/heap")
+			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
 				_, err := conn.Exec(ctx, `INSERT INTO heap (batch) VALUES (0)`)
 				return err
 			})
+			return func() { end(); paced() }
+		}},
+		{name: "a-million-of-one-row", rare: true, inject: func(a *arena) func() {
+			paced := a.paced("/d/heap")
+			a.single(million)
+			return func() { paced(); a.exec(`TRUNCATE heap`) }
 		}},
 		{name: "one-of-a-million-rows", rare: true, inject: func(a *arena) func() {
 			a.exec(fmt.Sprintf(`INSERT INTO heap (batch) SELECT %d FROM generate_series(1, %[1]d)`, million))
 			return func() { a.exec(`DELETE FROM heap`) }
 		}},
 		{name: "of-no-row", lasts: 2 * time.Second, inject: func(a *arena) func() {
-			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+			const read = `rowcast_query_seconds_count{page="/d/heap",panel="heap"}`
+			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
 				_, err := conn.Exec(ctx, `UPDATE heap SET batch = 0 WHERE id < 0`)
 				return err
 			})
+			a.joined("/d/heap")
+			unmoved, before := a.unmoved("/d/heap"), a.resources()[read]
+			return func() {
+				unmoved()
+				end()
+				if n := a.resources()[read] - before; n < 5 {
+					a.Errorf("the page was read only %.0f times", n)
+				}
+			}
 		}},
 		{name: "notify-junk", lasts: 3 * time.Second, inject: flood},
 		{name: "queue-filled", rare: true, stale: everywhere, lasts: 5 * time.Second, inject: fillQueue},
@@ -124,7 +147,7 @@ func fillQueue(a *arena) func() {
 // do nothing else.
 func flood(a *arena) func() {
 	a.exec(`DO $$ BEGIN CREATE ROLE stranger; EXCEPTION WHEN duplicate_object THEN END $$`)
-	before := a.resources()["rowcast_cycles_total"]
+	unmoved, before := a.unmoved("/d/heap", "/d/stage"), a.resources()["rowcast_cycles_total"]
 	began := time.Now()
 	first := true
 	end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
@@ -145,7 +168,146 @@ func flood(a *arena) func() {
 		if n := a.resources()["rowcast_cycles_total"] - before; n > most {
 			a.Errorf("%.0f snapshots were taken in %s", n, time.Since(began))
 		}
+		unmoved()
 	}
+}
+
+// frames returns what counts the page's frames from now on: each has the next
+// version of the page's state.
+func (a *arena) frames(page string) func() int {
+	a.Helper()
+	state := func() (epoch string, version int) {
+		epoch, text, _ := strings.Cut(a.of([]string{page})[0].cursor(), ":")
+		version, err := strconv.Atoi(text)
+		if err != nil {
+			a.Fatalf("%s: %v", page, err)
+		}
+		return epoch, version
+	}
+	was, from := state()
+	return func() int {
+		epoch, version := state()
+		if epoch != was {
+			a.Errorf("%s began anew", page)
+		}
+		return version - from
+	}
+}
+
+// paced checks at its end that the page had a frame now and then, and no more
+// often than 20 times a second.
+func (a *arena) paced(page string) (judge func()) {
+	a.Helper()
+	frames, began := a.frames(page), time.Now()
+	return func() {
+		n, took := frames(), time.Since(began)
+		a.Logf("%s had %d frames in %s", page, n, took.Round(10*time.Millisecond))
+		if most := 2 + int(20*took.Seconds()); n > most || n < 5 {
+			a.Errorf("%s had %d frames in %s, want 5 to %d", page, n, took, most)
+		}
+	}
+}
+
+// unmoved checks at its end that these pages had no frame. Pages that have a panel
+// at its own pace are left out: when that was read is news.
+func (a *arena) unmoved(pages ...string) (judge func()) {
+	a.Helper()
+	frames := map[string]func() int{}
+	for _, s := range a.of(pages) {
+		if screen, _, _ := s.now(); together(screen) {
+			frames[s.page] = a.frames(s.page)
+		}
+	}
+	if len(frames) == 0 {
+		a.Errorf("none of %v is read together", pages)
+	}
+	return func() {
+		for page, count := range frames {
+			if n := count(); n > 0 {
+				a.Errorf("%s had %d frames, and nothing changed", page, n)
+			}
+		}
+	}
+}
+
+// joined waits until all panels of a page that is read are so in one snapshot: what
+// was slow before it is at its own pace for a while.
+func (a *arena) joined(page string) {
+	a.Helper()
+	ctx, cancel := context.WithTimeout(a.Context(), 30*time.Second)
+	defer cancel()
+	if err := a.of([]string{page})[0].until(ctx, func(screen *delta.State, _ *delta.Status) bool { return together(screen) }); err != nil {
+		a.Fatalf("%s is not read together: %v", page, err)
+	}
+}
+
+// together tells whether all panels are of one snapshot.
+func together(screen *delta.State) bool {
+	for _, p := range screen.Panels {
+		if !p.At.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
+// single commits so many rows, each in a transaction of its own, on some
+// connections that wait neither for the disk nor for one answer before the next.
+func (a *arena) single(n int) {
+	a.Helper()
+	const lines, window = 4, 250
+	began := time.Now()
+	var all errgroup.Group
+	for range lines {
+		all.Go(func() error {
+			conn, err := a.connect(a.Context())
+			if err != nil {
+				return err
+			}
+			defer conn.Close(context.Background())
+			if _, err := conn.Exec(a.Context(), `SET synchronous_commit = off`); err != nil {
+				return err
+			}
+			if _, err := conn.PgConn().Prepare(a.Context(), "one", `INSERT INTO heap (batch) VALUES (0)`, nil); err != nil {
+				return err
+			}
+			for range n / lines / window {
+				if err := singly(a.Context(), conn.PgConn(), window); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		a.Fatal(err)
+	}
+	a.Logf("%d transactions of one row in %s", n, time.Since(began).Round(100*time.Millisecond))
+}
+
+// singly runs the statement "one" so many times, each a transaction of its own.
+func singly(ctx context.Context, conn *pgconn.PgConn, n int) error {
+	p := conn.StartPipeline(ctx)
+	for range n {
+		p.SendQueryPrepared("one", nil, nil, nil)
+		p.SendPipelineSync() // which commits
+	}
+	if err := p.Flush(); err != nil {
+		return err
+	}
+	for range n {
+		res, err := p.GetResults()
+		if err != nil {
+			return err
+		}
+		if _, err := res.(*pgconn.ResultReader).Close(); err != nil {
+			return err
+		}
+		if _, err := p.GetResults(); err != nil { // the transaction's end
+			return err
+		}
+	}
+	return p.Close()
 }
 
 // emptyAndFill empties the stage and fills it again in the same transaction, all

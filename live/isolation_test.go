@@ -99,6 +99,12 @@ func TestALockedTableHoldsUpItsOwnPanelsOnly(t *testing.T) {
 	if _, err := blocker.Exec(context.Background(), "BEGIN; LOCK TABLE held"); err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now()
+	b.exec("UPDATE b SET v = -1")
+	h.until("the locked panel says so", func() bool { return h.fault("h0") == "timeout" })
+	if took := time.Since(began); took < 450*time.Millisecond || took > 1500*time.Millisecond {
+		t.Errorf("the locked panel says so %v after it was to be read, want half a second", took)
+	}
 	slow := 0
 	for i := range 30 {
 		began := time.Now()
@@ -116,7 +122,6 @@ func TestALockedTableHoldsUpItsOwnPanelsOnly(t *testing.T) {
 	if slow > 2 {
 		t.Errorf("the other page was held up %d times", slow)
 	}
-	h.until("the locked panel says so", func() bool { return h.fault("h0") == "timeout" })
 	h.until("the free panel beside it", func() bool { return h.cell("free", 0, 0) == "29" && h.fault("free") == "" })
 	if _, err := blocker.Exec(context.Background(), "UPDATE held SET v = 7; COMMIT"); err != nil {
 		t.Fatal(err)

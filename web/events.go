@@ -12,6 +12,7 @@ import (
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/static"
 )
 
 // events is one stream of server-sent events.
@@ -91,6 +92,9 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead || full != nil {
 		return
 	}
+	if outdated(r) && e.send([]broadcast.Message{{Data: delta.EncodeReload(page.Address, static.Version())}}) != nil {
+		return
+	}
 	if !e.run(ctx, page, cursor) {
 		return
 	}
@@ -101,6 +105,13 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.goodbye(out)
+}
+
+// outdated tells whether a page's code, whose version it named, is that of another
+// build.
+func outdated(r *http.Request) bool {
+	v := r.URL.Query().Get("v")
+	return v != "" && v != static.Version()
 }
 
 // run carries the page and reports whether it ended because the server stops or

@@ -20,7 +20,12 @@ type eventStream struct {
 
 func (s *site) events(page string, header ...string) *eventStream {
 	s.Helper()
-	req, err := http.NewRequestWithContext(s.Context(), "GET", s.url("/api/v1/events"+query(page)), nil)
+	return s.stream("/api/v1/events"+query(page), header...)
+}
+
+func (s *site) stream(path string, header ...string) *eventStream {
+	s.Helper()
+	req, err := http.NewRequestWithContext(s.Context(), "GET", s.url(path), nil)
 	if err != nil {
 		s.Fatal(err)
 	}

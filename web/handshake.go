@@ -11,7 +11,6 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/rowcast/rowcast/delta"
-	"github.com/rowcast/rowcast/static"
 )
 
 // serveSocket answers GET /live. It returns as soon as the socket's reader runs,
@@ -30,14 +29,11 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	c := &socket{server: s, taken: s.take(v)}
+	c := &socket{server: s, taken: s.take(v), behind: outdated(r)}
 	away := s.unwelcome(c)
 	if away != nil && !s.mayPart() {
 		s.fail(w, r, away)
 		return
-	}
-	if v := r.URL.Query().Get("v"); v != "" && v != static.Version() {
-		c.behind = true
 	}
 	up := &upgrade{ResponseWriter: w, timeout: s.config.Write, wire: &c.wire}
 	ws, err := websocket.Accept(up, r, &websocket.AcceptOptions{

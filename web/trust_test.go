@@ -45,6 +45,10 @@ func TestNewerCodeIsAnnounced(t *testing.T) {
 		c.watch("/d/shop", "e:1")
 		c.expect(delta.TypeWatching, delta.TypeStatus)
 		_ = conn.CloseNow()
+		e := s.stream("/api/v1/events" + query("/d/shop") + "&v=" + version)
+		for _, typ := range want[1:] { // whoever asks for a stream need not be told of what
+			e.expect(typ, map[string]string{delta.TypeSnapshot: "e:1"}[typ])
+		}
 	}
 }
 

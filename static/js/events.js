@@ -11,10 +11,12 @@ class Events {
   readyState = 1;
   /** @type {EventSource|null} */ #source = null;
   #base;
+  #code;
 
-  /** @param {string} base the server's address with the path that a proxy puts before every URL */
-  constructor(base) {
+  /** @param {string} base the server's address with the path that a proxy puts before every URL @param {string} code names this code's version, as a parameter */
+  constructor(base, code) {
     this.#base = base;
+    this.#code = code;
     queueMicrotask(() => this.onopen?.({}));
   }
 
@@ -22,7 +24,7 @@ class Events {
   send(text) {
     const { page } = JSON.parse(text), asked = `page=${encodeURIComponent(page)}`;
     this.#source?.close();
-    const source = new EventSource(`${this.#base}/api/v1/events?${asked}`);
+    const source = new EventSource(`${this.#base}/api/v1/events?${asked}${this.#code && `&${this.#code}`}`);
     this.#source = source;
     let answered = false;
     source.onmessage = ({ data }) => {
@@ -57,4 +59,7 @@ class Events {
 }
 
 /** Opens one in the place of a WebSocket. @param {string} url of the socket @returns {Wire} */
-export const open = (url) => new Events(url.replace(/^ws/, "http").replace(/\/live(\?.*)?$/, ""));
+export function open(url) {
+  const [socket, code = ""] = url.replace(/^ws/, "http").split("?");
+  return new Events(socket.replace(/\/live$/, ""), code);
+}

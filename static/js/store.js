@@ -22,8 +22,11 @@ import { ago, sentence } from "./format.js";
  * @typedef {{state: State, word: string, note: string, banner: {kind: "warn"|"bad", head: string, text: string}|null}} Verdict
  */
 
-/** How long a silent connection is still called live beyond what the server promised. */
-export const GRACE = 3000;
+/**
+ * How long a silent connection is still called live beyond what the server promised: 3 s are allowed, and a page looks at its clock
+ * four times a second and is drawn a moment later.
+ */
+export const GRACE = 2500;
 /** How long a connection may be gone before what is shown is called stale. */
 export const PATIENCE = 3000;
 /** A connection that was silent for so long is replaced. */

@@ -17,8 +17,8 @@ test("live is said only after the server's proof", () => {
   assert.equal(verdict(live(), T + 100, true).state, "live");
 });
 test("silence beyond the promise is stale, to the millisecond", () => {
-  assert.equal(verdict(live(), T + 8000, true).state, "live");
-  const v = verdict(live(), T + 8001, true);
+  assert.equal(verdict(live(), T + 7500, true).state, "live");
+  const v = verdict(live(), T + 7501, true);
   assert.equal(v.state, "stale");
   assert.match(v.banner.text, /8 s old/);
 });
@@ -57,7 +57,7 @@ test("after a reconnect nothing is live before a new proof", () => {
 });
 test("a clock that is set back makes nothing younger", () => {
   const day = 86_400_000, s = shifted(live(), -day);
-  assert.equal(verdict(s, T - day + 8000, true).state, "live");
+  assert.equal(verdict(s, T - day + 7500, true).state, "live");
   const v = verdict(s, T - day + 9000, true);
   assert.equal(v.state, "stale");
   assert.match(v.banner.text, /9 s old/);
@@ -74,8 +74,8 @@ test("wherever the two clocks stand, an age is what the server says it is", () =
 });
 test("no network", () => assert.equal(verdict(linked(live(), { kind: "waiting", retryAt: T, why: "" }), T, false).state, "offline"));
 test("no network, though the line counts as open", () => {
-  assert.equal(verdict(live(), T + 8000, false).state, "live"); // a server of this machine needs none
-  assert.equal(verdict(live(), T + 8001, false).state, "offline");
+  assert.equal(verdict(live(), T + 7500, false).state, "live"); // a server of this machine needs none
+  assert.equal(verdict(live(), T + 7501, false).state, "offline");
 });
 test("a page that is gone", () => {
   const v = verdict(receive(linked(fresh(), open), { type: "error", watch: "/d/shop", code: "not_found", message: 'no dashboard named "shop"' }, T), T, true);
