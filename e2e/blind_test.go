@@ -20,7 +20,7 @@ import (
 const (
 	clockPace  = 5 * time.Second
 	safetyPace = 3 * time.Second
-	lookPace   = 5 * time.Second
+	lookPace   = 2 * time.Second
 	moment     = 2 * time.Second
 )
 

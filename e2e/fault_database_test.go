@@ -125,6 +125,7 @@ func takeAllConnections(a *arena) func() {
 		full++
 		a.exec(ending("%"))
 	}
+	a.begins()
 	return func() {
 		for _, conn := range taken {
 			_ = conn.Close(context.Background())

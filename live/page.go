@@ -178,6 +178,13 @@ func (p *page) prove(at time.Time) {
 // timed tells whether the page goes by the clock.
 func (p *page) timed() bool { return p.resolved && len(p.untolling) > 0 }
 
+// uncertain tells whether the page went by the clock, and it is not known yet
+// what it reads now: a table that is gone may have another one in its place, which
+// has no bell either, so the page is not called live before that is certain.
+func (p *page) uncertain() bool {
+	return p.status.State == "timed" && (p.unsure || !p.resolved)
+}
+
 // same tells whether two definitions ask the same of the database.
 func (p *page) same(def *dashboard.Page) bool {
 	other := newPage(def)

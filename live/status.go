@@ -30,7 +30,7 @@ func (e *Engine) assess(p *page, now time.Time) delta.Status {
 	case p.state == nil:
 		s.State, s.Since = "stale", p.opened.Add(e.source.skew)
 		s.Reason, s.Message = e.reason(p)
-	case p.timed() || e.clockwork(p) != "":
+	case p.timed() || e.clockwork(p) != "" || p.uncertain():
 		if proven && age < e.cfg.Timed+proofLasts && !e.failed() {
 			s.State, s.Every, s.Tables = "timed", e.cfg.Timed, p.untolling
 			s.Message = e.clockwork(p)

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	catalogEvery = 5 * time.Second        // how often the watched relations' bells are looked at
+	catalogEvery = 2 * time.Second        // how often the watched relations' bells are looked at: a page says within 3 s that one is gone
 	catalogLate  = 500 * time.Millisecond // how long it may wait for pages that open
 	catalogLeast = 20 * time.Millisecond  // least time between two looks at it
 	unarmedEvery = 250 * time.Millisecond // pace of a page that could not be armed for a second
