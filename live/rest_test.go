@@ -1,0 +1,48 @@
+package live
+
+import (
+	"testing"
+	"time"
+)
+
+// A reading takes long where the tables are large, and where the line to the
+// database is silent for a while: then a page may not wait as long again to be
+// right. It did, for six seconds after a silence of six.
+func TestAfterASilenceNobodyRestsAsLong(t *testing.T) {
+	e, p := shown(t)
+	began := time.Now().Add(-6 * time.Second)
+	p.read, p.ended, p.took, p.dirty = began, time.Now(), 6*time.Second, true
+	const most = 2 * time.Second
+	if wait := time.Until(e.due(p)); wait > most {
+		t.Errorf("a page that waited for six seconds is read again in %s", wait)
+	}
+	res := &result{began: began, ended: time.Now(), left: []bool{true}}
+	if wait := time.Until(e.breath(res, false)); wait > most {
+		t.Errorf("and the database in %s", wait)
+	}
+	p.took = 800 * time.Millisecond // as large tables take
+	if wait := time.Until(e.due(p)); wait < 700*time.Millisecond {
+		t.Errorf("after a reading of 0.8 s the database rests for %s", wait)
+	}
+}
+
+// A page by the clock that lost a table, or may read another one by now, was
+// called live for a moment: until it was known that the new one has no bell either.
+func TestAPageByTheClockIsNotLiveBeforeItIsKnownWhatItReads(t *testing.T) {
+	e, p := shown(t)
+	now := time.Now()
+	p.prove(now)
+	p.status.State = "timed"
+	p.unsure = true
+	if s := e.assess(p, now); s.State != "timed" {
+		t.Errorf("%s while it is not certain what it reads", s.State)
+	}
+	p.unsure, p.resolved = false, false
+	if s := e.assess(p, now); s.State != "timed" {
+		t.Errorf("%s while its tables are not looked up", s.State)
+	}
+	p.resolved = true
+	if s := e.assess(p, now); s.State != "live" {
+		t.Errorf("%s when all that it reads has bells", s.State)
+	}
+}
