@@ -77,6 +77,7 @@ type panel struct {
 	known bool // its kind is sure to be slow for some value
 	own   bool // runs in its own lane
 	quick int  // how often running it was not slow there
+	stuck int  // how often running it was heavy there
 	fault *delta.Error
 	dirty bool      // the lane has something to look at
 	since time.Time // it is dirty
@@ -160,6 +161,14 @@ func (p *page) shared() []*panel {
 		}
 	}
 	return list
+}
+
+// rest is how long a panel with a lane of its own rests after its last reading
+// there: nine times as long as that took, but after the first heavy ones two
+// seconds at most, then four, and so on: the line may have been narrow for a while,
+// and what is over may not have a panel wait for half a minute.
+func (n *panel) rest() time.Duration {
+	return min(laneShare*n.took, time.Second<<min(n.stuck, 10))
 }
 
 // pace is how often a panel with a lane of its own may be read.

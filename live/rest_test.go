@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -44,5 +45,27 @@ func TestAPageByTheClockIsNotLiveBeforeItIsKnownWhatItReads(t *testing.T) {
 	p.resolved = true
 	if s := e.assess(p, now); s.State != "live" {
 		t.Errorf("%s when all that it reads has bells", s.State)
+	}
+}
+
+// A panel that is read apart rests nine times as long as its reading took. It did
+// so from the first time on, though the line may have been narrow for a moment.
+func TestAPanelReadApartRestsLongerTheLongerItIsHeavy(t *testing.T) {
+	for _, c := range []struct {
+		took time.Duration
+		want []int // milliseconds, after each heavy reading
+	}{
+		{100 * time.Millisecond, []int{900, 900, 900}},
+		{time.Second, []int{2000, 4000, 8000, 9000, 9000}},
+		{4 * time.Second, []int{2000, 4000, 8000, 16000, 32000, 36000, 36000}},
+	} {
+		var rests []int
+		for i := range c.want {
+			n := &panel{took: c.took, stuck: i + 1}
+			rests = append(rests, int(n.rest()/time.Millisecond))
+		}
+		if !slices.Equal(rests, c.want) {
+			t.Errorf("readings that take %s: %v, want %v", c.took, rests, c.want)
+		}
 	}
 }
