@@ -28,7 +28,8 @@ type Doorbell interface {
 	Generation(bell int64) uint64
 	// Watched tells whether somebody watches, so that the pings run.
 	Watched(on bool)
-	// Unarmable says why no bell can be armed at present; "" if they can.
+	// Unarmable says why no bell can be armed although the doorbell is there; ""
+	// if they can.
 	Unarmable() string
 }
 
