@@ -74,8 +74,25 @@ func describe(err error) failure {
 	if errors.As(err, &network) {
 		err = network.Err // without the address, which is not for viewers
 	}
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
-		err = inner // the innermost cause names neither user nor host
+	return failure{reason: "database_unreachable", message: innermost(err).Error()}
+}
+
+// innermost is the cause that names neither user nor host. Where several addresses
+// were tried it is the last one's.
+func innermost(err error) error {
+	for {
+		var inner error
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			inner = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 {
+				inner = all[len(all)-1]
+			}
+		}
+		if inner == nil {
+			return err
+		}
+		err = inner
 	}
-	return failure{reason: "database_unreachable", message: err.Error()}
 }
