@@ -200,6 +200,9 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 		t.Errorf("right only %s after the end of the fault; what was said since:\n%s", took.Round(10*time.Millisecond), a.saidSince(healed))
 	} else {
 		t.Logf("right %s after the end", took.Round(10*time.Millisecond))
+		if took > 1500*time.Millisecond {
+			t.Log(a.saidSince(healed))
+		}
 	}
 	a.outage.Store(false)
 	a.spoiled.Store(new([]string))
