@@ -164,7 +164,7 @@ func TestArenaJudgeSeesWhoStaysLive(t *testing.T) {
 		{"was called live up to 3.2s", trouble{}, func(s *story) { s.says(5200, "stale", 3105) }},
 		{"", trouble{within: 4 * time.Second}, func(s *story) { s.says(5200, "stale", 3105) }},
 		{"was called live again 4s after the fault, which lasted 6s; 2.9s after it it said stale", trouble{}, func(s *story) { s.says(4900, "stale", 3105); s.says(6000, "live", 5900); s.says(6100, "stale", 5900) }},
-		{"", trouble{mends: true}, func(s *story) { s.says(4900, "stale", 3105); s.says(6000, "live", 5900) }},
+		{"", trouble{mended: func(*arena) bool { return false }}, func(s *story) { s.says(4900, "stale", 3105); s.says(6000, "live", 5900) }},
 	} {
 		s := newStory()
 		lie.tell(s)

@@ -77,17 +77,33 @@ func schemaTroubles() []trouble {
 			a.exec(`DROP SCHEMA rowcast CASCADE`)
 			return func() { a.watch("public.*") }
 		}},
-		{name: "trigger-disabled", lasts: 8 * time.Second, stale: stage, mends: true, inject: func(a *arena) func() {
+		{name: "trigger-disabled", lasts: 8 * time.Second, stale: stage, mended: stageRings, inject: func(a *arena) func() {
 			a.exec(`ALTER TABLE stage DISABLE TRIGGER USER`)
 			return func() { a.exec(`ALTER TABLE stage ENABLE TRIGGER USER`) }
 		}},
-		{name: "trigger-dropped", lasts: 8 * time.Second, stale: stage, mends: true, inject: func(a *arena) func() {
+		{name: "trigger-dropped", lasts: 8 * time.Second, stale: stage, mended: stageRings, inject: func(a *arena) func() {
 			a.exec(`DO $$ DECLARE t record; BEGIN
 				FOR t IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'stage'::regclass AND NOT tgisinternal
 				LOOP EXECUTE format('DROP TRIGGER %I ON stage', t.tgname); END LOOP; END $$`)
 			return func() { a.watch("public.stage") }
 		}},
 	}
+}
+
+// stageRings tells whether the stage has its bell: the program looks once a minute
+// whether it has to put it on anew.
+func stageRings(a *arena) (rings bool) {
+	a.Helper()
+	conn, err := a.connect(a.Context())
+	if err == nil {
+		defer conn.Close(context.Background())
+		const ask = `SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'stage'::regclass AND tgenabled = 'O' AND tgfoid = to_regproc('rowcast.ring'))`
+		err = conn.QueryRow(a.Context(), ask).Scan(&rings)
+	}
+	if err != nil {
+		a.Fatal(err)
+	}
+	return rings
 }
 
 // watch puts the bell on tables, as their owner does.

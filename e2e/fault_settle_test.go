@@ -167,7 +167,7 @@ func staleness(pages []*sight, f trouble, began, healed time.Time, late func(beg
 		if took > limit+late(began, told) {
 			wrong = append(wrong, fmt.Sprintf("%s was called live up to %s after the fault", s.page, took.Round(10*time.Millisecond)))
 		}
-		if again, ok := s.liveIn(told, healed); ok && !f.mends {
+		if again, ok := s.liveIn(told, healed); ok && f.mended == nil {
 			wrong = append(wrong, fmt.Sprintf("%s was called live again %s after the fault, which lasted %s; %s after it it said %s: %s %s", s.page,
 				again.Sub(began).Round(time.Millisecond), lasted, took.Round(time.Millisecond), said.State, said.Reason, said.Message))
 		}

@@ -34,8 +34,9 @@ type trouble struct {
 	rightIn time.Duration
 	// despite is how soon all must be right although it lasts; 0: not before it ends.
 	despite time.Duration
-	// mends: the program may mend it by itself, and say so before it ends.
-	mends bool
+	// mended tells whether the program has mended it by itself, which it may, and
+	// say so before it ends; nil: it cannot.
+	mended func(*arena) bool
 	// mutes: what is written meanwhile rings no bell, so nobody need hear of it.
 	mutes bool
 	// silent are the pages whose answers it, or its end, changes without a bell.
@@ -178,6 +179,13 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	answers := a.stillAnswers()
 	if f.despite > 0 {
 		a.suffersOn(f)
+	}
+	if f.mended != nil {
+		sleep(t.Context(), staleWithin-time.Since(a.began))
+		if f.mended(a) {
+			t.Log("the program mended it before it had to be seen")
+			f.stale = nil
+		}
 	}
 	sleep(t.Context(), max(f.lasts, atLeast)-time.Since(a.began))
 	a.calmSince(injected, answers)
