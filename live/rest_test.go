@@ -27,27 +27,6 @@ func TestAfterASilenceNobodyRestsAsLong(t *testing.T) {
 	}
 }
 
-// A page by the clock that lost a table, or may read another one by now, was
-// called live for a moment: until it was known that the new one has no bell either.
-func TestAPageByTheClockIsNotLiveBeforeItIsKnownWhatItReads(t *testing.T) {
-	e, p := shown(t)
-	now := time.Now()
-	p.prove(now)
-	p.status.State = "timed"
-	p.unsure = true
-	if s := e.assess(p, now); s.State != "timed" {
-		t.Errorf("%s while it is not certain what it reads", s.State)
-	}
-	p.unsure, p.resolved = false, false
-	if s := e.assess(p, now); s.State != "timed" {
-		t.Errorf("%s while its tables are not looked up", s.State)
-	}
-	p.resolved = true
-	if s := e.assess(p, now); s.State != "live" {
-		t.Errorf("%s when all that it reads has bells", s.State)
-	}
-}
-
 // A panel that is read apart rests nine times as long as its reading took. It did
 // so from the first time on, though the line may have been narrow for a moment.
 func TestAPanelReadApartRestsLongerTheLongerItIsHeavy(t *testing.T) {
