@@ -55,6 +55,7 @@ func testAStandbyIsPromotedAndRestored(t *testing.T) {
 	took := s.soon(page, "what it has applied since", clockPace+time.Second+moment, showing("words", "a", "b"))
 	t.Logf("a write at the primary, applied a second late: shown after %s", took.Round(10*time.Millisecond))
 	s.soon(page, "still by the clock", moment, saying("timed", "standby"))
+	s.never(page, "live", time.Time{})
 
 	_ = writer.Close(t.Context())
 	if err := primary.Stop(postgres.Fast); err != nil {
