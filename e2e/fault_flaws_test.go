@@ -201,9 +201,14 @@ func TestArenaJudgeSeesWhatIsDoneToOthers(t *testing.T) {
 		}
 	}
 	l := newLateness()
-	l.beats = []write{{at(10), time.Second, nil}, {at(20), 3 * time.Second, nil}}
-	if got := l.between(at(0), at(100)); got != mostForgiven {
-		t.Errorf("%s are forgiven", got)
+	l.beats = []write{{at(0), time.Second, nil}, {at(2000), 3 * time.Second, nil}}
+	for _, c := range []struct {
+		from, to int
+		want     time.Duration
+	}{{0, 10000, mostForgiven}, {0, 500, 500 * time.Millisecond}, {900, 2100, 200 * time.Millisecond}, {1000, 2000, 0}, {6000, 7000, 0}} {
+		if got := l.between(at(c.from), at(c.to)); got != c.want {
+			t.Errorf("between %d and %d ms %s are forgiven, want %s", c.from, c.to, got, c.want)
+		}
 	}
 	before := map[string]float64{"go_goroutines": 100, "process_open_fds": 50, "process_resident_memory_bytes": 80 << 20, "rowcast_subscribers": 11, "rowcast_pages": 8}
 	for name, figures := range map[string][3]float64{ // allowed afterwards, allowed meanwhile, too much

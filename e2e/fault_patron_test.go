@@ -125,7 +125,7 @@ func (l *lateness) run(ctx context.Context) {
 		sleep(ctx, beat)
 		if late := time.Since(began) - beat; late > beat {
 			l.mu.Lock()
-			l.beats = append(l.beats, write{began: began, took: late})
+			l.beats = append(l.beats, write{began: began.Add(beat), took: late})
 			l.mu.Unlock()
 		}
 	}
@@ -142,9 +142,11 @@ func (l *lateness) between(begin, end time.Time) (sum time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, b := range l.beats {
-		if b.began.After(begin) && b.began.Before(end) {
-			sum += b.took
+		from, to := latest(b.began, begin), b.began.Add(b.took)
+		if to.After(end) {
+			to = end
 		}
+		sum += max(0, to.Sub(from))
 	}
 	return min(sum, mostForgiven)
 }
