@@ -100,7 +100,7 @@ func TestFaults(t *testing.T) {
 	j := a.judge
 	t.Logf("%d frames, %d claims of live, %d panels or pages outside of the cut; %d of tables' pages compared, %d not",
 		j.frames.Load(), j.statuses.Load(), j.marked.Load(), j.matched.Load(), j.alone.Load())
-	if j.matched.Load() < j.alone.Load() {
+	if n := j.matched.Load(); n+j.alone.Load() > 100 && n < j.alone.Load() { // a line that is too narrow for a whole cycle has few
 		t.Error("most frames of tables' pages were not compared")
 	}
 	if n := a.judge.frames.Load(); n < least {
