@@ -68,6 +68,7 @@ type arena struct {
 	scribe  *scribe      // of gallery and parts
 	gate    sync.RWMutex // closed while the last write is looked for
 	outage  atomic.Bool
+	outages atomic.Int64 // that are over: connections from before may be dead
 	spoiled atomic.Pointer[[]string]
 	beaten  bool      // something is wrong for good
 	began   time.Time // when the fault did

@@ -30,9 +30,11 @@ type write struct {
 
 func (p *patron) run(ctx context.Context, a *arena) {
 	var conn *pgx.Conn
+	since := int64(0)
 	for ctx.Err() == nil {
 		a.gate.RLock()
 		if conn == nil || conn.IsClosed() {
+			since = a.outages.Load()
 			conn, _ = a.connect(ctx)
 		}
 		if conn != nil {
@@ -45,7 +47,7 @@ func (p *patron) run(ctx context.Context, a *arena) {
 			if err == nil && !a.judge.mute.Load() {
 				p.did(edit{mark: n, began: began, acked: time.Now()})
 			}
-			if err == nil || !a.outage.Load() {
+			if err == nil || !a.outage.Load() && since == a.outages.Load() {
 				p.mu.Lock()
 				p.writes = append(p.writes, write{began, time.Since(began), err})
 				p.mu.Unlock()

@@ -27,13 +27,15 @@ const partMark = 1000
 
 func (s *scribe) run(ctx context.Context, a *arena) {
 	var conn *pgx.Conn
+	since := int64(0)
 	for ctx.Err() == nil {
 		a.gate.RLock()
 		if conn == nil || conn.IsClosed() {
+			since = a.outages.Load()
 			conn, _ = a.connect(ctx)
 		}
 		if conn != nil {
-			if err := s.write(conn, a.judge.mute.Load); err != nil && !a.outage.Load() {
+			if err := s.write(conn, a.judge.mute.Load); err != nil && !a.outage.Load() && since == a.outages.Load() {
 				a.judge.accuse("a write of the gallery failed: %v", err)
 			}
 		}

@@ -212,6 +212,9 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 			t.Log(a.saidSince(healed))
 		}
 	}
+	if f.outage {
+		a.outages.Add(1)
+	}
 	a.outage.Store(false)
 	a.spoiled.Store(new([]string))
 	a.judgeWrites(started, f.outage)
