@@ -94,7 +94,7 @@ func databaseTroubles() (all []trouble) {
 				}
 			}
 		}},
-		trouble{name: "locked-out", rightIn: 30 * time.Second, stale: everywhere, lasts: 6 * time.Second, spoils: everywhere, inject: func(a *arena) func() {
+		trouble{name: "locked-out", stale: everywhere, lasts: 6 * time.Second, spoils: everywhere, inject: func(a *arena) func() {
 			a.exec(`ALTER ROLE `+servant+` NOLOGIN`, ending("%"))
 			return func() { a.exec(`ALTER ROLE ` + servant + ` LOGIN`) }
 		}},
@@ -125,6 +125,7 @@ func takeAllConnections(a *arena) func() {
 		full++
 		a.exec(ending("%"))
 	}
+	a.begins()
 	return func() {
 		for _, conn := range taken {
 			_ = conn.Close(context.Background())

@@ -24,6 +24,7 @@ func frozenTroubles() (all []trouble) {
 	return append(all, trouble{name: "frozen-all", outage: true, stale: everywhere, lasts: 6 * time.Second, spoils: everywhere, inject: func(a *arena) func() {
 		pids := append(a.backends("%"), a.database.PID())
 		a.signal("STOP", pids)
+		a.begins() // they are stopped one after the other
 		return func() { a.signal("CONT", pids) }
 	}})
 }
@@ -70,6 +71,7 @@ func fullDisk() []trouble {
 		}
 		select {
 		case <-a.database.Done():
+			a.begins()
 		case <-time.After(5 * time.Second):
 			a.Error("the database goes on although its files cannot grow")
 		}

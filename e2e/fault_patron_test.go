@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +15,8 @@ const heldUp = 250 * time.Millisecond
 
 // patron is an application that writes one row over and over, and times it.
 type patron struct {
-	sql string
+	*diary
+	sql string // returns the number that it wrote, which grows by one
 
 	mu     sync.Mutex
 	writes []write
@@ -27,17 +30,24 @@ type write struct {
 
 func (p *patron) run(ctx context.Context, a *arena) {
 	var conn *pgx.Conn
+	since := int64(0)
 	for ctx.Err() == nil {
 		a.gate.RLock()
 		if conn == nil || conn.IsClosed() {
+			since = a.outages.Load()
 			conn, _ = a.connect(ctx)
 		}
 		if conn != nil {
 			limited, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			began := time.Now()
-			_, err := conn.Exec(limited, p.sql)
+			var n uint64
+			p.tries()
+			err := conn.QueryRow(limited, p.sql).Scan(&n)
 			cancel()
-			if err == nil || !a.outage.Load() {
+			if err == nil && !a.judge.mute.Load() {
+				p.did(edit{mark: n, began: began, acked: time.Now()})
+			}
+			if err == nil || !a.outage.Load() && since == a.outages.Load() {
 				p.mu.Lock()
 				p.writes = append(p.writes, write{began, time.Since(began), err})
 				p.mu.Unlock()
@@ -60,22 +70,30 @@ func (p *patron) take() []write {
 	return all
 }
 
-// judgeWrites checks that none of the application's writes failed, and that none
-// took longer than it may beyond what one of a table that nobody watches took at
-// that time.
+// judgeWrites checks the application's writes since then.
 func (a *arena) judgeWrites(since time.Time, outage bool) {
 	a.Helper()
 	watched, others := a.patrons[0].take(), a.patrons[1].take()
-	n := 0
+	watched = slices.DeleteFunc(watched, func(w write) bool { return w.began.Before(since) })
+	for _, wrong := range hindered(watched, others, a.lateness.between) {
+		a.Error(wrong)
+	}
+	if len(watched) < 3 && !outage {
+		a.Errorf("the application wrote only %d times", len(watched))
+	}
 	worst := time.Duration(0)
 	for _, w := range watched {
-		if w.began.Before(since) {
-			continue
-		}
-		n++
 		worst = max(worst, w.took)
+	}
+	a.Logf("%d writes of the application, the longest took %s", len(watched), worst.Round(time.Millisecond))
+}
+
+// hindered are the writes that failed, and those that took longer than they may
+// beyond what one of a table that nobody watches took at that time.
+func hindered(watched, others []write, late func(begin, end time.Time) time.Duration) (wrong []string) {
+	for _, w := range watched {
 		if w.err != nil {
-			a.Errorf("a write of the application failed: %v", w.err)
+			wrong = append(wrong, fmt.Sprintf("a write of the application failed: %v", w.err))
 		}
 		if w.took <= heldUp {
 			continue
@@ -86,14 +104,11 @@ func (a *arena) judgeWrites(since time.Time, outage bool) {
 				usual = max(usual, o.took)
 			}
 		}
-		if w.took > usual+heldUp+a.lateness.between(w.began, w.began.Add(w.took)) {
-			a.Errorf("a write of the application took %s, one of another table %s at that time", w.took, usual)
+		if w.took > usual+heldUp+min(late(w.began, w.began.Add(w.took)), 2*heldUp) {
+			wrong = append(wrong, fmt.Sprintf("a write of the application took %s, one of another table %s at that time", w.took, usual))
 		}
 	}
-	if n < 3 && !outage {
-		a.Errorf("the application wrote only %d times", n)
-	}
-	a.Logf("%d writes of the application, the longest took %s", n, worst.Round(time.Millisecond))
+	return wrong
 }
 
 // lateness is how late this process is woken: what a machine that is busy with
@@ -112,11 +127,15 @@ func (l *lateness) run(ctx context.Context) {
 		sleep(ctx, beat)
 		if late := time.Since(began) - beat; late > beat {
 			l.mu.Lock()
-			l.beats = append(l.beats, write{began: began, took: late})
+			l.beats = append(l.beats, write{began: began.Add(beat), took: late})
 			l.mu.Unlock()
 		}
 	}
 }
+
+// mostForgiven is how much of that is ever forgiven: whoever is later than this on
+// a machine that does much else is late.
+const mostForgiven = 2 * time.Second
 
 // since is how late it was woken from then on, all together.
 func (l *lateness) since(begin time.Time) time.Duration { return l.between(begin, time.Now()) }
@@ -125,9 +144,11 @@ func (l *lateness) between(begin, end time.Time) (sum time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, b := range l.beats {
-		if b.began.After(begin) && b.began.Before(end) {
-			sum += b.took
+		from, to := latest(b.began, begin), b.began.Add(b.took)
+		if to.After(end) {
+			to = end
 		}
+		sum += max(0, to.Sub(from))
 	}
-	return sum
+	return min(sum, mostForgiven)
 }

@@ -17,9 +17,9 @@ const restage = `CREATE TABLE stage (id int PRIMARY KEY, word text, n int);
 // schemaTroubles change tables, views and triggers under the pages that read
 // them. Pages of other tables must not notice.
 func schemaTroubles() []trouble {
-	stage := []string{"/d/stage"}
-	change := func(name string, spoils []string, there, back string) trouble {
-		return trouble{name: name, lasts: time.Second, spoils: spoils, inject: func(a *arena) func() {
+	stage, gallery := []string{"/d/stage"}, []string{"/d/gallery"}
+	change := func(name string, page, spoils []string, there, back string) trouble {
+		return trouble{name: name, lasts: time.Second, silent: page, spoils: spoils, inject: func(a *arena) func() {
 			a.exec(`SET ROLE `+servant, there)
 			return func() { a.exec(`SET ROLE `+servant, back) }
 		}}
@@ -34,24 +34,24 @@ func schemaTroubles() []trouble {
 		}}
 	}
 	return []trouble{
-		{name: "dropped", lasts: 2 * time.Second, spoils: stage, inject: func(a *arena) func() {
+		{name: "dropped", lasts: 2 * time.Second, silent: stage, spoils: stage, inject: func(a *arena) func() {
 			a.exec(`DROP TABLE stage`)
 			return func() {
 				a.exec(`SET ROLE `+servant, restage)
 				a.watch("public.stage")
 			}
 		}},
-		change("renamed", stage, `ALTER TABLE stage RENAME TO elsewhere`, `ALTER TABLE elsewhere RENAME TO stage`),
-		change("column-added", nil, `ALTER TABLE stage ADD COLUMN more int DEFAULT 7`, `ALTER TABLE stage DROP COLUMN more`),
-		change("column-dropped", stage, `ALTER TABLE stage RENAME word TO old; ALTER TABLE stage ADD word int`,
+		change("renamed", stage, stage, `ALTER TABLE stage RENAME TO elsewhere`, `ALTER TABLE elsewhere RENAME TO stage`),
+		change("column-added", stage, nil, `ALTER TABLE stage ADD COLUMN more int DEFAULT 7`, `ALTER TABLE stage DROP COLUMN more`),
+		change("column-dropped", stage, stage, `ALTER TABLE stage RENAME word TO old; ALTER TABLE stage ADD word int`,
 			`ALTER TABLE stage DROP word; ALTER TABLE stage RENAME old TO word`),
-		change("column-retyped", nil, `ALTER TABLE stage ALTER n TYPE text`, `ALTER TABLE stage ALTER n TYPE int USING n::int`),
+		change("column-retyped", stage, nil, `ALTER TABLE stage ALTER n TYPE text`, `ALTER TABLE stage ALTER n TYPE int USING n::int`),
 		again("rewritten", `ALTER TABLE stage ALTER n TYPE bigint USING n + 0; ALTER TABLE stage ALTER n TYPE int`),
 		{name: "emptied-and-filled", lasts: 3 * time.Second, inject: emptyAndFill},
 		again("view-replaced", `CREATE OR REPLACE VIEW glance AS SELECT id, word || '!' AS word FROM gallery;
 			UPDATE gallery SET word = word; CREATE OR REPLACE VIEW glance AS SELECT id, word FROM gallery`),
-		change("view-dropped", []string{"/d/gallery"}, `DROP VIEW glance`, `CREATE VIEW glance AS SELECT id, word FROM gallery`),
-		change("function-dropped", []string{"/d/gallery"}, `DROP FUNCTION shout`, `CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper($1)'`),
+		change("view-dropped", gallery, gallery, `DROP VIEW glance`, `CREATE VIEW glance AS SELECT id, word FROM gallery`),
+		change("function-dropped", gallery, gallery, `DROP FUNCTION shout`, `CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper($1)'`),
 		again("partition-detached-and-attached", `BEGIN; ALTER TABLE parts DETACH PARTITION parts_2;
 			ALTER TABLE parts ATTACH PARTITION parts_2 FOR VALUES IN (2); COMMIT; INSERT INTO parts_2 VALUES (2, 0); DELETE FROM parts_2 WHERE n = 0`),
 		{name: "partition-comes-and-goes", lasts: 3 * time.Second, inject: func(a *arena) func() {
@@ -64,7 +64,7 @@ func schemaTroubles() []trouble {
 			})
 			return func() { end(); a.exec(`DROP TABLE parts_3`) }
 		}},
-		{name: "swapped", lasts: 3 * time.Second, inject: func(a *arena) func() {
+		{name: "swapped", lasts: 3 * time.Second, silent: stage, inject: func(a *arena) func() {
 			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
 				_, err := conn.Exec(ctx, `SET ROLE `+servant+`; BEGIN; CREATE TABLE next (LIKE stage INCLUDING ALL); INSERT INTO next SELECT id, word, n + 1 FROM stage;
 					ALTER TABLE stage RENAME TO last; ALTER TABLE next RENAME TO stage; COMMIT; DROP TABLE last`, pgx.QueryExecModeSimpleProtocol)
@@ -73,21 +73,37 @@ func schemaTroubles() []trouble {
 			})
 			return func() { end(); a.watch("public.stage") }
 		}},
-		{name: "uninstalled", lasts: 8 * time.Second, rightIn: 8 * time.Second, stale: everywhere, within: 8 * time.Second, mends: true, inject: func(a *arena) func() {
+		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mutes: true, inject: func(a *arena) func() {
 			a.exec(`DROP SCHEMA rowcast CASCADE`)
 			return func() { a.watch("public.*") }
 		}},
-		{name: "trigger-disabled", lasts: 8 * time.Second, stale: stage, mends: true, within: 8 * time.Second, inject: func(a *arena) func() {
+		{name: "trigger-disabled", lasts: 8 * time.Second, stale: stage, mended: stageRings, inject: func(a *arena) func() {
 			a.exec(`ALTER TABLE stage DISABLE TRIGGER USER`)
 			return func() { a.exec(`ALTER TABLE stage ENABLE TRIGGER USER`) }
 		}},
-		{name: "trigger-dropped", lasts: 8 * time.Second, stale: stage, mends: true, within: 8 * time.Second, inject: func(a *arena) func() {
+		{name: "trigger-dropped", lasts: 8 * time.Second, stale: stage, mended: stageRings, inject: func(a *arena) func() {
 			a.exec(`DO $$ DECLARE t record; BEGIN
 				FOR t IN SELECT tgname FROM pg_trigger WHERE tgrelid = 'stage'::regclass AND NOT tgisinternal
 				LOOP EXECUTE format('DROP TRIGGER %I ON stage', t.tgname); END LOOP; END $$`)
 			return func() { a.watch("public.stage") }
 		}},
 	}
+}
+
+// stageRings tells whether the stage has its bell: the program looks once a minute
+// whether it has to put it on anew.
+func stageRings(a *arena) (rings bool) {
+	a.Helper()
+	conn, err := a.connect(a.Context())
+	if err == nil {
+		defer conn.Close(context.Background())
+		const ask = `SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'stage'::regclass AND tgenabled = 'O' AND tgfoid = to_regproc('rowcast.ring'))`
+		err = conn.QueryRow(a.Context(), ask).Scan(&rings)
+	}
+	if err != nil {
+		a.Fatal(err)
+	}
+	return rings
 }
 
 // watch puts the bell on tables, as their owner does.

@@ -139,6 +139,7 @@ func fillQueue(a *arena) func() {
 		}
 	}
 	a.Logf("%.3f of the queue was full after %d notifications and %s", usage, sent, time.Since(began).Round(100*time.Millisecond))
+	a.begins()
 	a.exec(ending("listen")) // who begins to listen now has all of it before him
 	return func() { _ = stuck.Close(context.Background()) }
 }

@@ -20,18 +20,23 @@ import (
 
 // judge compares what viewers were shown with what the database held.
 type judge struct {
-	aborts, frames, resumes, faults, statuses, marked atomic.Int64
+	aborts, frames, resumes, faults, statuses, marked, matched, alone atomic.Int64
 	// asked are the panels of the page with this address.
 	asked func(page string) []question
+	// beside are pages without a snapshot's name, on the logged tables alone.
+	beside []string
+	// mute: what is written now need not be heard of, for it rings no bell.
+	mute atomic.Bool
 
-	mu      sync.Mutex
-	wrong   []string             // broken promises, in words
-	spoiled chan struct{}        // closed at the first
-	commits map[string]time.Time // committed transactions, and when at the latest
-	states  map[string]*delta.State
-	waiting []*delta.State // to be compared
-	claims  map[claim]bool
-	begun   uint64 // the log holds nothing from before the end of this transaction
+	mu       sync.Mutex
+	wrong    []string             // broken promises, in words
+	spoiled  chan struct{}        // closed at the first
+	commits  map[string]time.Time // committed transactions, and when at the latest
+	states   map[string]*delta.State
+	waiting  []*delta.State // to be compared
+	nameless []*delta.State // the same, of pages beside
+	claims   map[claim]bool
+	begun    uint64 // the log holds nothing from before the end of this transaction
 }
 
 // claim is a status `live` beside the snapshot that was on the screen.
@@ -69,13 +74,28 @@ func (j *judge) forget(last uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.begun = last
-	j.commits, j.states, j.claims = map[string]time.Time{}, map[string]*delta.State{}, map[claim]bool{}
+	j.commits, j.states, j.claims, j.nameless = map[string]time.Time{}, map[string]*delta.State{}, map[claim]bool{}, nil
 }
 
 func (j *judge) committed(xid string, at time.Time) {
+	if j.mute.Load() {
+		return
+	}
 	j.mu.Lock()
 	j.commits[xid] = at
 	j.mu.Unlock()
+}
+
+// writes are the transactions that are known to be committed.
+func (j *judge) writes() (all []edit) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for text, at := range j.commits {
+		if xid, err := strconv.ParseUint(text, 10, 64); err == nil {
+			all = append(all, edit{mark: xid, acked: at})
+		}
+	}
+	return all
 }
 
 // witness is a viewer's said: it keeps what has to be judged.
@@ -87,7 +107,12 @@ func (j *judge) witness(m *delta.Message, s *delta.State) {
 		first := j.states[s.Cursor]
 		if first == nil {
 			j.states[s.Cursor] = s
-			j.waiting = append(j.waiting, s)
+			switch {
+			case slices.Contains(j.beside, s.Page):
+				j.nameless = append(j.nameless, s)
+			case j.names(s.Page):
+				j.waiting = append(j.waiting, s)
+			}
 		}
 		j.mu.Unlock()
 		if first != nil && !samePanels(first, s) {
@@ -106,6 +131,11 @@ func (j *judge) witness(m *delta.Message, s *delta.State) {
 			j.accuse("live without a state")
 		}
 	}
+}
+
+// names tells whether the page has a panel that names the snapshot.
+func (j *judge) names(page string) bool {
+	return slices.ContainsFunc(j.asked(page), func(q question) bool { return q.id == cut.id })
 }
 
 func samePanels(a, b *delta.State) bool {
@@ -132,16 +162,8 @@ func (j *judge) work(ctx context.Context, conn *pgx.Conn) error {
 		batch := j.waiting
 		j.waiting = nil
 		j.mu.Unlock()
-		for cut, states := range j.byCut(batch) {
-			if old, err := j.precedes(cut); err != nil {
-				return err
-			} else if old {
-				j.marked.Add(int64(len(states)))
-				continue
-			}
-			if err := j.compare(conn, cut, states); err != nil {
-				return err
-			}
+		if err := j.compareAll(conn, j.byCut(batch)); err != nil {
+			return err
 		}
 		if len(batch) == 0 && ctx.Err() != nil {
 			return nil
@@ -150,6 +172,51 @@ func (j *judge) work(ctx context.Context, conn *pgx.Conn) error {
 			sleep(ctx, 20*time.Millisecond)
 		}
 	}
+}
+
+// companions judges the pages beside: a state that was read at the very moment
+// of one that names its snapshot was read in that snapshot, for a moment is the
+// start of a transaction. How many were compared, and how many were not, is counted.
+func (j *judge) companions(conn *pgx.Conn) error {
+	j.mu.Lock()
+	nameless, states := j.nameless, maps.Clone(j.states)
+	j.nameless = nil
+	j.mu.Unlock()
+	cuts := map[time.Time]string{}
+	for _, s := range states {
+		if text, ok := cutOf(s); ok {
+			if other, known := cuts[s.At]; known && other != text {
+				text = "" // two transactions began in the same microsecond
+			}
+			cuts[s.At] = text
+		}
+	}
+	groups := map[string][]*delta.State{}
+	for _, s := range nameless {
+		if text := cuts[s.At]; text != "" {
+			groups[text] = append(groups[text], s)
+			j.matched.Add(1)
+		} else {
+			j.alone.Add(1)
+		}
+	}
+	return j.compareAll(conn, groups)
+}
+
+// compareAll compares states by the snapshots that they were read in.
+func (j *judge) compareAll(conn *pgx.Conn, groups map[string][]*delta.State) error {
+	for cut, states := range groups {
+		if old, err := j.precedes(cut); err != nil {
+			return err
+		} else if old {
+			j.marked.Add(int64(len(states)))
+			continue
+		}
+		if err := j.compare(conn, cut, states); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // precedes tells whether a snapshot is from before the log began: who comes may

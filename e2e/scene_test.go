@@ -31,6 +31,7 @@ type scene struct {
 	testing.TB
 	server *process
 	views  map[string]*viewer
+	said   map[string]*record // by each of them
 }
 
 // newScene starts the program on a database and opens every dashboard, given as
@@ -43,12 +44,14 @@ func newScene(tb testing.TB, database string, panels map[string][]question, furt
 		pages = append(pages, "/d/"+name)
 	}
 	args = append([]string{"serve", "--database-url", database, "--listen", "127.0.0.1:0", "--dashboards", dashboards(tb, files)}, args...)
-	s := &scene{TB: tb, server: start(tb, binary(tb), nil, args...), views: map[string]*viewer{}}
+	s := &scene{TB: tb, server: start(tb, binary(tb), nil, args...), views: map[string]*viewer{}, said: map[string]*record{}}
 	ctx, leave := context.WithCancel(context.Background())
 	var looking sync.WaitGroup
 	for _, page := range pages {
 		v := newViewer(s.server.URL, page)
-		s.views[page] = v
+		said := &record{}
+		v.said = said.heard
+		s.views[page], s.said[page] = v, said
 		looking.Go(func() {
 			for ctx.Err() == nil {
 				var broken violation
@@ -91,7 +94,18 @@ func (s *scene) soon(page, what string, limit time.Duration, ok func(*delta.Stat
 	return time.Since(began)
 }
 
-// shows tells whether the panel's first column holds these texts, in any order.
+// never checks that the page did not say since then that it is in this state.
+func (s *scene) never(page, state string, since time.Time) {
+	s.Helper()
+	instants, _ := s.said[page].all()
+	for _, m := range instants {
+		if m.claim && m.at.After(since) && m.status.State == state {
+			s.Errorf("%s was called %s at %s, as of %s", page, state, m.at.Format(time.StampMilli), m.status.At.Format(time.StampMilli))
+		}
+	}
+}
+
+// showing tells whether the panel's first column holds these texts, in any order.
 func showing(id string, texts ...string) func(*delta.State, *delta.Status) bool {
 	want := slices.Sorted(slices.Values(texts))
 	return func(screen *delta.State, _ *delta.Status) bool {

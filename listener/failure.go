@@ -13,10 +13,14 @@ import (
 // failure is why the doorbell does not work, in the protocol's word and for people.
 type failure struct {
 	reason, message string
-	denied          bool // the server refused who we are
+	denied          bool // the server did not believe who we are
 }
 
 func (f failure) Error() string { return f.message }
+
+// barred is where PostgreSQL refuses a role that may not log in: its password was
+// right before, so to ask again locks no account.
+const barred = "InitializeSessionUserId"
 
 // Errors that a person must mend; they reach the handler as Lost and show in State until they are.
 var (
@@ -57,7 +61,7 @@ func describe(err error) failure {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		f = failure{reason: "database_unreachable", message: fmt.Sprintf("%s (SQLSTATE %s)", refused.Message, refused.Code)}
-		f.denied = strings.HasPrefix(refused.Code, "28")
+		f.denied = strings.HasPrefix(refused.Code, "28") && refused.Routine != barred
 		if refused.Code == "42501" {
 			f.reason = "not_armed"
 		}
@@ -70,8 +74,25 @@ func describe(err error) failure {
 	if errors.As(err, &network) {
 		err = network.Err // without the address, which is not for viewers
 	}
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
-		err = inner // the innermost cause names neither user nor host
+	return failure{reason: "database_unreachable", message: innermost(err).Error()}
+}
+
+// innermost is the cause that names neither user nor host. Where several addresses
+// were tried it is the last one's.
+func innermost(err error) error {
+	for {
+		var inner error
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			inner = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 {
+				inner = all[len(all)-1]
+			}
+		}
+		if inner == nil {
+			return err
+		}
+		err = inner
 	}
-	return failure{reason: "database_unreachable", message: err.Error()}
 }

@@ -196,6 +196,15 @@ type State struct {
 	Message   string // the same for people
 }
 
+// Unarmable says why no bell can be armed although the doorbell is connected; ""
+// if they can, or if it is not: that it is lost is the handler's to tell, in its turn.
+func (l *Listener) Unarmable() string {
+	if s := l.books.state(); s.Connected && s.Reason != "" {
+		return s.Message
+	}
+	return ""
+}
+
 // State says how the doorbell stands now.
 func (l *Listener) State() State { return l.books.state() }
 

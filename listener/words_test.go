@@ -16,8 +16,19 @@ func TestWhatIsLostIsSaidWithoutTheAddress(t *testing.T) {
 	}
 	address := closed.Addr().String()
 	closed.Close()
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // ends every connection without a word
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	go func() {
+		for conn, err := mute.Accept(); err == nil; conn, err = mute.Accept() {
+			conn.Close()
+		}
+	}()
 	for name, url := range map[string]string{
 		"tcp":  "postgres://canary:secret@" + address + "/x",
+		"mute": "postgres://canary:secret@" + mute.Addr().String() + "/x?sslmode=disable",
 		"unix": "postgres:///x?host=/nowhere/canary&user=canary",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -27,6 +38,9 @@ func TestWhatIsLostIsSaidWithoutTheAddress(t *testing.T) {
 			l := listener.New(listener.Config{Connect: connector(url)})
 			go func() { defer close(done); _ = l.Run(ctx, heard) }()
 			lost := heard.wait(t, 0, "loss", is("lost"))
+			if why := l.Unarmable(); why != "" { // its pages went by the clock for a moment, before they heard of the loss
+				t.Errorf("a doorbell that is lost is said to be unarmable: %s", why)
+			}
 			cancel()
 			<-done
 			if lost.reason != "database_unreachable" || lost.text == "" {

@@ -42,5 +42,6 @@
 // A page is proven up to the later of the start of the transaction that took
 // its last snapshot, and the clock value of the last ping, if all its bells
 // have been armed with the same generation since before that snapshot. It is
-// live while that is younger than 2.5 seconds.
+// live while that is younger than 2.5 seconds, and the doorbell has been there
+// once: on a standby, whose clock says nothing of what is committed, it never is.
 package live

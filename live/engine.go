@@ -28,7 +28,8 @@ type Doorbell interface {
 	Generation(bell int64) uint64
 	// Watched tells whether somebody watches, so that the pings run.
 	Watched(on bool)
-	// Unarmable says why no bell can be armed at present; "" if they can.
+	// Unarmable says why no bell can be armed although the doorbell is there; ""
+	// if they can.
 	Unarmable() string
 }
 
@@ -73,6 +74,11 @@ func (c Config) trial() time.Duration { return c.Slow + c.Slow/5 }
 // budget is how long one reading may take before what it has not begun keeps
 // its turn.
 func (c Config) budget() time.Duration { return verySlow * c.Slow }
+
+// rest is how long a page, or the database, rests after a reading that took so
+// long: as long again. What took far longer than its budget stood still rather than
+// worked, on a line that fell silent, and what changed meanwhile is waited for.
+func (c Config) rest(took time.Duration) time.Duration { return min(took, 2*c.budget()) }
 
 func (c Config) withDefaults() Config {
 	for _, d := range []struct {

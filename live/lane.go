@@ -8,7 +8,7 @@ import (
 )
 
 // startLane reads one panel that is slow, or tries one that is broken, in a
-// snapshot of its own. Each may use at most a tenth of the time.
+// snapshot of its own. Each may use at most a tenth of the time in the long run.
 func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 	if e.lane.busy {
 		return time.Time{}
@@ -39,7 +39,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 			} else if n.dirty || n.read.Before(p.unheard) {
 				due = n.read.Add(e.cfg.Frame)
 			}
-			if rested := n.read.Add(n.took * (laneShare + 1)); due.Before(rested) {
+			if rested := n.read.Add(n.took + n.rest()); due.Before(rested) {
 				due = rested
 			}
 			if pick == nil || due.Before(at) {
@@ -75,6 +75,9 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 // their own time; a broken one that works again goes back to its page.
 func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 	n.took = res.ended.Sub(res.began)
+	if n.stuck++; n.took <= e.cfg.heavy() {
+		n.stuck = 0
+	}
 	if res.err != nil {
 		n.dirty = true
 		e.unreachable(&e.lane, res.err)

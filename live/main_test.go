@@ -30,15 +30,6 @@ type bench struct {
 	engine *live.Engine
 }
 
-type doorbell struct{ *listener.Listener }
-
-func (d doorbell) Unarmable() string {
-	if s := d.State(); s.Reason != "" {
-		return s.Message
-	}
-	return ""
-}
-
 // start runs an engine on a database with the given SQL and bells on every
 // table of public.
 func start(t *testing.T, sql string, change ...func(*live.Config)) *bench {
@@ -66,7 +57,7 @@ func (b *bench) run(change ...func(*live.Config)) {
 	}
 	log := slog.New(slog.NewTextHandler(testWriter{b.T}, nil))
 	bell := listener.New(listener.Config{Connect: connect, Log: log})
-	config := live.Config{Connect: connect, Hub: b.hub, Bell: doorbell{bell}, Log: log}
+	config := live.Config{Connect: connect, Hub: b.hub, Bell: bell, Log: log}
 	for _, f := range change {
 		f(&config)
 	}

@@ -152,7 +152,8 @@ func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
 // anew and read again.
 func (e *Engine) learn(c *catalog, jobs *jobs) {
 	before := e.book
-	c.due, c.read, c.wanted = time.Now().Add(catalogEvery), before.read, before.wanted
+	took := time.Since(before.read)
+	c.due, c.read, c.wanted = time.Now().Add(min(max(catalogEvery, catalogShare*took), catalogMost)), before.read, before.wanted
 	e.book = c
 	for oid := range e.blocked {
 		if c.tables[oid] == nil {

@@ -77,6 +77,7 @@ type panel struct {
 	known bool // its kind is sure to be slow for some value
 	own   bool // runs in its own lane
 	quick int  // how often running it was not slow there
+	stuck int  // how often running it was heavy there
 	fault *delta.Error
 	dirty bool      // the lane has something to look at
 	since time.Time // it is dirty
@@ -162,6 +163,14 @@ func (p *page) shared() []*panel {
 	return list
 }
 
+// rest is how long a panel with a lane of its own rests after its last reading
+// there: nine times as long as that took, but after the first heavy ones two
+// seconds at most, then four, and so on: the line may have been narrow for a while,
+// and what is over may not have a panel wait for half a minute.
+func (n *panel) rest() time.Duration {
+	return min(laneShare*n.took, time.Second<<min(n.stuck, 10))
+}
+
 // pace is how often a panel with a lane of its own may be read.
 func (n *panel) pace() time.Duration {
 	return max(100*time.Millisecond, (n.took * (laneShare + 1)).Round(100*time.Millisecond))
@@ -177,6 +186,13 @@ func (p *page) prove(at time.Time) {
 
 // timed tells whether the page goes by the clock.
 func (p *page) timed() bool { return p.resolved && len(p.untolling) > 0 }
+
+// uncertain tells whether the page went by the clock, and it is not known yet
+// what it reads now: a table that is gone may have another one in its place, which
+// has no bell either, so the page is not called live before that is certain.
+func (p *page) uncertain() bool {
+	return p.status.State == "timed" && (p.unsure || !p.resolved)
+}
 
 // same tells whether two definitions ask the same of the database.
 func (p *page) same(def *dashboard.Page) bool {

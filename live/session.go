@@ -40,7 +40,7 @@ func newSession(cfg Config, role string, statement time.Duration) *session {
 // settings fix what shapes the text of a cell, so that the same value reads
 // the same in every session, and bound what the session may hold up. Machine code
 // is made anew for each execution: the look at the catalog, whose estimate is high
-// and which runs in 2 ms, took 300 to 800 ms with it, every five seconds. Without
+// and which runs in 2 ms, took 300 to 800 ms with it, each time. Without
 // parallel workers the time that a query takes is the most that it uses of a core,
 // which is what its pace is measured by, and all locks are the session's own: what
 // a worker reads would stay unknown.

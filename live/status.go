@@ -30,7 +30,7 @@ func (e *Engine) assess(p *page, now time.Time) delta.Status {
 	case p.state == nil:
 		s.State, s.Since = "stale", p.opened.Add(e.source.skew)
 		s.Reason, s.Message = e.reason(p)
-	case p.timed() || e.clockwork(p) != "":
+	case p.timed() || e.clockwork(p) != "" || p.uncertain():
 		if proven && age < e.cfg.Timed+proofLasts && !e.failed() {
 			s.State, s.Every, s.Tables = "timed", e.cfg.Timed, p.untolling
 			s.Message = e.clockwork(p)
@@ -38,7 +38,7 @@ func (e *Engine) assess(p *page, now time.Time) delta.Status {
 		}
 		s.State, s.Since = "stale", s.At
 		s.Reason, s.Message = e.reason(p)
-	case proven && age < proofLasts && !p.distrust:
+	case proven && age < proofLasts && !p.distrust && !e.starting():
 		s.State = "live"
 	default:
 		s.State, s.Since = "stale", s.At
@@ -58,8 +58,9 @@ func (e *Engine) clockwork(p *page) string {
 		return ""
 	case e.source.listening:
 		return e.cfg.Bell.Unarmable()
-	case !e.failing() && time.Since(e.source.since) > deafness:
-		return e.source.message // rows are read, but nothing is heard
+	case e.failing():
+	case e.source.reason == "not_armed", time.Since(e.source.since) > deafness:
+		return e.source.message // rows are read, but nothing is heard, or ever will be: of a standby, say
 	}
 	return ""
 }
@@ -108,10 +109,15 @@ func (e *Engine) tell(p *page, now time.Time) {
 	})
 }
 
+// starting tells whether the doorbell has not said anything yet: there may be none,
+// as on a standby.
+func (e *Engine) starting() bool { return !e.source.listening && e.source.reason == "starting" }
+
 // early tells whether a page has only just opened: its first rows come before
-// any status, and what it may claim depends on tables still being looked up.
+// any status, and what it may claim depends on tables still being looked up, and
+// on the doorbell.
 func (e *Engine) early(p *page, now time.Time) bool {
-	return (p.state == nil || !p.resolved && p.statusSent.IsZero()) && now.Sub(p.opened) < patience
+	return (p.state == nil || p.statusSent.IsZero() && (!p.resolved || e.starting())) && now.Sub(p.opened) < patience
 }
 
 // encoder writes the status when it is delivered: its age is then that of

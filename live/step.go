@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	catalogEvery = 5 * time.Second        // how often the watched relations' bells are looked at
+	catalogEvery = 2 * time.Second        // how often the watched relations' bells are looked at
+	catalogMost  = 5 * time.Second        // how often where a look takes long
+	catalogShare = 50                     // a look waits so many times as long as the last one took, between these two
 	catalogLate  = 500 * time.Millisecond // how long it may wait for pages that open
 	catalogLeast = 20 * time.Millisecond  // least time between two looks at it
 	unarmedEvery = 250 * time.Millisecond // pace of a page that could not be armed for a second
@@ -106,7 +108,7 @@ func (e *Engine) due(p *page) time.Time {
 		at = earliest(at, p.read.Add(pace))
 	}
 	// A cycle that takes long rests as long, whatever rings.
-	if rested := p.ended.Add(p.took); at.Before(rested) {
+	if rested := p.ended.Add(e.cfg.rest(p.took)); at.Before(rested) {
 		at = rested
 	}
 	return at
@@ -173,7 +175,7 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 // breath is when the next cycle may begin. What rings meanwhile is read
 // together then; where more was due than fits, half of the time is the others'.
 func (e *Engine) breath(res *result, trimmed bool) time.Time {
-	took := res.ended.Sub(res.began)
+	took := e.cfg.rest(res.ended.Sub(res.began))
 	if !trimmed && !slices.Contains(res.left, true) {
 		took = min(took, e.cfg.Frame)
 	}

@@ -188,7 +188,7 @@ func (f *serveFlags) wire(s *streams, db *database, book *dashboard.Book, gate *
 	}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
 	a.engine = live.New(live.Config{
-		Connect: db.connect, Hub: a.hub, Bell: doorbell{a.listener}, Define: book.Page, Log: log, Meter: a.gauges,
+		Connect: db.connect, Hub: a.hub, Bell: a.listener, Define: book.Page, Log: log, Meter: a.gauges,
 		Safety: f.Safety, StatementTimeout: f.PanelTimeout,
 	})
 	registry := a.count()
@@ -205,17 +205,6 @@ func (f *serveFlags) wire(s *streams, db *database, book *dashboard.Book, gate *
 		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, StrictTLS: f.StrictTLS, Authors: f.mayAuthor(),
 	})
 	return a
-}
-
-// doorbell adapts the listener to what the engine asks of it.
-type doorbell struct{ *listener.Listener }
-
-// Unarmable says why no bell can be armed at present.
-func (d doorbell) Unarmable() string {
-	if s := d.State(); s.Reason != "" {
-		return s.Message
-	}
-	return ""
 }
 
 func (a *app) ready() web.Readiness {

@@ -97,6 +97,12 @@ func (p *Proxy) Set(f Faults) {
 	p.changed = make(chan struct{})
 }
 
+// Faulty tells whether anything is wrong with the line now.
+func (p *Proxy) Faulty() bool {
+	faults, _ := p.state()
+	return faults != Faults{}
+}
+
 // Heal makes the line healthy; connections that were cut stay cut.
 func (p *Proxy) Heal() { p.Set(Faults{}) }
 
