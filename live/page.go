@@ -164,11 +164,15 @@ func (p *page) shared() []*panel {
 }
 
 // rest is how long a panel with a lane of its own rests after its last reading
-// there: nine times as long as that took, but after the first heavy ones two
-// seconds at most, then four, and so on: the line may have been narrow for a while,
-// and what is over may not have a panel wait for half a minute.
+// there: nine times as long as that took, but after the first two heavy ones two and
+// four seconds at most: the line may have been narrow for a moment, and what is over
+// may not have a panel wait for half a minute.
 func (n *panel) rest() time.Duration {
-	return min(laneShare*n.took, time.Second<<min(n.stuck, 10))
+	rest := laneShare * n.took
+	if n.stuck <= 2 {
+		rest = min(rest, time.Second<<n.stuck)
+	}
+	return rest
 }
 
 // pace is how often a panel with a lane of its own may be read.
