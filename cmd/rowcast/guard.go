@@ -22,13 +22,14 @@ func (f *serveFlags) guardAddress() error {
 		what = "serve others through a proxy"
 	}
 	return fmt.Errorf(`%s: nobody has to sign in, so anyone on the network could read the database;
-have people sign in with --auth, listen on 127.0.0.1 and name no other host, or say --let-anyone-on-the-network-read`, what)
+have people sign in with --auth, listen on 127.0.0.1 and name no other host and no proxy, or say --let-anyone-on-the-network-read`, what)
 }
 
 // loopback tells whether only people at this machine reach the server. One that
-// is known by another name has a proxy in front, which anybody may reach.
+// trusts a proxy, or is known by another name, has one in front, which anybody may
+// reach; and a proxy may ask by the server's own name.
 func (f *serveFlags) loopback() bool {
-	if !isLoopback(f.Listen) {
+	if !isLoopback(f.Listen) || len(f.TrustedProxies) > 0 {
 		return false
 	}
 	names := slices.Clone(f.Hosts)
