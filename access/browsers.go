@@ -75,9 +75,10 @@ func (b *Browsers) knows(r *http.Request, name string) string {
 	return ""
 }
 
-// vouch signs that name signed in from a browser.
+// vouch signs that name signed in from a browser. Anna and anna may be two users, so
+// that what either keeps says nothing of the other.
 func (s signer) vouch(id, name string) string {
 	m := hmac.New(sha256.New, s.secret)
-	fmt.Fprintf(m, "rowcast browser 1\n%s\n%s\n", id, nameKey(name))
+	fmt.Fprintf(m, "rowcast browser 1\n%s\n%s\n", id, name)
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }

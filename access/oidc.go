@@ -121,6 +121,12 @@ func (o *OIDC) begin(ctx context.Context, next string, silent bool) (string, *ht
 // to (OpenID Connect Core 1.0, 3.1.2.6).
 var wantsToAsk = []string{"login_required", "interaction_required", "consent_required", "account_selection_required"}
 
+// refusesUs tells a refusal of this server, whose name or secret may be wrong, from
+// that of a code (RFC 6749, 5.2): nobody who signs in can help it.
+func refusesUs(e *oauth2.RetrieveError) bool {
+	return e.ErrorCode == "invalid_client" || e.ErrorCode == "unauthorized_client" || e.Response.StatusCode >= 500
+}
+
 // end takes the provider's answer. What it returns is who came, and where they
 // wanted to go.
 func (o *OIDC) end(r *http.Request) (who session, next string, err error) {
@@ -151,6 +157,9 @@ func (o *OIDC) end(r *http.Request) (who session, next string, err error) {
 	tokens, err := config.Exchange(ctx, asked.Get("code"), oauth2.VerifierOption(f.Verifier))
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
+		if refusesUs(refused) {
+			return who, f.Next, fmt.Errorf("ask the provider for tokens: it answers %d %q", refused.Response.StatusCode, clip(refused.ErrorCode))
+		}
 		return who, f.Next, ErrWrong
 	}
 	if err != nil {

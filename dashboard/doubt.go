@@ -31,7 +31,7 @@ func (b *Book) doubt(ctx context.Context, old, e *entry) {
 func (b *Book) mistakes(ctx context.Context, def *definition, source string) []Problem {
 	c := checker{db: b.cfg.DB, source: source}
 	if err := c.definition(ctx, def); err != nil {
-		b.cfg.Log.Warn("the queries of a dashboard cannot be checked", "dashboard", def.slug, "error", err)
+		b.cfg.Log.Warn("the queries of a dashboard cannot be checked", "dashboard", def.slug, "error", Loggable(err))
 		return nil
 	}
 	return slices.DeleteFunc(c.problems, func(p Problem) bool { return p.Note })

@@ -32,7 +32,7 @@ func (b *Book) settle(ctx context.Context, def *definition, variables []Variable
 		args, _, _ := arguments(variables)
 		there, err := b.among(ctx, &def.choices[at], def.timeZone, pick(args, def.choices[at].names), chosen)
 		if err != nil {
-			b.cfg.Log.Warn("the options of a variable cannot be read", "dashboard", def.slug, "variable", v.Name, "error", err)
+			b.cfg.Log.Warn("the options of a variable cannot be read", "dashboard", def.slug, "variable", v.Name, "error", Loggable(err))
 			continue
 		}
 		v.Values = slices.DeleteFunc(v.Values, func(s string) bool { return slices.Contains(chosen, s) && !slices.Contains(there, s) })

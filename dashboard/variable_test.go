@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -307,6 +308,25 @@ panels: [{id: a, query: "SELECT @city::text"}]`
 	}
 	if b := open(t, nil, map[string]string{"x.yaml": file}); page(t, b, "/d/x?city=Delft").Address != "/d/x?city=Delft" {
 		t.Error("without a database a value is dropped")
+	}
+}
+
+// What cannot be an option is told to the page; the log has no values of the database.
+func TestOptionsThatFailLeaveNoValuesInTheLog(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	b, err := dashboard.Open(t.Context(), dashboard.Config{
+		DB: database(t, places), Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Source: source(map[string]string{"x.yaml": `
+variables: [{name: city, query: "SELECT city::int FROM places", strict: true}]
+panels: [{id: a, query: "SELECT @city::text"}]`}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page(t, b, "/d/x?city=7")
+	if !strings.Contains(log.String(), "SQLSTATE 22P02") || strings.Contains(log.String(), "invalid input") {
+		t.Errorf("log: %s", log.String())
 	}
 }
 

@@ -76,7 +76,7 @@ func TestFloods(t *testing.T) {
 		}
 		times = 33
 	}
-	l := limits(t, "export ROWCAST_MAX_ADDRESS_PAGES=30 ROWCAST_MAX_ADDRESS_SOCKETS=40 ROWCAST_TRUSTED_PROXY=127.0.0.1;", chosenPage)
+	l := limits(t, "export ROWCAST_MAX_ADDRESS_PAGES=30 ROWCAST_MAX_ADDRESS_SOCKETS=40 ROWCAST_TRUSTED_PROXY=127.0.0.1 ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ=true ROWCAST_ALLOW_POWERFUL_ROLE=true;", chosenPage)
 	l.db.Script(t, `CREATE TABLE quiet AS SELECT n AS id, 'word ' || n AS word FROM generate_series(1, 500) n; ALTER TABLE quiet ADD PRIMARY KEY (id); ANALYZE quiet;`)
 	alone, usual := l.measure(over)
 	for i, o := range onslaughts() {

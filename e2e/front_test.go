@@ -81,7 +81,7 @@ func fronts() []front {
 					"127.0.0.1:8080", server)
 				return "{\n\tadmin off\n\tauto_https off\n}\n" + text
 			},
-			wait: [2]string{"reverse_proxy 127.0.0.1:8080", "reverse_proxy 127.0.0.1:8080 {\n\ttransport http {\n\tread_timeout %s\n\t}\n\t}"},
+			wait: [2]string{"reverse_proxy 127.0.0.1:8080 {", "reverse_proxy 127.0.0.1:8080 {\n\ttransport http {\n\tread_timeout %s\n\t}"},
 		},
 	}
 }
@@ -171,13 +171,15 @@ func TestBehindAProxy(t *testing.T) {
 			db.Exec(t, `INSERT INTO notes VALUES (2, 'through the proxy')`)
 			hear("through the proxy")
 			foreign, resp, err := websocket.Dial(ctx, "https://example.com/live/live", &websocket.DialOptions{
-				HTTPClient: client, Subprotocols: []string{"rowcast.v1"}, HTTPHeader: http.Header{"Origin": {"https://evil.example"}},
+				HTTPClient: client, Subprotocols: []string{"rowcast.v1"}, HTTPHeader: http.Header{"Origin": {"https://evil.example"}, "X-Request-Id": {"chosen"}},
 			})
 			if err == nil {
 				_ = foreign.CloseNow()
 				t.Error("another site's page may listen through the proxy")
 			} else if resp == nil || resp.StatusCode != http.StatusForbidden {
 				t.Errorf("another site's page: %v", err)
+			} else if id := resp.Header.Get("X-Request-Id"); id == "" || id == "chosen" {
+				t.Errorf("a browser has its request called %q", id)
 			}
 		})
 	}

@@ -33,7 +33,7 @@ panels:
 func TestManyValuesOfOneViewer(t *testing.T) {
 	t.Parallel()
 	const most = 30
-	l := limits(t, fmt.Sprintf("export ROWCAST_MAX_ADDRESS_PAGES=%d ROWCAST_TRUSTED_PROXY=127.0.0.1;", most), chosenPage)
+	l := limits(t, fmt.Sprintf("export ROWCAST_MAX_ADDRESS_PAGES=%d ROWCAST_TRUSTED_PROXY=127.0.0.1 ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ=true ROWCAST_ALLOW_POWERFUL_ROLE=true;", most), chosenPage)
 	before := l.latency(15, 0)
 
 	flood, stop := context.WithCancel(t.Context())

@@ -105,6 +105,9 @@ func TestEventsEndWhenTheClientLeaves(t *testing.T) {
 	s.begin("/d/shop", "a")
 	e := s.events("/d/shop")
 	e.expect(delta.TypeSnapshot, "e:1")
+	if s.Viewers() != 1 || s.Connections() != 0 {
+		t.Errorf("%d watch, and %d connections are net/http's no more", s.Viewers(), s.Connections())
+	}
 	_ = e.resp.Body.Close()
 	s.until("released", func() bool { return s.watchers("/d/shop") == 0 && s.Viewers() == 0 })
 }

@@ -355,3 +355,23 @@ func TestEveryRouteAsksWhoItIsWithAProvider(t *testing.T) {
 		t.Errorf("only %d of the %d open routes are there", walked, len(open))
 	}
 }
+
+// A provider that refuses this server says nothing of who signs in: whoever runs it
+// finds why in the log, and nobody is limited for it.
+func TestAProviderThatRefusesTheServerIsSaid(t *testing.T) {
+	d, p := newProviderDoor(t)
+	for range 25 {
+		kept, back := d.depart(p, "anna")
+		p.ClientSecret = "another"
+		resp, body := d.ask("GET", back, "Cookie", kept)
+		if resp.StatusCode != 503 || !strings.Contains(body, "does not answer") || session(resp) != nil {
+			t.Fatalf("%d %.300s", resp.StatusCode, body)
+		}
+	}
+	if log := d.logs.String(); !strings.Contains(log, "a sign-in could not be ended") || !strings.Contains(log, "invalid_client") || strings.Contains(log, "code=") {
+		t.Errorf("log: %s", log)
+	}
+	if strings.Contains(d.audit.String(), "sign_in_failed") {
+		t.Error(d.audit.String())
+	}
+}

@@ -65,7 +65,7 @@ func (s *Server) explain(ctx context.Context, err error) *problem {
 		return &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the database does not answer"}
 	}
 	if !errors.Is(err, errInternal) && ctx.Err() == nil {
-		s.logs(ctx).Error("a request failed", "error", loggable(err))
+		s.logs(ctx).Error("a request failed", "error", dashboard.Loggable(err))
 	}
 	return &problem{status: http.StatusInternalServerError, code: codeInternal, message: internal(ctx)}
 }

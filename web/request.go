@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -46,14 +45,4 @@ func (s *Server) logs(ctx context.Context) *slog.Logger {
 func (v *visitor) asks(address string) {
 	path, _, _ := strings.Cut(address, "?")
 	v.page = path[:min(len(path), 200)]
-}
-
-// loggable is what a log may have of an error: PostgreSQL quotes the data that it
-// says something of, which are classes 22 and 23 of its errors.
-func loggable(err error) any {
-	var pg interface{ SQLState() string }
-	if errors.As(err, &pg) && (strings.HasPrefix(pg.SQLState(), "22") || strings.HasPrefix(pg.SQLState(), "23")) {
-		return "SQLSTATE " + pg.SQLState()
-	}
-	return err
 }

@@ -14,24 +14,25 @@ import (
 	"github.com/rowcast/rowcast/web"
 )
 
-// quoted is an error of PostgreSQL that quotes a value.
-type quoted struct{}
+// quoted is an error of PostgreSQL, or of a function there, that quotes a value; its
+// code.
+type quoted string
 
-func (quoted) Error() string    { return `invalid input syntax for type integer: "Miller"` }
-func (quoted) SQLState() string { return "22P02" }
+func (quoted) Error() string      { return `invalid input syntax for type integer: "Miller"` }
+func (q quoted) SQLState() string { return string(q) }
 
 // Whoever sees a fault can quote its name, and the log has under it the route, the
 // page and what went wrong, and nobody's values.
 func TestAFaultHasANameInTheLogAndInTheAnswer(t *testing.T) {
 	const page = "/d/shop?customer=Miller"
-	for _, fault := range []error{errors.New("the disk is full"), quoted{}} {
+	for _, fault := range []error{errors.New("the disk is full"), quoted("22P02"), quoted("P0001")} {
 		s := newSite(t)
 		s.mu.Lock()
 		s.fault = fault
 		s.mu.Unlock()
 		line := func(id, route string) {
 			t.Helper()
-			want := regexp.MustCompile(`(?m)^.*msg="a request failed" request=` + regexp.QuoteMeta(id) + ` route="` + regexp.QuoteMeta(route) + `" page=/d/shop error=.*(disk is full|22P02).*$`)
+			want := regexp.MustCompile(`(?m)^.*msg="a request failed" request=` + regexp.QuoteMeta(id) + ` route="` + regexp.QuoteMeta(route) + `" page=/d/shop error=.*(disk is full|22P02|P0001).*$`)
 			if n := len(want.FindAllString(s.logs.String(), -1)); id == "" || n != 1 {
 				t.Errorf("%d lines for %q of %s in\n%s", n, id, route, s.logs.String())
 			}

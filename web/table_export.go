@@ -61,7 +61,7 @@ func (e *exporter) run(r *http.Request, page *dashboard.Page, begin func([]colum
 		fallthrough
 	default:
 		if r.Context().Err() == nil {
-			e.server.logs(r.Context()).Warn("an export was broken off", "error", loggable(err))
+			e.server.logs(r.Context()).Warn("an export was broken off", "error", dashboard.Loggable(err))
 		}
 		panic(http.ErrAbortHandler)
 	}

@@ -177,6 +177,7 @@ type Server struct {
 	viewersMu sync.Mutex // guards all below
 	viewers   map[viewer]struct{}
 	crowd     crowd  // the same, by who they are
+	streams   int    // of them, event streams
 	sent      uint64 // bytes, to those who have gone
 	stopping  bool
 	empty     chan struct{} // closed when stopping and the last viewer is gone
@@ -269,9 +270,13 @@ func (s *Server) Viewers() int {
 	return len(s.viewers)
 }
 
-// Connections is how many connections the server has taken over from net/http, or
-// keeps for event streams: those of [Server.Viewers], and of who is being turned away.
-func (s *Server) Connections() int { return s.Viewers() + len(s.partings) }
+// Connections is how many connections the server has taken over from net/http: those
+// of sockets, and of who is being turned away. Event streams stay with net/http.
+func (s *Server) Connections() int {
+	s.viewersMu.Lock()
+	defer s.viewersMu.Unlock()
+	return len(s.viewers) - s.streams + len(s.partings)
+}
 
 // errStopping says that nobody is let in any more.
 var errStopping = &problem{status: http.StatusServiceUnavailable, code: codeUnavailable, message: "the server stops"}
@@ -285,6 +290,9 @@ func (s *Server) admit(v viewer) *problem {
 	}
 	s.crowd.add(v.seat().shares)
 	s.viewers[v] = struct{}{}
+	if _, stream := v.(*events); stream {
+		s.streams++
+	}
 	return nil
 }
 
@@ -307,6 +315,9 @@ func (s *Server) dismiss(v viewer) {
 		sent, _ := v.traffic()
 		s.sent += sent
 		s.crowd.remove(v.seat().shares)
+		if _, stream := v.(*events); stream {
+			s.streams--
+		}
 	}
 	if s.stopping && len(s.viewers) == 0 {
 		close(s.empty)

@@ -118,7 +118,7 @@ func TestPasswordsLetIn(t *testing.T) {
 }
 
 func TestAProxyLetsIn(t *testing.T) {
-	s, _ := guardedBy(t, t.TempDir(), "--auth", "proxy", "--trusted-proxy", "127.0.0.1", "--user-header", "X-User", "--groups-header", "X-Groups")
+	s, _ := guardedBy(t, t.TempDir(), "--auth", "proxy", "--trusted-proxy", "127.0.0.1", "--user-header", "X-User", "--groups-header", "X-Groups", "--allow-powerful-role")
 	for _, c := range []struct {
 		path   string
 		header []string

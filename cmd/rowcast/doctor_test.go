@@ -25,6 +25,19 @@ func asRole(t *testing.T, text, role string) string {
 	return u.String()
 }
 
+// withOptions is a database's URL whose sessions begin with these options.
+func withOptions(t *testing.T, text, options string) string {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("options", options)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
 // newRole makes a role that may log in, until the test ends.
 func newRole(t *testing.T, db *pgtest.DB) string {
 	t.Helper()
@@ -132,6 +145,20 @@ func TestPowers(t *testing.T) {
 		}
 		db.Script(t, c.take)
 	}
+	// A query can undo what set another role when the session began.
+	db.Script(t, `ALTER ROLE `+other+` SUPERUSER`)
+	for _, hidden := range []string{"role", "session_authorization"} {
+		masked := withOptions(t, asRole(t, db.URL, other), "-c"+hidden+"="+role)
+		want := "role " + other + " is a superuser: fine on loopback"
+		if out, err := command(t, "doctor", "--database-url", masked); !strings.Contains(out, want) {
+			t.Errorf("behind %s: the doctor does not say %q: %v\n%s", hidden, want, err, out)
+		}
+		_, err := command(t, "serve", "--database-url", masked, "--wait", "0", "--listen", "0.0.0.0:0", "--let-anyone-on-the-network-read")
+		if err == nil || !strings.Contains(err.Error(), "is a superuser") {
+			t.Errorf("behind %s: a superuser is served beyond loopback, or not refused for that: %v", hidden, err)
+		}
+	}
+	db.Script(t, `ALTER ROLE `+other+` NOSUPERUSER`)
 	out, _ := command(t, "doctor", "--database-url", reader)
 	if want := "role " + role + " owns no table, bypasses nothing and reaches nothing else"; !strings.Contains(out, want) {
 		t.Errorf("without any: %q is not said:\n%s", want, out)

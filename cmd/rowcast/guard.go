@@ -22,13 +22,14 @@ func (f *serveFlags) guardAddress() error {
 		what = "serve others through a proxy"
 	}
 	return fmt.Errorf(`%s: nobody has to sign in, so anyone on the network could read the database;
-have people sign in with --auth, listen on 127.0.0.1 and name no other host, or say --let-anyone-on-the-network-read`, what)
+have people sign in with --auth, listen on 127.0.0.1 and name no other host and no proxy, or say --let-anyone-on-the-network-read`, what)
 }
 
 // loopback tells whether only people at this machine reach the server. One that
-// is known by another name has a proxy in front, which anybody may reach.
+// trusts a proxy, or is known by another name, has one in front, which anybody may
+// reach; and a proxy may ask by the server's own name.
 func (f *serveFlags) loopback() bool {
-	if !isLoopback(f.Listen) {
+	if !isLoopback(f.Listen) || len(f.TrustedProxies) > 0 {
 		return false
 	}
 	names := slices.Clone(f.Hosts)
@@ -71,9 +72,13 @@ type power struct {
 	what string // the rest of a sentence about whoever may; "" where nobody may
 }
 
-// powersSQL asks for the greatest power of the role, or of those that it may
-// become: a panel's query may set the role.
-const powersSQL = `SELECT CASE WHEN r.rolname = current_user THEN '' ELSE r.rolname::pg_catalog.text END, p.what
+// powersSQL asks for the greatest power of the session, or of the roles that it may
+// become: a panel's query may set the role. One that was set at the connection's
+// start, by its options or for the role, is no wall, since a query may set it back;
+// so whoever logged in, $1, counts as well.
+const powersSQL = `WITH session AS (
+	SELECT oid, rolname FROM pg_catalog.pg_roles WHERE rolname IN (current_user, session_user, $1))
+SELECT CASE WHEN r.rolname IN (SELECT rolname FROM session) THEN '' ELSE r.rolname::pg_catalog.text END, p.what
 FROM pg_catalog.pg_roles r CROSS JOIN LATERAL (VALUES
 	(1, r.rolsuper, 'is a superuser'),
 	(2, r.rolbypassrls, 'bypasses row-level security'),
@@ -83,12 +88,13 @@ FROM pg_catalog.pg_roles r CROSS JOIN LATERAL (VALUES
 	(6, EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	            WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast') AND c.relowner = r.oid), 'owns tables')
 ) AS p(rank, has, what)
-WHERE p.has AND pg_catalog.pg_has_role(r.oid, 'MEMBER')
-ORDER BY p.rank, r.rolname <> current_user, r.rolname LIMIT 1`
+WHERE p.has AND EXISTS (SELECT FROM session s WHERE pg_catalog.pg_has_role(s.oid, r.oid, 'MEMBER'))
+ORDER BY p.rank, r.rolname NOT IN (SELECT rolname FROM session), r.rolname LIMIT 1`
 
-// greatestPower is that of the session's role; zero where it only reads.
+// greatestPower is that of the session's role, and of whoever logged in; zero where
+// they only read.
 func greatestPower(ctx context.Context, conn *pgx.Conn) (p power, err error) {
-	err = conn.QueryRow(ctx, powersSQL).Scan(&p.via, &p.what)
+	err = conn.QueryRow(ctx, powersSQL, conn.Config().User).Scan(&p.via, &p.what)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}

@@ -192,6 +192,7 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 		{"nobody there", []string{"--database-url", "postgres://me:canary-password@" + nobody + "/x", "--wait", "0s"}, []string{"connection refused"}},
 		{"beyond loopback", []string{"--database-url", db.URL, "--listen", "0.0.0.0:0"}, []string{"--let-anyone-on-the-network-read"}},
 		{"behind a proxy without sign-in", []string{"--database-url", db.URL, "--host", "example.com"}, []string{"through a proxy", "--auth", "--let-anyone-on-the-network-read"}},
+		{"trusting a proxy without sign-in", []string{"--database-url", db.URL, "--trusted-proxy", "127.0.0.1"}, []string{"through a proxy", "--auth", "--let-anyone-on-the-network-read"}},
 		{"known by another name without sign-in", []string{"--database-url", db.URL, "--public-url", "https://example.com/"}, []string{"through a proxy"}},
 		{"too powerful a role behind a proxy", []string{"--database-url", db.URL, "--host", "example.com", "--let-anyone-on-the-network-read"}, []string{"superuser", "--allow-powerful-role"}},
 		{"too powerful a role", []string{"--database-url", db.URL, "--listen", "0.0.0.0:0", "--let-anyone-on-the-network-read"}, []string{"superuser", "CREATE ROLE", "--allow-powerful-role"}},
