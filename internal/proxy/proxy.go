@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -19,7 +20,8 @@ type Faults struct {
 	Stall bool
 	// Refuse closes every new connection at once.
 	Refuse bool
-	// Delay is added to every chunk of bytes, in each direction.
+	// Delay is how much later everything arrives, in each direction. It is all
+	// that is wrong with a line that has it.
 	Delay time.Duration
 	// BytesPerSecond limits each direction; 0: no limit.
 	BytesPerSecond int
@@ -212,6 +214,8 @@ func (p *Proxy) serve(client net.Conn) {
 func (p *Proxy) pump(l *link, to io.Writer, from io.Reader, answers bool) {
 	buf := make([]byte, 16<<10)
 	sent := 0
+	var way *way // once the line was late: what is on it keeps its order
+	defer func() { way.end() }()
 	for {
 		n, end := from.Read(buf)
 		for b := buf[:n]; len(b) > 0; {
@@ -220,6 +224,13 @@ func (p *Proxy) pump(l *link, to io.Writer, from io.Reader, answers bool) {
 				return
 			}
 			l.busy(f)
+			if way == nil && f.Delay > 0 {
+				way = l.late(to)
+			}
+			if way != nil {
+				way.send(b, f.Delay)
+				break
+			}
 			piece := b
 			if f.Slice > 0 {
 				piece = b[:min(f.Slice, len(b))]
@@ -229,11 +240,7 @@ func (p *Proxy) pump(l *link, to io.Writer, from io.Reader, answers bool) {
 				l.close(true)
 				return
 			}
-			pause := f.Delay
-			if f.BytesPerSecond > 0 {
-				pause += time.Duration(len(piece)) * time.Second / time.Duration(f.BytesPerSecond)
-			}
-			if !l.sleep(pause) {
+			if f.BytesPerSecond > 0 && !l.sleep(time.Duration(len(piece))*time.Second/time.Duration(f.BytesPerSecond)) {
 				return
 			}
 			if _, err := to.Write(piece); err != nil {
@@ -246,12 +253,55 @@ func (p *Proxy) pump(l *link, to io.Writer, from io.Reader, answers bool) {
 			b = b[len(piece):]
 		}
 		if end != nil {
+			way.end()
 			if _, err := p.pass(l); err == nil { // a stalled line hides the end too
 				l.close(false)
 			}
 			return
 		}
 	}
+}
+
+// way is a long one: many chunks are on it at the same time.
+type way struct {
+	chunks  chan chunk
+	once    sync.Once // closes chunks
+	arrived chan struct{}
+}
+
+type chunk struct {
+	bytes []byte
+	due   time.Time
+}
+
+// late begins a way to one end of the link.
+func (l *link) late(to io.Writer) *way {
+	w := &way{chunks: make(chan chunk, 1024), arrived: make(chan struct{})}
+	go func() {
+		defer close(w.arrived)
+		for c := range w.chunks {
+			if !l.sleep(time.Until(c.due)) {
+				continue // it was cut: the rest is lost
+			}
+			if _, err := to.Write(c.bytes); err != nil {
+				l.close(false)
+			}
+		}
+	}()
+	return w
+}
+
+func (w *way) send(b []byte, delay time.Duration) {
+	w.chunks <- chunk{bytes.Clone(b), time.Now().Add(delay)}
+}
+
+// end waits until all has arrived, or is lost. Again, or without a way, it does nothing.
+func (w *way) end() {
+	if w == nil {
+		return
+	}
+	w.once.Do(func() { close(w.chunks) })
+	<-w.arrived
 }
 
 // pass waits while the line is stalled, and answers what else is wrong.
