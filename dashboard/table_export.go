@@ -69,7 +69,7 @@ func (b *Book) Export(ctx context.Context, p *Page, begin func([]ExportColumn) e
 	case errors.As(err, &pg) && pg.Code == "57014", errors.Is(err, context.DeadlineExceeded):
 		return &AddressError{Code: "unavailable", Message: "the export took longer than " + lasting(exportLimit), err: err}
 	case errors.As(err, &pg):
-		return &AddressError{Code: "unavailable", Message: "the rows cannot be read: " + pg.Message, err: err}
+		return &AddressError{Code: "unavailable", Message: "the rows cannot be read: SQLSTATE " + pg.Code, err: err}
 	case err != nil && ctx.Err() == nil:
 		return unavailable(err)
 	}

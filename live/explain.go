@@ -66,6 +66,22 @@ func (s *session) explainQuery(ctx context.Context, q query, err error, before i
 	return e
 }
 
+// discreet is what those are told of an error who may not see queries. PostgreSQL's
+// own words are left out: they name what a query reads, and quote values that it may
+// never have been meant to show.
+func discreet(e *delta.Error) *delta.Error {
+	told := &delta.Error{Code: e.Code, Message: e.Message}
+	switch e.Code {
+	case "query_failed":
+		told.Message = "the query of this panel fails; whoever may see queries is told why"
+	case "forbidden":
+		told.Message = "the database does not show what this panel asks for; whoever may see queries is told why"
+	case "table_gone":
+		told.Message = "a table that this panel reads is not there"
+	}
+	return told
+}
+
 // tooSlow is what can be done about a query that is.
 const tooSlow = "EXPLAIN (ANALYZE) tells where its time goes: an index may help, or fewer rows. With every: it is read less often, with --panel-timeout it may take longer"
 

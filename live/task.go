@@ -160,7 +160,7 @@ func (it item) compare(a *answer) outcome {
 	if a.err != nil {
 		o.err = it.locate(a.err)
 		if !it.candid {
-			o.err = &delta.Error{Code: a.err.Code, Message: a.err.Message}
+			o.err = discreet(a.err)
 		}
 		return o
 	}
