@@ -93,6 +93,25 @@ func TestFloodOfPings(t *testing.T) {
 	}
 }
 
+// One who reads the pongs is cut as well: pings have a pace, and a few are answered.
+func TestPingsHaveAPace(t *testing.T) {
+	s := newSite(t)
+	for _, op := range []byte{0x9, 0xa} {
+		conn := rawSocket(t, s)
+		s.until("it is in", func() bool { return s.Viewers() == 1 })
+		got := make(chan int, 1)
+		go func() {
+			n, _ := io.Copy(io.Discard, conn)
+			got <- int(n)
+		}()
+		go flood(conn, [][]byte{clientFrame(op, []byte("x"))}, 1<<20)
+		s.until("it is cut", func() bool { return s.Viewers() == 0 })
+		if n := <-got; op == 0x9 && (n < 3*10 || n > 3*100) {
+			t.Errorf("it was sent %d bytes of pongs", n)
+		}
+	}
+}
+
 // A message that is small on the wire and large when it is unpacked is unpacked as
 // far as a message may go, and no further.
 func TestDecompressionBomb(t *testing.T) {

@@ -40,7 +40,11 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		Subprotocols:       []string{Subprotocol},
 		InsecureSkipVerify: true, // checked above, more strictly
 		CompressionMode:    websocket.CompressionNoContextTakeover,
-		OnPongReceived:     func(context.Context, []byte) { c.asked.Store(false) },
+		OnPingReceived:     func(context.Context, []byte) bool { return c.controlled() },
+		OnPongReceived: func(context.Context, []byte) {
+			c.asked.Store(false)
+			c.controlled()
+		},
 	})
 	if err != nil { // it has been answered
 		if away != nil {
