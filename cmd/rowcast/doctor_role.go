@@ -25,8 +25,9 @@ func lookWrites(ctx context.Context, db *database, conn *pgx.Conn) (finding, err
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.count(*)::pg_catalog.int4, pg_catalog.min(pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname))
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast') AND c.relpersistence <> 't'
-		  AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
-		  AND pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')`).Scan(&n, &example)
+		  AND NOT pg_catalog.pg_has_role(c.relowner, 'MEMBER')
+		  AND EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(r.oid, 'MEMBER')
+			AND pg_catalog.has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))`).Scan(&n, &example)
 	if n == 0 || err != nil {
 		return finding{good: true, what: "the role may change no table of others"}, err
 	}

@@ -74,6 +74,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		want              []string
 	}{
 		{"a role that writes", `GRANT INSERT ON notes TO ` + role, `REVOKE INSERT ON notes FROM ` + role, false, []string{"may change 1 tables of others, such as public.notes", "REVOKE INSERT, UPDATE"}},
+		{"one that may become it", fmt.Sprintf("CREATE ROLE %[1]s_w; GRANT INSERT ON notes TO %[1]s_w; ALTER ROLE %[1]s NOINHERIT; GRANT %[1]s_w TO %[1]s", role),
+			fmt.Sprintf("DROP OWNED BY %[1]s_w; DROP ROLE %[1]s_w; ALTER ROLE %[1]s INHERIT", role), false, []string{"may change 1 tables of others, such as public.notes"}},
 		{"few sessions", `ALTER ROLE ` + role + ` CONNECTION LIMIT 3`, `ALTER ROLE ` + role + ` CONNECTION LIMIT -1`, true, []string{"may have 3 sessions", fmt.Sprintf("CONNECTION LIMIT %d;", mostSessions)}},
 		{"a table without a bell", `CREATE TABLE bare (id int); GRANT SELECT (id) ON bare TO ` + role, `DROP TABLE bare`, false, []string{"pages of public.bare go by the clock", "rowcast watch 'public.bare'"}},
 		{"a bell that is off", `ALTER TABLE notes DISABLE TRIGGER rowcast_bell`, `ALTER TABLE notes ENABLE TRIGGER rowcast_bell`, true, []string{"does not ring for every write", "public", "rowcast watch"}},
