@@ -321,14 +321,19 @@ func (a *arena) look(ctx context.Context, s *sight) {
 
 // write lets a writer of the oracle's tables work, over and over.
 func (a *arena) write(ctx context.Context, w *writer) {
+	since := int64(0)
 	for ctx.Err() == nil {
 		a.gate.RLock()
 		if w.conn == nil || w.conn.IsClosed() {
+			since = a.outages.Load()
 			w.conn, _ = a.connect(ctx)
 		}
 		if w.conn != nil {
 			if err := w.once(w.pick()); err != nil {
 				_ = w.conn.Close(ctx) // whether it was committed is not known
+				if !a.outage.Load() && since == a.outages.Load() {
+					a.judge.accuse("a write of the accounts failed: %v", err)
+				}
 			}
 		}
 		a.gate.RUnlock()

@@ -74,7 +74,7 @@ func testFrozen(t *testing.T, program, database, query string, come func(*frozen
 		f.await("the server's slot", `SELECT count(*)`+ours+` AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock' AND l.granted`)
 	}
 	server.signal(syscall.SIGSTOP)
-	stopped := time.Now()
+	stopped, slowest := time.Now(), time.Duration(0)
 	if n := f.locks(); n == 0 {
 		t.Error("the server held no lock when it was stopped: the test tests nothing")
 	}
@@ -82,9 +82,14 @@ func testFrozen(t *testing.T, program, database, query string, come func(*frozen
 		if time.Since(stopped) > limit {
 			t.Fatalf("%d locks are held %s after the server was stopped: %s", n, limit, f.holders())
 		}
-		f.pause(100 * time.Millisecond)
+		slowest = max(slowest, f.timed(`UPDATE readings SET word = word`))
+		f.pause(20 * time.Millisecond)
 	}
-	t.Logf("no lock %s after the server was stopped", time.Since(stopped).Round(100*time.Millisecond))
+	t.Logf("no lock %s after the server was stopped; no write took longer than %s",
+		time.Since(stopped).Round(100*time.Millisecond), slowest.Round(time.Millisecond))
+	if slowest > 250*time.Millisecond {
+		t.Errorf("a write took %s while the server stood still", slowest)
+	}
 	f.writesSilently()
 
 	var resumed time.Time
@@ -113,6 +118,14 @@ func (f *frozen) exec(sql string) {
 	if _, err := f.conn.Exec(f.Context(), sql); err != nil {
 		f.Fatal(err)
 	}
+}
+
+// timed tells how long a statement of the application took.
+func (f *frozen) timed(sql string) time.Duration {
+	f.Helper()
+	began := time.Now()
+	f.exec(sql)
+	return time.Since(began)
 }
 
 func (f *frozen) pause(d time.Duration) {
