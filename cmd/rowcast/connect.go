@@ -63,6 +63,7 @@ func (f databaseFlags) open() (*database, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 3 * time.Second
 	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement // whatever the URL says: none is pasted into a text
 	config.MaxProtocolMessageBodyLen = maxMessage
 	db := &database{config: config, sessions: newSessions(config), traffic: &traffic{}}
 	config.Tracer = db.traffic

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/rowcast/rowcast/internal/pgtest"
 )
@@ -211,5 +212,16 @@ func TestPasswordFromAFile(t *testing.T) {
 	}
 	if _, err := (databaseFlags{"postgres://reader@db/app", file + "s"}).open(); err == nil {
 		t.Error("a missing file was not missed")
+	}
+}
+
+// A URL cannot have values pasted into a query's text.
+func TestTheURLChoosesNoProtocol(t *testing.T) {
+	db, err := databaseFlags{DatabaseURL: "postgres://reader@db/app?default_query_exec_mode=simple_protocol"}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := db.named("test").DefaultQueryExecMode; mode != pgx.QueryExecModeCacheStatement {
+		t.Errorf("queries go by %v", mode)
 	}
 }
