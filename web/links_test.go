@@ -117,11 +117,16 @@ func TestALinkShowsItsPageAndNothingElse(t *testing.T) {
 // Other values than those that it was made with do not open by a link.
 func TestALinksValuesAreLocked(t *testing.T) {
 	d := newDoor(t)
-	paid := d.add("/d/shop?status=paid", "latest")
+	d.add("/d/shop?status=paid", "latest")
 	d.begin("/d/shop?status=paid", "paid row")
-	_ = paid
 	link := d.share("/d/shop?status=paid", d.signIn("anna"))
-	for address, want := range map[string]int{"/d/shop?status=paid": 200, "/d/shop?status=paid&utm=x": 200, "/d/shop": 404, "/d/shop?status=late": 404} {
+	const paid, none, late = "%2Fd%2Fshop%3Fstatus%3Dpaid", "%2Fd%2Fshop", "%2Fd%2Fshop%3Fstatus%3Dlate"
+	for address, want := range map[string]int{
+		"/d/shop?status=paid": 200, "/d/shop?status=paid&utm=x": 200, "/d/shop": 404, "/d/shop?status=late": 404,
+		"/d/shop/latest.csv?status=paid": 200, "/d/shop/latest.csv": 404, "/d/shop/latest.csv?status=late": 404, "/d/shop/latest.json?status=late": 404,
+		"/api/v1/snapshot?page=" + paid: 200, "/api/v1/snapshot?page=" + none: 404, "/api/v1/snapshot?page=" + late: 404,
+		"/api/v1/page?page=" + paid: 200, "/api/v1/page?page=" + late: 404, "/api/v1/events?page=" + none: 404, "/api/v1/events?page=" + late: 404,
+	} {
 		if resp, _ := d.ask("GET", link+address); resp.StatusCode != want {
 			t.Errorf("%s: %d, want %d", address, resp.StatusCode, want)
 		}
