@@ -87,3 +87,26 @@ func TestNoticesThatComeBack(t *testing.T) {
 		t.Errorf("the way on is not the page that was meant:\n%s", body)
 	}
 }
+
+// What a spreadsheet would take for a formula is guarded where a person may have
+// written it; numbers and times that begin alike never are, whatever their type.
+func TestGuardedTypes(t *testing.T) {
+	for typ, guards := range map[string]bool{
+		"text": true, "varchar": true, "bpchar": true, "name": true, "citext": true, "json": true, "jsonb": true, "mood": true, "_text": true, "xml": true,
+		"int2": false, "int4": false, "int8": false, "numeric": false, "float4": false, "float8": false, "money": false, "interval": false,
+		"date": false, "timestamp": false, "timestamptz": false, "time": false, "timetz": false,
+	} {
+		s := newSite(t)
+		state := export()
+		p := state.Panels["latest"]
+		p.Columns, p.Rows = []delta.Column{{Name: "v", Type: typ}}, []delta.Row{{Key: "1", Cells: []delta.Cell{{Text: "-5"}}}}
+		s.publish(nil, state)
+		want := "v\r\n-5\r\n"
+		if guards {
+			want = "v\r\n'-5\r\n"
+		}
+		if _, body := s.ask("GET", "/d/shop/latest.csv"); body != want {
+			t.Errorf("%s: %q, want %q", typ, body, want)
+		}
+	}
+}
