@@ -89,7 +89,7 @@ func view(ctx context.Context, conn *websocket.Conn, slow bool, until string) er
 				failed = err
 				return
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // the pace that clients have
 		}
 	})
 	var shown *delta.State

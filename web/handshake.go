@@ -42,8 +42,9 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		CompressionMode:    websocket.CompressionNoContextTakeover,
 		OnPingReceived:     func(context.Context, []byte) bool { return c.controlled() },
 		OnPongReceived: func(context.Context, []byte) {
-			c.asked.Store(false)
-			c.controlled()
+			if !c.asked.Swap(false) {
+				c.controlled() // nobody asked
+			}
 		},
 	})
 	if err != nil { // it has been answered

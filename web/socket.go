@@ -39,7 +39,7 @@ type socket struct {
 	ws     *websocket.Conn
 	behind bool // the page's code is that of another build; told with its first page
 
-	control bucket      // of pings and pongs; belongs to the reader
+	control bucket      // of pings, and pongs that were not asked for; belongs to the reader
 	asked   atomic.Bool // a ping went out and nothing came back yet
 	waiting bool        // for the answer to a ping; belongs to the wheel
 	due     time.Time   // when the next ping is, or the answer; belongs to the wheel
@@ -74,8 +74,9 @@ func (c *socket) seat() *seat { return c.taken }
 // cut ends the connection at once; the reader does the rest.
 func (c *socket) cut() { _ = c.wire.Close() }
 
-// controlled is called by the reader for each ping and pong, and reports whether to
-// go on. Nobody has a reason to send them by the thousand.
+// controlled is called by the reader for each ping, and each pong that was not
+// asked for, and reports whether to go on. Nobody has a reason to send them by the
+// thousand.
 func (c *socket) controlled() bool {
 	if !c.control.take(time.Now()) {
 		c.cut()
