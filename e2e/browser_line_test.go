@@ -17,6 +17,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
 // between stands between browsers and the program as proxies do. live answers
@@ -230,10 +231,7 @@ func testNoSocketComesThrough(t *testing.T, b *browser) {
 	w.allow(`WebSocket connection to`)
 	w.watch(site.URL + "/d/sum")
 	w.run(adds)
-	for i := range 3 {
-		db.Exec(t, `UPDATE parts SET v = v + 1`)
-		w.until("the change", "shownSum() === "+strconv.Itoa(404+4*i))
-	}
+	follows(t, w, db, 3)
 	w.stayed()
 	w.live()
 	if wrong := ask[[]string](w, `wrong.slice(0, 5)`); len(wrong) > 0 {
@@ -260,10 +258,7 @@ func testNewerProtocolAdds(t *testing.T, b *browser) {
 	line.set(added(t, "live"))
 	w.watch(site.URL + "/d/sum")
 	w.run(adds)
-	for i := range 4 {
-		db.Exec(t, `UPDATE parts SET v = v + 1`)
-		w.until("the change", "shownSum() === "+strconv.Itoa(404+4*i))
-	}
+	follows(t, w, db, 4)
 	w.live()
 	if line.lost < 4 {
 		t.Errorf("only %d frames had more in them: the test tests nothing", line.lost)
@@ -341,5 +336,14 @@ func testNewerProtocolOnly(t *testing.T, b *browser) {
 	w.until("the next change", "shownSum() === 408")
 	if len(refused) == 0 {
 		t.Error("no socket was refused: the test tests nothing")
+	}
+}
+
+// follows changes the parts so often, and waits until the page shows each.
+func follows(t *testing.T, w *tab, db *pgtest.DB, times int) {
+	t.Helper()
+	for i := range times {
+		db.Exec(t, `UPDATE parts SET v = v + 1`)
+		w.until("the change", "shownSum() === "+strconv.Itoa(404+4*i))
 	}
 }
