@@ -321,25 +321,38 @@ func (a *arena) look(ctx context.Context, s *sight) {
 
 // write lets a writer of the oracle's tables work, over and over.
 func (a *arena) write(ctx context.Context, w *writer) {
-	since := int64(0)
-	for ctx.Err() == nil {
-		a.gate.RLock()
-		if w.conn == nil || w.conn.IsClosed() {
-			since = a.outages.Load()
-			w.conn, _ = a.connect(ctx)
-		}
-		if w.conn != nil {
-			if err := w.once(w.pick()); err != nil {
-				_ = w.conn.Close(ctx) // whether it was committed is not known
-				if !a.outage.Load() && since == a.outages.Load() {
-					a.judge.accuse("a write of the accounts failed: %v", err)
-				}
+	a.working(ctx, func(conn *pgx.Conn, excused func() bool) time.Duration {
+		w.conn = conn
+		if err := w.once(w.pick()); err != nil {
+			_ = conn.Close(ctx) // whether it was committed is not known
+			if !excused() {
+				a.judge.accuse("a write of the accounts failed: %v", err)
 			}
 		}
+		return time.Duration(w.random.Int64N(int64(200 * time.Millisecond)))
+	})
+}
+
+// working has somebody write over and over, while the gate is open, on a connection
+// that is made anew where it broke. What fails is excused by an outage since then.
+func (a *arena) working(ctx context.Context, once func(conn *pgx.Conn, excused func() bool) (pause time.Duration)) {
+	var conn *pgx.Conn
+	since := int64(0)
+	excused := func() bool { return a.outage.Load() || since != a.outages.Load() }
+	for ctx.Err() == nil {
+		pause := 20 * time.Millisecond
+		a.gate.RLock()
+		if conn == nil || conn.IsClosed() {
+			since = a.outages.Load()
+			conn, _ = a.connect(ctx)
+		}
+		if conn != nil {
+			pause = once(conn, excused)
+		}
 		a.gate.RUnlock()
-		sleep(ctx, time.Duration(w.random.Int64N(int64(200*time.Millisecond))))
+		sleep(ctx, pause)
 	}
-	if w.conn != nil {
-		_ = w.conn.Close(context.Background())
+	if conn != nil {
+		_ = conn.Close(context.Background())
 	}
 }

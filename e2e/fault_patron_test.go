@@ -29,36 +29,23 @@ type write struct {
 }
 
 func (p *patron) run(ctx context.Context, a *arena) {
-	var conn *pgx.Conn
-	since := int64(0)
-	for ctx.Err() == nil {
-		a.gate.RLock()
-		if conn == nil || conn.IsClosed() {
-			since = a.outages.Load()
-			conn, _ = a.connect(ctx)
+	a.working(ctx, func(conn *pgx.Conn, excused func() bool) time.Duration {
+		limited, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		began := time.Now()
+		var n uint64
+		p.tries()
+		err := conn.QueryRow(limited, p.sql).Scan(&n)
+		if err == nil && !a.judge.mute.Load() {
+			p.did(edit{mark: n, began: began, acked: time.Now()})
 		}
-		if conn != nil {
-			limited, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-			began := time.Now()
-			var n uint64
-			p.tries()
-			err := conn.QueryRow(limited, p.sql).Scan(&n)
-			cancel()
-			if err == nil && !a.judge.mute.Load() {
-				p.did(edit{mark: n, began: began, acked: time.Now()})
-			}
-			if err == nil || !a.outage.Load() && since == a.outages.Load() {
-				p.mu.Lock()
-				p.writes = append(p.writes, write{began, time.Since(began), err})
-				p.mu.Unlock()
-			}
+		if err == nil || !excused() {
+			p.mu.Lock()
+			p.writes = append(p.writes, write{began, time.Since(began), err})
+			p.mu.Unlock()
 		}
-		a.gate.RUnlock()
-		sleep(ctx, 20*time.Millisecond)
-	}
-	if conn != nil {
-		_ = conn.Close(context.Background())
-	}
+		return 20 * time.Millisecond
+	})
 }
 
 // take returns the writes so far, and forgets them.

@@ -26,29 +26,16 @@ type scribe struct {
 const partMark = 1000
 
 func (s *scribe) run(ctx context.Context, a *arena) {
-	var conn *pgx.Conn
-	since := int64(0)
-	for ctx.Err() == nil {
-		a.gate.RLock()
-		if conn == nil || conn.IsClosed() {
-			since = a.outages.Load()
-			conn, _ = a.connect(ctx)
+	a.working(ctx, func(conn *pgx.Conn, excused func() bool) time.Duration {
+		if err := s.write(conn, a.judge.mute.Load); err != nil && !excused() {
+			a.judge.accuse("a write of the gallery failed: %v", err)
 		}
-		if conn != nil {
-			if err := s.write(conn, a.judge.mute.Load); err != nil && !a.outage.Load() && since == a.outages.Load() {
-				a.judge.accuse("a write of the gallery failed: %v", err)
-			}
-		}
-		a.gate.RUnlock()
 		pause := s.random.Int64N(int64(900 * time.Millisecond))
 		if s.random.IntN(3) == 0 {
 			pause /= 30
 		}
-		sleep(ctx, time.Duration(pause))
-	}
-	if conn != nil {
-		_ = conn.Close(context.Background())
-	}
+		return time.Duration(pause)
+	})
 }
 
 // write is one transaction. Nobody need hear of one that is mute.
