@@ -319,7 +319,7 @@ SELECT transaction::text FROM pg_catalog.pg_prepared_xacts WHERE database = pg_c
 }
 
 // replaced says whether a writer may still run a ring() that tries other keys than the one in the catalog. A later
-// migration than the second may have replaced it (the first tried all four slots); after two days nobody is left who
+// migration than the second may have replaced it (the first tried four slots); after two days nobody is left who
 // could have begun before.
 func (s *session) replaced(ctx context.Context) (bool, error) {
 	if s.listener.known != "" {
