@@ -50,6 +50,9 @@ func testChartsDoNotGrow(t *testing.T, b *browser) {
 	type state struct{ nodes, listeners, heap, busy, script float64 }
 	measure := func() (s state) {
 		t.Helper()
+		// Until the last frame's paint was heard of, which takes a listener for that long.
+		w.run(`window.painted = false; requestAnimationFrame(() => requestAnimationFrame(() => { window.painted = true }))`)
+		w.until("the last frame is painted", `window.painted`)
 		if _, err := chromedp.Call(w.ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func TestOracleCatches(t *testing.T) {
 		{"no-torn-check", storm},
 		{"forgotten-deletion", storm},
 		{"premature-proof", storm},
-		{"lost-ring", quiet(nothing)},
+		{"lost-ring", quiet(sleeping)},
 		{"drop-frame", func(w *world, d time.Duration) { w.absences(d) }},
 	} {
 		all.run(bug.flaw, func(t *testing.T) {

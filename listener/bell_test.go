@@ -2,6 +2,7 @@ package listener_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -192,31 +193,76 @@ func TestTwoListeners(t *testing.T) {
 	unlocked(t, url, bell)
 }
 
-func TestFifthServerGoesByTheClock(t *testing.T) {
+// own takes a slot as a server does.
+func own(t *testing.T, url string, slot int) (give func()) {
+	t.Helper()
+	conn := connect(t, url)
+	run(t, conn, fmt.Sprintf(`SELECT pg_advisory_lock(%d::bigint << 56 | 32210705904137076)`, slot))
+	return func() { run(t, conn, `SELECT pg_advisory_unlock_all()`) }
+}
+
+// A server without a slot goes by the clock, until one is free or one more is made.
+func TestThirdServerGoesByTheClock(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	install(t, url)
-	var first *running
-	for range 4 {
-		r := start(t, url)
-		if first == nil {
-			first = r
-		}
-	}
-	fifth := start(t, url)
-	if s := fifth.State(); s.Slot != 0 || s.Reason != "not_armed" || !strings.Contains(s.Message, "four slots") {
+	first := own(t, url, 1)
+	own(t, url, 2)
+	third := start(t, url)
+	if s := third.State(); s.Slot != 0 || s.Reason != "not_armed" || !strings.Contains(s.Message, "all 2 slots") || !strings.Contains(s.Message, "set_slots(3)") {
 		t.Fatalf("state %+v", s)
 	}
-	if armed := fifth.Arm(t.Context(), []int64{1}); len(armed) != 0 {
+	if armed := third.Arm(t.Context(), []int64{1}); len(armed) != 0 {
 		t.Fatal("armed without a slot")
 	}
-	from := fifth.len()
-	first.stop()
-	fifth.wait(t, from, "reset when a slot is free", is("reset"))
-	if s := fifth.State(); s.Slot == 0 || s.Reason != "" {
+	from := third.len()
+	run(t, connect(t, url), `SELECT rowcast.set_slots(3)`)
+	third.wait(t, from, "loss of the connection that knew two", is("lost"))
+	third.wait(t, from, "reset when there is one more", is("reset"))
+	third.arm(t, 1)
+	if s := third.State(); s.Slot != 3 || s.Reason != "" {
+		t.Fatalf("state %+v", s)
+	}
+
+	fourth := start(t, url)
+	if s := fourth.State(); s.Slot != 0 || !strings.Contains(s.Message, "all 3 slots") {
+		t.Fatalf("state %+v", s)
+	}
+	from = fourth.len()
+	first()
+	fourth.wait(t, from, "reset when a slot is free", is("reset"))
+	if s := fourth.State(); s.Slot != 1 || s.Reason != "" {
 		t.Fatalf("state %+v after a slot became free", s)
 	}
-	fifth.arm(t, 1)
+	fourth.arm(t, 1)
+}
+
+// Who takes a slot that was made lately waits for writers who began before and did not try it.
+func TestALateSlotWaitsForEarlierWriters(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	install(t, url)
+	conn, early := connect(t, url), connect(t, url)
+	run(t, conn, `CREATE TABLE a (v int)`)
+	bell := watch(t, conn, "a")
+	own(t, url, 1)
+	own(t, url, 2)
+	run(t, early, `BEGIN`, `INSERT INTO a VALUES (1)`)
+	run(t, conn, `SELECT rowcast.set_slots(3)`)
+	third := start(t, url)
+	if s := third.State(); s.Slot != 3 || s.Reason != "not_armed" || !strings.Contains(s.Message, "transactions") {
+		t.Fatalf("state %+v beside a writer of before", s)
+	}
+	if armed := third.Arm(t.Context(), []int64{bell}); len(armed) != 0 {
+		t.Fatal("armed beside a writer that did not try the slot")
+	}
+	from := third.len()
+	run(t, early, `COMMIT`)
+	third.wait(t, from, "reset", is("reset"))
+	third.arm(t, bell)
+	from = third.len()
+	run(t, early, `INSERT INTO a VALUES (2)`)
+	third.wait(t, from, "ring", rings(bell))
 }
 
 func TestCap(t *testing.T) {
@@ -304,9 +350,9 @@ func TestUnknownVersion(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	install(t, url)
-	run(t, connect(t, url), `CREATE OR REPLACE FUNCTION rowcast.version() RETURNS int LANGUAGE sql AS 'SELECT 2'`)
+	run(t, connect(t, url), `CREATE OR REPLACE FUNCTION rowcast.version() RETURNS int LANGUAGE sql AS 'SELECT 3'`)
 	r := start(t, url)
-	if s := r.State(); s.Reason != "not_armed" || !strings.Contains(s.Message, "version 2") {
+	if s := r.State(); s.Reason != "not_armed" || !strings.Contains(s.Message, "version 3") {
 		t.Fatalf("state %+v", s)
 	}
 }

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	protocol  = 1       // what rowcast.version() must say
+	protocol  = 2       // what rowcast.version() must say
 	bellLimit = 1 << 56 // bell numbers are below
 	reserved  = 0x726f7763617374
 	muteKey   = 5<<56 | reserved
-	slots     = 4
+	fewest    = 2 // slots that every ring() tried that ever was
+	most      = 4
 	mostBells = 500
 
 	connectTimeout   = 5 * time.Second
@@ -67,13 +68,15 @@ func (l *Listener) connect(whole context.Context) (_ *session, err error) {
 	}
 	ctx, cancel = context.WithTimeout(whole, connectTimeout)
 	defer cancel()
-	if err := s.takeSlot(ctx); err != nil {
+	if err := s.inspect(ctx); err != nil {
 		return nil, err
+	}
+	if s.blocked == (failure{}) {
+		if err := s.takeSlot(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.checkSelf(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.inspect(ctx); err != nil {
 		return nil, err
 	}
 	if s.blocked == (failure{}) {
@@ -176,17 +179,37 @@ FROM (VALUES ('idle_session_timeout', '5s'), ('tcp_user_timeout', '5s'), ('state
 	return nil
 }
 
-// takeSlot tries the four slots; none free is no error.
+// takeSlot tries the slots that ring() tries; none free is no error.
 func (s *session) takeSlot(ctx context.Context) error {
-	for slot := 1; slot <= slots; slot++ {
+	if err := s.countSlots(ctx); err != nil {
+		return err
+	}
+	for slot := 1; slot <= s.slots; slot++ {
 		var got bool
 		if err := s.arm.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_lock($1)`, plain, key(slot, reserved)).Scan(&got); err != nil {
 			return fmt.Errorf("take slot: %w", err)
 		}
-		if got {
+		if !got {
+			continue
+		}
+		// Who takes slots away makes sure that they are free: before this one was taken, perhaps.
+		if err := s.countSlots(ctx); err != nil {
+			return err
+		}
+		if slot <= s.slots {
 			s.slot = slot
 			return nil
 		}
+		if _, err := s.arm.Exec(ctx, `SELECT pg_catalog.pg_advisory_unlock($1)`, plain, key(slot, reserved)); err != nil {
+			return fmt.Errorf("give back slot: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *session) countSlots(ctx context.Context) error {
+	if err := s.arm.QueryRow(ctx, `SELECT rowcast.slots()`, plain).Scan(&s.slots); err != nil {
+		return fmt.Errorf("count slots: %w", err)
 	}
 	return nil
 }
@@ -233,7 +256,7 @@ SELECT count(*),
        COALESCE(pg_catalog.max(CASE WHEN p.proname = 'ring' THEN p.oid::text || '/' || p.xmin::text END), '')
 FROM pg_catalog.pg_namespace AS n
 JOIN pg_catalog.pg_proc AS p ON p.pronamespace = n.oid
-WHERE n.nspname = 'rowcast' AND p.proname IN ('ring', 'held', 'arm', 'disarm', 'version')`
+WHERE n.nspname = 'rowcast' AND p.proname IN ('ring', 'held', 'arm', 'disarm', 'version', 'slots')`
 
 // inspect finds the doorbell's functions and whether ring() may just have been replaced.
 func (s *session) inspect(ctx context.Context) error {
@@ -271,9 +294,19 @@ func (s *session) inspect(ctx context.Context) error {
 	if !replaced {
 		return nil
 	}
+	return s.listOlder(ctx)
+}
+
+// listOlder notes, once for each ring(), who may still run the one before.
+func (s *session) listOlder(ctx context.Context) error {
+	if s.listener.listed == s.ring {
+		return nil
+	}
 	const running = `
 SELECT virtualtransaction FROM pg_catalog.pg_locks
-WHERE locktype = 'virtualxid' AND pid <> pg_catalog.pg_backend_pid()`
+WHERE locktype = 'virtualxid' AND pid <> pg_catalog.pg_backend_pid()
+UNION ALL
+SELECT transaction::text FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()`
 	rows, err := s.arm.Query(ctx, running, plain)
 	if err == nil {
 		s.listener.older, err = pgx.CollectRows(rows, pgx.RowTo[string])
@@ -281,11 +314,13 @@ WHERE locktype = 'virtualxid' AND pid <> pg_catalog.pg_backend_pid()`
 	if err != nil {
 		return fmt.Errorf("list running transactions: %w", err)
 	}
+	s.listener.listed = s.ring
 	return nil
 }
 
-// replaced says whether a writer may still run another ring() than the one in the catalog. A later migration
-// than the first may have replaced it; after two days nobody is left who could have begun before.
+// replaced says whether a writer may still run a ring() that tries other keys than the one in the catalog. A later
+// migration than the second may have replaced it (the first tried four slots); after two days nobody is left who
+// could have begun before.
 func (s *session) replaced(ctx context.Context) (bool, error) {
 	if s.listener.known != "" {
 		return s.listener.known != s.ring, nil
@@ -303,7 +338,7 @@ SELECT EXISTS (
 	}
 	const recent = `
 SELECT EXISTS (SELECT FROM rowcast.goose_version
-               WHERE version_id > 1 AND is_applied AND tstamp > pg_catalog.now() - interval '2 days')`
+               WHERE version_id > 2 AND is_applied AND tstamp > pg_catalog.now() - interval '2 days')`
 	if err := s.arm.QueryRow(ctx, recent, plain).Scan(&ok); err != nil {
 		return false, fmt.Errorf("read the doorbell's history: %w", err)
 	}
@@ -317,13 +352,20 @@ func (s *session) progress(ctx context.Context) (failure, error) {
 			return failure{}, err
 		}
 		if s.slot == 0 {
-			return noSlot, nil
+			return noSlot(s.slots), nil
+		}
+	}
+	if s.slot > fewest { // writers who began before there was this slot did not try it
+		if err := s.listOlder(ctx); err != nil {
+			return failure{}, err
 		}
 	}
 	if len(s.listener.older) > 0 {
 		const still = `
 SELECT virtualtransaction FROM pg_catalog.pg_locks
-WHERE locktype = 'virtualxid' AND virtualtransaction = ANY (pg_catalog.string_to_array($1, ' '))`
+WHERE locktype = 'virtualxid' AND virtualtransaction = ANY (pg_catalog.string_to_array($1, ' '))
+UNION ALL
+SELECT transaction::text FROM pg_catalog.pg_prepared_xacts WHERE transaction::text = ANY (pg_catalog.string_to_array($1, ' '))`
 		rows, err := s.arm.Query(ctx, still, plain, strings.Join(s.listener.older, " "))
 		if err == nil {
 			s.listener.older, err = pgx.CollectRows(rows, pgx.RowTo[string])

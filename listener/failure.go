@@ -14,6 +14,7 @@ import (
 type failure struct {
 	reason, message string
 	denied          bool // the server did not believe who we are
+	passes          bool // time alone may mend it
 }
 
 func (f failure) Error() string { return f.message }
@@ -41,15 +42,27 @@ var (
 		"GRANT USAGE ON SCHEMA rowcast TO PUBLIC; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rowcast TO PUBLIC"}
 	prepared = failure{reason: "not_armed", message: "max_prepared_transactions is above 0, and PREPARE TRANSACTION fails after a ring: " +
 		"tables go by the clock unless prepared transactions are allowed for"}
-	noSlot   = failure{reason: "not_armed", message: "all four slots are taken by other rowcast servers: tables go by the clock until one is free"}
-	settling = failure{reason: "not_armed", message: "waiting for the transactions that began before the doorbell's function was replaced"}
-	muteHeld = failure{reason: "queue_full", message: "waiting for the transactions that could not ring because the notification queue was filling"}
-	queueing = failure{reason: "queue_full", message: "the notification queue is more than a tenth full: some session listens without reading"}
+	settling = failure{reason: "not_armed", passes: true, message: "waiting for the transactions that began before the doorbell's function was replaced"}
+	muteHeld = failure{reason: "queue_full", passes: true, message: "waiting for the transactions that could not ring because the notification queue was filling"}
+	queueing = failure{reason: "queue_full", passes: true, message: "the notification queue is more than a tenth full: some session listens without reading"}
 )
 
+func noSlot(slots int) failure {
+	f := failure{reason: "not_armed", passes: true, message: fmt.Sprintf(
+		"all %d slots are taken by other rowcast servers: tables go by the clock until one is free", slots)}
+	if slots < most {
+		f.message += fmt.Sprintf("; as the owner of the schema rowcast SELECT rowcast.set_slots(%d) makes one more", slots+1)
+	}
+	return f
+}
+
 func unknownVersion(v int) failure {
-	return failure{reason: "not_armed", message: fmt.Sprintf(
+	f := failure{reason: "not_armed", message: fmt.Sprintf(
 		"the doorbell in the database speaks version %d and this rowcast version %d: tables go by the clock", v, protocol)}
+	if v < protocol {
+		f.message += `; "rowcast watch" brings it up to date`
+	}
+	return f
 }
 
 // describe turns any error into a failure without passwords or connection strings.

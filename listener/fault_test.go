@@ -95,6 +95,23 @@ func TestPreparedTransactionsAllowed(t *testing.T) {
 	if s := allowed.State(); s.Cap != 34 {
 		t.Fatalf("cap %d, want a tenth of 10 × (30 + 4)", s.Cap)
 	}
+
+	// One that was prepared before there was a third slot holds up who takes it.
+	conn := connect(t, server.URL())
+	run(t, conn, `CREATE TABLE a (v int)`)
+	bell := watch(t, conn, "a")
+	allowed.stop()
+	own(t, server.URL(), 1)
+	own(t, server.URL(), 2)
+	run(t, conn, `BEGIN; INSERT INTO a VALUES (1); PREPARE TRANSACTION 'early'`, `SELECT rowcast.set_slots(3)`)
+	late := start(t, server.URL(), func(c *listener.Config) { c.AllowPrepared = true })
+	if s := late.State(); !strings.Contains(s.Message, "transactions") {
+		t.Fatalf("state %+v beside a prepared transaction", s)
+	}
+	from := late.len()
+	run(t, conn, `COMMIT PREPARED 'early'`)
+	late.wait(t, from, "reset", is("reset"))
+	late.arm(t, bell)
 }
 
 // The queue above its limit disarms and mutes; it ends with a pass through the mute key and a Reset.

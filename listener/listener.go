@@ -55,8 +55,9 @@ type Listener struct {
 	watched chan struct{} // wakes the arming session for the first ping
 
 	// Kept across connections, and owned by whoever connects or arms, one after the other.
-	known string   // the ring() function last seen
-	older []string // virtual transactions that may still run the one before
+	known  string   // the ring() function last seen
+	older  []string // transactions that may still run the one before
+	listed string   // the ring() for which they were listed
 }
 
 // New returns a Listener; Run makes it work.
@@ -187,7 +188,7 @@ func (l *Listener) Generation(bell int64) uint64 { return l.books.generation(bel
 // State is how the doorbell stands.
 type State struct {
 	Connected bool
-	Slot      int    // 1 to 4; 0 while all are taken, or where slots are of no use
+	Slot      int    // from 1, as many as rowcast.slots() says, 4 at most; 0 while all are taken, or where slots are of no use
 	Armed     int    // bells armed now
 	Cap       int    // how many may be
 	Rings     uint64 // heard since the start, of whatever bell

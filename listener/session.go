@@ -26,6 +26,7 @@ type session struct {
 
 	// Owned by connect, then by the arming goroutine.
 	slot      int
+	slots     int     // that ring() tries
 	blocked   failure // why nothing can be armed; zero where it can
 	muted     bool
 	heldMute  bool      // passed through the mute key since the queue was last full
@@ -298,10 +299,8 @@ func (s *session) follow(ctx context.Context, usage float64) error {
 		s.listener.emit(ctx, func(h Handler) { h.Muted(true) })
 		return nil
 	}
-	switch s.blocked {
-	case noSlot, settling, queueing, muteHeld:
-	default:
-		return nil // well, or nothing that time mends
+	if !s.blocked.passes {
+		return nil
 	}
 	wasMuted := s.muted
 	answer, cancel := answering(ctx)

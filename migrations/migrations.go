@@ -1,6 +1,6 @@
 // Package migrations puts rowcast's doorbell into a database and takes it out again.
 //
-// [Up] creates the schema rowcast with its five functions and its own version table, rowcast.goose_version.
+// [Up] creates the schema rowcast with its seven functions and its own version table, rowcast.goose_version.
 // [Watch] puts one statement-level trigger on each table, [Unwatch] takes it off, [Status] says what is
 // there and what is missing, and [Uninstall] removes everything without a trace.
 //

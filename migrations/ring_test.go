@@ -62,12 +62,13 @@ func TestRollbackNeverRings(t *testing.T) {
 	equal(t, "rings", l.rings(t), nil)
 }
 
-// A silent writer keeps all four slots from being armed until it ends, and no longer.
+// A silent writer keeps all slots from being armed until it ends, and no longer.
 func TestSilentWriterIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	run(t, l.writer, `CREATE TABLE a (v int)`)
 	bell := l.watch(t, "a")
+	run(t, l.ring, `SELECT rowcast.set_slots(4)`)
 	run(t, l.writer, `BEGIN; INSERT INTO a VALUES (1)`)
 	for slot := int64(1); slot <= 4; slot++ {
 		if held := value[[]int64](t, l.ring, `SELECT rowcast.arm(ARRAY[$1::bigint], 5)`, slot<<56|bell); len(held) != 0 {
@@ -83,6 +84,58 @@ func TestSilentWriterIsWaitedFor(t *testing.T) {
 	if n := value[int](t, l.ring, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`); n != 0 {
 		t.Fatalf("%d advisory locks are left", n)
 	}
+}
+
+// A writer tries as many keys as there are slots: with two, the third may be armed beside it, and no server does.
+func TestWritersTryAsManyKeysAsThereAreSlots(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	run(t, l.writer, `CREATE TABLE a (v int)`)
+	bell := l.watch(t, "a")
+	for _, n := range []int{2, 4, 1, 3} {
+		if n != 2 { // which is what a new installation has
+			run(t, l.ring, `SELECT rowcast.set_slots(`+strconv.Itoa(n)+`)`)
+		}
+		if slots := value[int](t, l.hear, `SELECT rowcast.slots()`); slots != n {
+			t.Fatalf("%d slots, want %d", slots, n)
+		}
+		run(t, l.writer, `BEGIN; INSERT INTO a VALUES (1)`)
+		for slot := 1; slot <= 4; slot++ {
+			key := int64(slot)<<56 | bell
+			free := value[bool](t, l.ring, `SELECT pg_try_advisory_lock($1)`, key)
+			if free != (slot > n) {
+				t.Errorf("%d slots: the key of slot %d is free beside a silent writer: %t", n, slot, free)
+			}
+			run(t, l.ring, `SELECT pg_advisory_unlock_all()`)
+		}
+		run(t, l.writer, `COMMIT`)
+	}
+	for _, n := range []string{"0", "5", "NULL"} {
+		if _, err := l.ring.Exec(t.Context(), `SELECT rowcast.set_slots(`+n+`)`); err == nil {
+			t.Errorf("%s slots were accepted", n)
+		}
+	}
+	stranger := l.as(t, "stranger")
+	if _, err := stranger.Exec(t.Context(), `SELECT rowcast.set_slots(3)`); err == nil || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("a stranger changed ring(): %v", err)
+	}
+}
+
+// A slot that a server uses is not taken away, and what was tried leaves nothing behind.
+func TestASlotInUseStays(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	run(t, l.writer, `SELECT rowcast.set_slots(3)`)
+	run(t, l.ring, `SELECT pg_advisory_lock(3::bigint << 56 | 32210705904137076)`)
+	_, err := l.writer.Exec(t.Context(), `SELECT rowcast.set_slots(2)`)
+	if err == nil || !strings.Contains(err.Error(), "uses slot 3") {
+		t.Fatalf("got %v, want a refusal", err)
+	}
+	if n := value[int](t, l.writer, `SELECT rowcast.slots()`); n != 3 {
+		t.Fatalf("%d slots after the refusal", n)
+	}
+	run(t, l.ring, `SELECT pg_advisory_unlock_all()`)
+	run(t, l.writer, `SELECT rowcast.set_slots(2)`)
 }
 
 // ROLLBACK TO releases the silent writer's locks together with its write.

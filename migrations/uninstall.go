@@ -102,6 +102,8 @@ func Uninstall(ctx context.Context, conn *pgx.Conn) error {
 			"DROP FUNCTION IF EXISTS rowcast.disarm(pg_catalog.int8[])",
 			"DROP FUNCTION IF EXISTS rowcast.held(pg_catalog.int8[])",
 			"DROP FUNCTION IF EXISTS rowcast.version()",
+			"DROP FUNCTION IF EXISTS rowcast.slots()",
+			"DROP FUNCTION IF EXISTS rowcast.set_slots(pg_catalog.int4)",
 			"DROP TABLE IF EXISTS rowcast.goose_version",
 			"DROP SCHEMA rowcast RESTRICT",
 		})
