@@ -136,6 +136,25 @@ func (p *page) touch() {
 	}
 }
 
+// owes keeps a ring that a reading was to answer and did not. It is older than any
+// that came since.
+func (p *page) owes(rung time.Time) {
+	if !rung.IsZero() {
+		p.rung = rung
+	}
+}
+
+// answered is the first ring that a reading answers: the one that it began for, or
+// one that came while its bells were armed, before the snapshot. Zero: there is none.
+func (p *page) answered(rung, began time.Time) time.Time {
+	if p.rung.IsZero() || !p.rung.Before(began) {
+		return rung
+	}
+	late := p.rung
+	p.rung = time.Time{}
+	return earliest(late, rung)
+}
+
 func (p *page) dependsOn(bells map[int64]bool) bool {
 	for _, b := range p.bells {
 		if bells[b] {
