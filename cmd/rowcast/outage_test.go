@@ -114,7 +114,7 @@ func TestMetricsTellOfAWaitForABell(t *testing.T) {
 		t.Fatalf("%v s were waited before anybody watched", n)
 	}
 	hear := events(t, s, "/t/public.notes")
-	hear(`"state":"live"`) // as it is read anew all the time
+	hear(`"state":"live"`)                               // as it is read anew all the time
 	becomes(t, s, "rowcast_arm_seconds_sum", above(.01)) // so long is one wait
 	if n := metric(t, s, "rowcast_bells_armed"); n != 0 {
 		t.Errorf("%v bells are armed past an open writer", n)
