@@ -107,6 +107,23 @@ func TestARequestHasOneLength(t *testing.T) {
 	}
 }
 
+// An answer that is not taken in is cut, and its connection given back.
+func TestAnswersThatAreNotTakenIn(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.Write = time.Millisecond })
+	rows := make([]string, 12)
+	for i := range rows {
+		rows[i] = fmt.Sprint(i) + strings.Repeat("x", 1<<20)
+	}
+	s.begin("/d/shop", rows...)
+	for _, path := range []string{"/api/v1/snapshot", "/api/v1/events"} {
+		conn := raw(t, s, "GET "+path+query("/d/shop")+" HTTP/1.1\nHost: x\n\n")
+		time.Sleep(600 * time.Millisecond) // three times as long as it may take
+		if got, err := io.Copy(io.Discard, conn); got > 11<<20 || timedOut(err) {
+			t.Errorf("%s: %d bytes came after all, %v", path, got, err)
+		}
+	}
+}
+
 func timedOut(err error) bool {
 	n, ok := err.(net.Error)
 	return ok && n.Timeout()

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -141,15 +141,10 @@ func (f *serveFlags) serveMetrics(metrics http.Handler, log *slog.Logger) func(c
 		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", metrics)
-		server := &http.Server{
-			Addr: f.MetricsListen, Handler: mux, ReadHeaderTimeout: 5 * time.Second,
-			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		}
-		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-		defer stop()
-		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		ln, err := net.Listen("tcp", f.MetricsListen)
+		if err != nil {
 			return fmt.Errorf("serve metrics: %w", err)
 		}
-		return nil
+		return serveBeside(ctx, ln, "metrics", mux, 30*time.Second, log)
 	}
 }
