@@ -23,6 +23,7 @@ const plantedBoard = `title: Words
 access: {everyone: true}
 variables:
   - {name: word, type: text, default: ''}
+  - {name: pick, query: 'SELECT complain(word) FROM words', strict: true, default: ''}
 panels:
   - {id: words, type: table, query: "SELECT id, word FROM words WHERE @word = '' OR word = @word"}
   - {id: cast, type: table, query: "SELECT word::int FROM words"}
@@ -110,6 +111,7 @@ func TestTheLogsHoldNoValues(t *testing.T) {
 	}
 	for path, want := range map[string]int{
 		"d/words?word=canary-variable":                                             200,
+		"d/words?pick=canary-picked":                                               200,
 		"d/words/words.csv?word=canary-cell":                                       200,
 		"api/v1/snapshot?page=" + url.QueryEscape("/d/words?word=canary-variable"): 200,
 		"t/public.words?where=word.is.canary-cell&q=canary-search":                 200,
@@ -178,7 +180,7 @@ func TestTheLogsHoldNoValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	for log, wants := range map[string][]string{
-		s.log.String(): {"doorbell lost", `"msg":"an export was broken off","request":"`, `SQLSTATE P0001`, `"route":"GET /t/{table}/all.csv","page":"/t/public.broken"`, `"file":"words.yaml"`},
+		s.log.String(): {"doorbell lost", `"msg":"an export was broken off","request":"`, `SQLSTATE P0001`, `"route":"GET /t/{table}/all.csv","page":"/t/public.broken"`, `"file":"words.yaml"`, `"the options of a variable cannot be read"`},
 		string(told):   {`"event":"sign_in_failed"`, `"event":"sign_in"`, `"event":"page_opened"`, `"page":"/d/words"`, `"event":"link_made"`, `"event":"sign_out"`},
 	} {
 		for _, want := range wants {
