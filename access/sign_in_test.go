@@ -250,8 +250,32 @@ func TestWhoSignsInAtTheSameMomentHasNotFailed(t *testing.T) {
 			<-g.config.Users.slots
 		}
 		all.Wait()
-		if len(g.trials.flying) > 0 || len(g.trials.failed.empty) > 0 {
-			t.Errorf("%v are under way, %v failed", g.trials.flying, g.trials.failed.empty)
+		if len(g.trials.flying) > 0 || len(g.trials.failed.empty) > 0 || g.trials.waiting > 0 {
+			t.Errorf("%v are under way, %v failed, %d wait", g.trials.flying, g.trials.failed.empty, g.trials.waiting)
+		}
+		// Far more do not wait, and those who do wait for so long.
+		for range cap(g.config.Users.slots) {
+			g.config.Users.slots <- struct{}{}
+		}
+		var busy atomic.Int64
+		const crowd = mostWaiting + 50
+		for range crowd {
+			all.Go(func() {
+				if _, _, err := signIn(t, g, "user0", "correct horse", "10.0.0.2"); errors.Is(err, ErrBusy) {
+					busy.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := int(busy.Load()); n != crowd-mostWaiting-perPair.Burst {
+			t.Errorf("%d of %d are refused at once", n, crowd)
+		}
+		all.Wait()
+		for range cap(g.config.Users.slots) {
+			<-g.config.Users.slots
+		}
+		if n := busy.Load(); n != crowd || g.trials.waiting > 0 {
+			t.Errorf("%d of %d are refused in the end, %d wait", n, crowd, g.trials.waiting)
 		}
 		// And many at the same moment are no way around.
 		var tried atomic.Int64

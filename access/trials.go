@@ -14,10 +14,15 @@ import (
 type trials struct {
 	failed Throttle
 
-	mu     sync.Mutex     // guards all below
-	flying map[string]int // by count
-	landed chan struct{}  // closed when one ends; nil: nobody waits for that
+	mu      sync.Mutex     // guards all below
+	flying  map[string]int // by count
+	landed  chan struct{}  // closed when one ends; nil: nobody waits for that
+	waiting int            // who do
 }
+
+// mostWaiting bounds those who wait until one has ended: each looks again whenever one
+// does.
+const mostWaiting = 256
 
 // begin begins a sign-in that stands in these counts; it has to be ended. The error
 // is a [*Wait] where one of them, which is returned, is used up by what failed before,
@@ -33,11 +38,29 @@ func (t *trials) begin(ctx context.Context, counts []counted) (*counted, error) 
 		case landed == nil:
 			return nil, nil
 		}
-		select {
-		case <-landed:
-		case <-ctx.Done():
-			return nil, ErrBusy
+		if err := t.wait(ctx, landed); err != nil {
+			return nil, err
 		}
+	}
+}
+
+// wait waits until one has ended, unless too many do.
+func (t *trials) wait(ctx context.Context, landed <-chan struct{}) error {
+	count := func(more int) bool {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.waiting += more
+		return t.waiting <= mostWaiting
+	}
+	defer count(-1)
+	if !count(+1) {
+		return ErrBusy
+	}
+	select {
+	case <-landed:
+		return nil
+	case <-ctx.Done():
+		return ErrBusy
 	}
 }
 
