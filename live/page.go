@@ -47,6 +47,7 @@ type page struct {
 	resolved  bool     // bells and untolling are those of relations
 
 	unsure     bool      // it may read a relation that is not among its own yet
+	sought     bool      // the same, until the reading ends that is to tell
 	discovered time.Time // when what it reads was last certain
 	watches    bool      // its definition names further tables
 
@@ -214,7 +215,7 @@ func (p *page) timed() bool { return p.resolved && len(p.untolling) > 0 }
 // what it reads now: a table that is gone may have another one in its place, which
 // has no bell either, so the page is not called live before that is certain.
 func (p *page) uncertain() bool {
-	return p.status.State == "timed" && (p.unsure || !p.resolved)
+	return p.status.State == "timed" && (p.unsure || p.sought || !p.resolved)
 }
 
 // same tells whether two definitions ask the same of the database.
