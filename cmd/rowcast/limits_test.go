@@ -95,10 +95,13 @@ func TestLimitsAreMetOverASocket(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(files, "notes.yaml"), []byte(board), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	figures := freeAddress(t)
-	s := serve(t, db.URL, "--dashboards", files, "--auth", "proxy", "--trusted-proxy", "127.0.0.1", "--user-header", "X-User", "--allow-powerful-role", "--metrics-listen", figures,
-		"--max-sockets", "8", "--max-user-sockets", "4", "--max-address-sockets", "6", "--max-pages", "50", "--max-user-pages", "20", "--max-address-pages", "25")
-	told := &server{url: "http://" + figures + "/"}
+	begins := func(args ...string) (s, told *server) {
+		t.Helper()
+		figures := freeAddress(t)
+		args = append([]string{"--dashboards", files, "--auth", "proxy", "--trusted-proxy", "127.0.0.1", "--user-header", "X-User", "--allow-powerful-role", "--metrics-listen", figures}, args...)
+		return serve(t, db.URL, args...), &server{url: "http://" + figures + "/"}
+	}
+	s, told := begins("--max-sockets", "8", "--max-user-sockets", "4", "--max-address-sockets", "6")
 	gather := func(n int, who func(i int) (user, from string)) (all []caller) {
 		t.Helper()
 		for i := range n {
@@ -129,38 +132,39 @@ func TestLimitsAreMetOverASocket(t *testing.T) {
 	}
 	leave(all)
 
-	// A page counts for ten seconds after it was left, so one socket opens them all.
-	opens := func(c caller, from, n int) {
+	s, told = begins("--max-pages", "50", "--max-user-pages", "20", "--max-address-pages", "25")
+	// opens has somebody watch so many pages, each on a socket of its own, and returns the last.
+	opens := func(user, from string, first, n int) (c caller) {
 		t.Helper()
 		for i := range n {
-			if refusal := c.watches(fmt.Sprintf("/d/notes?x=%d", from+i)); refusal != "" {
-				t.Fatalf("page %d: %s", i, refusal)
+			c = calls(t, s, user, from)
+			if refusal := c.watches(fmt.Sprintf("/d/notes?x=%d", first+i)); refusal != "" {
+				t.Fatalf("page %d of %s: %s", i, user, refusal)
 			}
 		}
+		return c
 	}
-	pause := func() { time.Sleep(600 * time.Millisecond) } // the pace of one who asked for as many
-	one := calls(t, s, "anna", "192.0.2.1")
-	opens(one, 0, 20)
-	pause()
-	if refusal := one.watches("/d/notes?x=20"); refusal != "you have too many different pages open" {
-		t.Errorf("anna's last page is refused with %q", refusal)
+	// more is another page, on a socket that has one, at the pace of who asked for as many.
+	more := func(c caller, x int, want string) {
+		t.Helper()
+		time.Sleep(600 * time.Millisecond)
+		if refusal := c.watches(fmt.Sprintf("/d/notes?x=%d", x)); refusal != want {
+			t.Errorf("x=%d is refused with %q; want %q", x, refusal, want)
+		}
 	}
-	if status, body := as(t, s.url+"d/notes?x=21", "X-User", "anna", "X-Forwarded-For", "192.0.2.2"); status != http.StatusTooManyRequests {
+	opens("anna", "192.0.2.1", 0, 20)
+	one := calls(t, s, "anna", "192.0.2.2")
+	more(one, 20, "you have too many different pages open")
+	if status, body := as(t, s.url+"d/notes?x=21", "X-User", "anna", "X-Forwarded-For", "192.0.2.3"); status != http.StatusTooManyRequests {
 		t.Errorf("another page of anna's is answered %d %.200s", status, body)
 	}
-	opens(one, 0, 1) // the socket stays, and what is open may be seen
-	dora, emil := calls(t, s, "dora", "203.0.113.1"), calls(t, s, "emil", "203.0.113.1")
-	opens(dora, 100, 15)
-	opens(emil, 200, 10)
-	pause()
-	if refusal := emil.watches("/d/notes?x=210"); refusal != "your address has too many different pages open" {
-		t.Errorf("the house's last page is refused with %q", refusal)
-	}
+	more(one, 0, "") // the socket stays, and what is open may be seen
+	opens("dora", "203.0.113.1", 100, 15)
+	opens("emil", "203.0.113.1", 200, 10)
+	more(calls(t, s, "emil", "203.0.113.1"), 210, "your address has too many different pages open")
+	opens("fritz", "203.0.113.99", 300, 5)
 	last := calls(t, s, "fritz", "203.0.113.99")
-	opens(last, 300, 5)
-	if refusal := last.watches("/d/notes?x=305"); refusal != "too many different pages are open" {
-		t.Errorf("the last page of all is refused with %q", refusal)
-	}
+	more(last, 305, "too many different pages are open")
 	if err := last.Write(t.Context(), websocket.MessageText, delta.EncodeWatch("/d/notes?x="+strings.Repeat("x", 4096), "")); err != nil {
 		t.Fatal(err)
 	}
