@@ -148,6 +148,7 @@ func TestTheLogsHoldNoValues(t *testing.T) {
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 		_, _ = io.WriteString(conn, text)
+		_ = conn.(*net.TCPConn).CloseWrite()
 		_, _ = conn.Read(make([]byte, 1))
 	}
 	raw("canary-nonsense\r\n\r\n")
