@@ -44,7 +44,7 @@ type Config struct {
 // Gate lets people in. Its methods may be called at the same time.
 type Gate struct {
 	config Config
-	failed Throttle
+	trials trials
 	audit  audit
 }
 
@@ -204,19 +204,17 @@ func (g *Gate) SignIn(r *http.Request, name, password, from string) ([]*http.Coo
 		return nil, ErrWrong
 	}
 	counts := tries(name, from, g.config.Browsers.knows(r, name))
-	for _, c := range counts {
-		if w := g.failed.Wait(c.key, c.most, time.Now()); w > 0 {
-			g.audit.write(EventSignInLimited, c.who, from, "")
-			return nil, &Wait{w}
+	if used, err := g.trials.begin(r.Context(), counts); err != nil {
+		if used != nil {
+			g.audit.write(EventSignInLimited, used.who, from, "")
 		}
-	}
-	u, err := g.config.Users.check(r.Context(), name, password)
-	if errors.Is(err, ErrWrong) {
-		g.audit.write(EventSignInFails, name, from, "")
 		return nil, err
 	}
-	for _, c := range counts { // not their failure: it does not count against them
-		g.failed.Undo(c.key, c.most)
+	wrong := false
+	defer func() { g.trials.end(counts, wrong) }()
+	u, err := g.config.Users.check(r.Context(), name, password)
+	if wrong = errors.Is(err, ErrWrong); wrong { // any other is not their failure
+		g.audit.write(EventSignInFails, name, from, "")
 	}
 	if err != nil {
 		return nil, err

@@ -211,27 +211,27 @@ func (g *Gate) BeginOIDC(ctx context.Context, next string, silent bool) (string,
 
 // EndOIDC ends it with the provider's answer, and returns the session's cookie,
 // the one that takes the other from the browser, and where to go. Its error is
-// [ErrWrong] where the answer proves nothing, and [ErrNobody] where the provider
-// would have to ask first.
+// [ErrWrong] where the answer proves nothing, [ErrNobody] where the provider would
+// have to ask first, [ErrBusy] or a [*Wait]; any other is a fault.
 func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, next string, err error) {
 	gone = cookie("")
 	gone.Name, gone.MaxAge = FlowCookie, -1
 	if g.config.Mode != ModeOIDC {
 		return nil, gone, "", ErrWrong
 	}
-	address := AddressKey(from)
-	if w := g.failed.Wait(address, perAddress, time.Now()); w > 0 {
-		g.audit.write(EventSignInLimited, "", from, "")
-		return nil, gone, "", &Wait{w}
-	}
-	who, next, err := g.config.OIDC.end(r)
-	if err != nil {
-		if errors.Is(err, ErrWrong) {
-			g.audit.write(EventSignInFails, "", from, "")
-			return nil, gone, next, err
+	counts := []counted{{key: AddressKey(from), most: perAddress}}
+	if used, err := g.trials.begin(r.Context(), counts); err != nil {
+		if used != nil {
+			g.audit.write(EventSignInLimited, "", from, "")
 		}
+		return nil, gone, "", err
 	}
-	g.failed.Undo(address, perAddress) // the provider's failure is not theirs
+	wrong := false
+	defer func() { g.trials.end(counts, wrong) }()
+	who, next, err := g.config.OIDC.end(r)
+	if wrong = errors.Is(err, ErrWrong); wrong { // the provider's failure is not theirs
+		g.audit.write(EventSignInFails, "", from, "")
+	}
 	if err != nil {
 		return nil, gone, next, err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,11 +215,95 @@ func TestABusyMomentIsNotCounted(t *testing.T) {
 	})
 }
 
-// Nor is an outage of the provider.
+// Nor is a sign-in that has not ended yet: of those at one address who come at the same
+// moment, more than may fail, each gets in.
+func TestWhoSignsInAtTheSameMomentHasNotFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, dir := passwordGate(t, time.Hour)
+		const many = 100
+		hash, err := bcrypt.GenerateFromPassword([]byte("correct horse"), bcrypt.MinCost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := ""
+		for i := range many {
+			lines += fmt.Sprintf("user%d:%s\n", i, hash)
+		}
+		write(t, dir, "users", lines)
+		time.Sleep(2 * time.Second) // until it is read again
+		for range cap(g.config.Users.slots) {
+			g.config.Users.slots <- struct{}{} // all are under way before the first one ends
+		}
+		var all sync.WaitGroup
+		for i := range many {
+			all.Go(func() {
+				if _, _, err := signIn(t, g, fmt.Sprint("user", i), "correct horse", "10.0.0.1"); err != nil {
+					t.Errorf("user%d: %v", i, err)
+				}
+				if _, _, err := signIn(t, g, "user0", "correct horse", "10.0.0.2"); err != nil {
+					t.Errorf("user0 in many windows: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		for range cap(g.config.Users.slots) {
+			<-g.config.Users.slots
+		}
+		all.Wait()
+		if len(g.trials.flying) > 0 || len(g.trials.failed.empty) > 0 || g.trials.waiting > 0 {
+			t.Errorf("%v are under way, %v failed, %d wait", g.trials.flying, g.trials.failed.empty, g.trials.waiting)
+		}
+		// Far more do not wait, and those who do wait for so long.
+		for range cap(g.config.Users.slots) {
+			g.config.Users.slots <- struct{}{}
+		}
+		var busy atomic.Int64
+		const crowd = mostWaiting + 50
+		for range crowd {
+			all.Go(func() {
+				if _, _, err := signIn(t, g, "user0", "correct horse", "10.0.0.2"); errors.Is(err, ErrBusy) {
+					busy.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := int(busy.Load()); n != crowd-mostWaiting-perPair.Burst {
+			t.Errorf("%d of %d are refused at once", n, crowd)
+		}
+		all.Wait()
+		for range cap(g.config.Users.slots) {
+			<-g.config.Users.slots
+		}
+		if n := busy.Load(); n != crowd || g.trials.waiting > 0 {
+			t.Errorf("%d of %d are refused in the end, %d wait", n, crowd, g.trials.waiting)
+		}
+		// And many at the same moment are no way around.
+		var tried atomic.Int64
+		for range many {
+			all.Go(func() {
+				var wait *Wait
+				if _, _, err := signIn(t, g, "user0", "wrong", "10.0.0.3"); errors.Is(err, ErrWrong) {
+					tried.Add(1)
+				} else if !errors.As(err, &wait) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := tried.Load(); n != int64(perPair.Burst) {
+			t.Errorf("%d guesses at once were tried", n)
+		}
+	})
+}
+
+// Nor is an outage of the provider, or that many come back from it at the same moment.
 func TestAnOutageIsNotCounted(t *testing.T) {
-	down := httptest.NewServer(http.NotFoundHandler())
-	down.Close()
-	o, err := NewOIDC(OIDCConfig{Issuer: down.URL, ClientID: "x", Secret: "y", Redirect: "http://127.0.0.1/sign-in/callback"})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(20 * time.Millisecond)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer slow.Close()
+	o, err := NewOIDC(OIDCConfig{Issuer: slow.URL, ClientID: "x", Secret: "y", Redirect: "http://127.0.0.1/sign-in/callback"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,13 +316,17 @@ func TestAnOutageIsNotCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, _ := json.Marshal(flow{State: "s", Nonce: "n", Verifier: "v"})
-	var wait *Wait
-	for range 2 * perAddress.Burst {
-		r := httptest.NewRequest("GET", "/sign-in/callback?state=s&code=c", nil)
-		r.AddCookie(&http.Cookie{Name: FlowCookie, Value: base64.RawURLEncoding.EncodeToString(text)})
-		_, _, _, err := g.EndOIDC(r, "10.0.0.1")
-		if err == nil || errors.Is(err, ErrWrong) || errors.As(err, &wait) {
-			t.Fatalf("the provider is down: %v", err)
-		}
+	var all sync.WaitGroup
+	for range 3 * perAddress.Burst {
+		all.Go(func() {
+			r := httptest.NewRequest("GET", "/sign-in/callback?state=s&code=c", nil)
+			r.AddCookie(&http.Cookie{Name: FlowCookie, Value: base64.RawURLEncoding.EncodeToString(text)})
+			var wait *Wait
+			_, _, _, err := g.EndOIDC(r, "10.0.0.1")
+			if err == nil || errors.Is(err, ErrWrong) || errors.Is(err, ErrBusy) || errors.As(err, &wait) {
+				t.Errorf("the provider is down: %v", err)
+			}
+		})
 	}
+	all.Wait()
 }

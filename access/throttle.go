@@ -49,8 +49,8 @@ func tries(name, from, browser string) []counted {
 // mostCounted bounds the memory of a throttle.
 const mostCounted = 20_000
 
-// Throttle counts what happens, by key, such as sign-ins that fail by the address
-// that they come from. It is the clock of a leaky bucket: the time at which all of
+// Throttle counts what happens, by key, such as requests by the address that they
+// come from. It is the clock of a leaky bucket: the time at which all of
 // a key will be forgotten. It remembers so many keys at most. The zero value is
 // ready; its methods may be called at the same time.
 type Throttle struct {
@@ -58,35 +58,38 @@ type Throttle struct {
 	empty map[string]time.Time
 }
 
-// Wait is how long key has to wait until it may try; 0: now. A try that may be
-// made is counted at once, so that many at the same time are no way around.
+// Wait is how long key has to wait until it may happen once more; 0: it may, and is
+// counted.
 func (t *Throttle) Wait(key string, a Allowance, now time.Time) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	at := t.empty[key]
-	if at.Before(now) {
-		at = now
-	}
-	if full := at.Sub(now) - time.Duration(a.Burst-1)*a.Every; full > 0 {
+	if full := t.full(key, a, 0, now); full > 0 {
 		return full
 	}
+	t.note(key, a, now)
+	return 0
+}
+
+// full is how long key has to wait if it happens so many times more until then.
+func (t *Throttle) full(key string, a Allowance, more int, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(t.empty[key].Sub(now), 0) - time.Duration(a.Burst-1-more)*a.Every
+}
+
+// note counts once more.
+func (t *Throttle) note(key string, a Allowance, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if len(t.empty) >= mostCounted {
 		t.forget(now)
 	}
 	if t.empty == nil {
 		t.empty = map[string]time.Time{}
 	}
-	t.empty[key] = at.Add(a.Every)
-	return 0
-}
-
-// Undo takes back a try that did not fail.
-func (t *Throttle) Undo(key string, a Allowance) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if at, ok := t.empty[key]; ok {
-		t.empty[key] = at.Add(-a.Every)
+	at := t.empty[key]
+	if at.Before(now) {
+		at = now
 	}
+	t.empty[key] = at.Add(a.Every)
 }
 
 // forget drops what no longer counts; where everything counts it drops what is

@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +50,10 @@ func onslaughts() []onslaught {
 		}, 6, 250, true},
 		{"connections that say nothing", halfOpen, 300, 150, false},
 		{"handshakes", handshake, 6, 150, true},
+		{"bodies that do not come", halfBody, 300, 150, false},
 		{"messages that unpack to megabytes", bomb, 4, 150, false},
+		{"messages without a pause", messages, 4, 150, true},
+		{"pings without a pause", pings, 4, 150, true},
 	}
 }
 
@@ -178,12 +182,22 @@ func (f *flooded) note(res *http.Response) {
 
 // halfOpen begins a handshake and does not go on.
 func halfOpen(ctx context.Context, f *flooded, _ int64) {
+	f.half(ctx, "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: "+f.from+"\r\nX-Slow: ")
+}
+
+// halfBody says that a body follows, and sends half of it.
+func halfBody(ctx context.Context, f *flooded, _ int64) {
+	f.half(ctx, "GET /d/page HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: "+f.from+"\r\nContent-Length: 60000\r\n\r\n"+strings.Repeat("x", 30000))
+}
+
+// half sends the beginning of a request, and waits for what comes of it.
+func (f *flooded) half(ctx context.Context, text string) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimSuffix(strings.TrimPrefix(f.URL, "http://"), "/"))
 	if err != nil {
 		return
 	}
 	defer conn.Close()
-	_, _ = io.WriteString(conn, "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: "+f.from+"\r\nX-Slow: ")
+	_, _ = io.WriteString(conn, text)
 	gone := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer gone()
 	_, _ = io.Copy(io.Discard, conn)
@@ -222,4 +236,52 @@ func bomb(ctx context.Context, f *flooded, _ int64) {
 	if conn.Write(ctx, websocket.MessageText, delta.EncodeWatch(strings.Repeat("0", 4<<20), "")) == nil {
 		_, _, _ = conn.Read(ctx)
 	}
+}
+
+// messages asks for one page after the other as fast as they can be sent.
+func messages(ctx context.Context, f *flooded, n int64) {
+	conn := f.dial(ctx)
+	if conn == nil {
+		return
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(-1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			if _, _, err := conn.Read(ctx); err != nil {
+				f.refused.Add(1)
+				return
+			}
+			f.fine.Add(1)
+		}
+	}()
+	for i := 0; conn.Write(ctx, websocket.MessageText, delta.EncodeWatch(fmt.Sprintf("/d/page?x=m%d.%d", n, i), "")) == nil; i++ {
+	}
+	<-ended
+}
+
+// pings sends a thousand at a time until its socket is closed.
+func pings(ctx context.Context, f *flooded, _ int64) {
+	const open = "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-For: "
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimSuffix(strings.TrimPrefix(f.URL, "http://"), "/"))
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	_, _ = io.WriteString(conn, open+f.from+"\r\n\r\n")
+	r := bufio.NewReader(conn)
+	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		sleep(ctx, 5*time.Millisecond)
+		return
+	}
+	f.fine.Add(1)
+	go func() { _, _ = io.Copy(io.Discard, r) }()
+	many := []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", 1000))
+	for err == nil {
+		_, err = conn.Write(many)
+	}
+	f.refused.Add(1)
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,20 +31,29 @@ panels:
 
 // One who tries values by the thousand, on sockets and by pages, has a share of
 // what the database is asked for. Who watches beside it sees each change as soon
-// as ever.
+// as ever. ROWCAST_VALUES=1000000 goes on until so many were tried.
 func TestManyValuesOfOneViewer(t *testing.T) {
 	t.Parallel()
 	const most = 30
+	values, rest, workers := 0, 2*time.Millisecond, 4
+	if text := os.Getenv("ROWCAST_VALUES"); text != "" {
+		var err error
+		if values, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+		rest, workers = 0, 16
+	}
 	l := limits(t, fmt.Sprintf("export ROWCAST_MAX_ADDRESS_PAGES=%d ROWCAST_TRUSTED_PROXY=127.0.0.1 ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ=true ROWCAST_ALLOW_POWERFUL_ROLE=true;", most), chosenPage)
-	before := l.latency(15, 0)
+	alone, before := l.measure(2 * time.Second)
+	resident := l.resident()
 
 	flood, stop := context.WithCancel(t.Context())
 	var asked, refused, shown atomic.Int64
 	var all sync.WaitGroup
 	next := func() string { return fmt.Sprintf("/d/page?x=v%d", asked.Add(1)) }
-	for range 4 {
+	for range workers {
 		all.Go(func() {
-			client := &http.Client{}
+			client := &http.Client{Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
 			for flood.Err() == nil {
 				req, _ := http.NewRequestWithContext(flood, http.MethodGet, strings.TrimSuffix(l.URL, "/")+next(), nil)
@@ -59,7 +70,7 @@ func TestManyValuesOfOneViewer(t *testing.T) {
 				case http.StatusOK:
 					shown.Add(1)
 				}
-				sleep(flood, 2*time.Millisecond)
+				sleep(flood, rest)
 			}
 		})
 	}
@@ -67,24 +78,31 @@ func TestManyValuesOfOneViewer(t *testing.T) {
 		all.Go(func() { l.tries(flood, next, &refused, &shown) })
 	}
 	pages := 0
-	during := l.latency(30, 60*time.Millisecond)
-	for range 5 {
+	queried, during := l.measure(2 * time.Second)
+	for n := 0; n < 5 || asked.Load() < int64(values); n++ {
 		figures, err := scrape(l.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
 		pages = max(pages, int(figures["rowcast_pages"]))
-		sleep(t.Context(), 100*time.Millisecond)
+		during = append(during, l.latency(1, 100*time.Millisecond)...)
 	}
 	stop()
 	all.Wait()
-	t.Logf("asked %d times, shown %d, refused %d; %d pages; a change is shown after %v before, %v meanwhile",
-		asked.Load(), shown.Load(), refused.Load(), pages, middle(before), middle(during))
+	grown := l.resident() - resident
+	t.Logf("asked %d times, shown %d, refused %d; %d pages; %d MB; %.0f transactions a second, %.0f without it; a change is shown after %v before, %v meanwhile, at worst %v",
+		asked.Load(), shown.Load(), refused.Load(), pages, grown>>20, queried, alone, middle(before), middle(during), slices.Max(during))
 	if refused.Load() < 100 || shown.Load() < most/2 {
 		t.Errorf("of %d values %d were shown and %d refused: the test tests nothing", asked.Load(), shown.Load(), refused.Load())
 	}
 	if pages > most+2 {
 		t.Errorf("%d pages are live; one address may have %d", pages, most)
+	}
+	if queried > alone+150 {
+		t.Errorf("the database is asked %.0f times a second, without the flood %.0f", queried, alone)
+	}
+	if grown > 64<<20 {
+		t.Errorf("they cost %d bytes", grown)
 	}
 	if slowest := slices.Max(during); middle(during) > max(4*middle(before), 250*time.Millisecond) || slowest > 3*time.Second {
 		t.Errorf("a change was shown after %v, at worst %v; before the flood %v", middle(during), slowest, middle(before))

@@ -17,7 +17,8 @@ type books struct {
 	current *session
 	status  State
 	watched bool
-	rings   uint64 // heard so far
+	rings   uint64        // heard so far
+	notice  time.Duration // see [Listener.Notice]
 }
 
 type entry struct {
@@ -74,7 +75,7 @@ func (b *books) connected(s *session) {
 	defer b.mu.Unlock()
 	clear(b.bells)
 	clear(b.habits)
-	b.current = s
+	b.current, b.notice = s, 0
 	b.status = State{Connected: true, Slot: s.slot, Cap: s.cap, Muted: s.muted, Reason: s.blocked.reason, Message: s.blocked.message}
 }
 
@@ -122,6 +123,18 @@ func (b *books) setStatus(slot int, muted bool, blocked failure) {
 	defer b.mu.Unlock()
 	b.status.Slot, b.status.Muted = slot, muted
 	b.status.Reason, b.status.Message = blocked.reason, blocked.message
+}
+
+func (b *books) noticed(after time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.notice = after
+}
+
+func (b *books) lastNotice() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.notice
 }
 
 func (b *books) setWatched(on bool) (turnedOn bool) {

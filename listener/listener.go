@@ -197,6 +197,10 @@ type State struct {
 	Message   string // the same for people
 }
 
+// Notice is how long the last ping took from here to its commit and back as a notification; 0 before the first
+// one of a connection. A ring's way from its commit to here is the second half of that, so it is no shorter.
+func (l *Listener) Notice() time.Duration { return l.books.lastNotice() }
+
 // Unarmable says why no bell can be armed although the doorbell is connected; ""
 // if they can, or if it is not: that it is lost is the handler's to tell, in its turn.
 func (l *Listener) Unarmable() string {

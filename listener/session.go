@@ -128,7 +128,9 @@ func (s *session) heard(ctx context.Context, pid uint32, payload string) {
 		if pid != s.armPID || err != nil {
 			return
 		}
-		s.pinged.back()
+		if after := s.pinged.back(); after > 0 {
+			l.books.noticed(after)
+		}
 		l.emit(ctx, func(h Handler) { h.Proved(proved) })
 		return
 	}
@@ -329,10 +331,15 @@ func (p *ping) send() {
 	}
 }
 
-func (p *ping) back() {
+// back returns how long ago the ping was sent; 0 where none was out.
+func (p *ping) back() (after time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.sent.IsZero() {
+		after = time.Since(p.sent)
+	}
 	p.sent = time.Time{}
+	return after
 }
 
 func (p *ping) late() bool {

@@ -31,6 +31,7 @@ func (e *Engine) settle(w *worker, res *result) {
 		for _, t := range res.tasks {
 			t.page.touch()
 			t.page.read = res.began
+			t.page.owes(t.rung)
 		}
 		e.unreachable(w, res.err)
 		return
@@ -50,13 +51,14 @@ func (e *Engine) settle(w *worker, res *result) {
 		p.ended, p.took = res.ended, res.ended.Sub(res.began)
 		if res.left[i] { // and is the first to be read next time
 			e.counters.left.Add(1)
-			p.dirty, p.read, p.rung = true, t.turn, t.rung
+			p.dirty, p.read = true, t.turn
+			p.owes(t.rung)
 			continue
 		}
 		p.read = res.began
 		e.adopt(p, res.snap.relations, len(res.tasks) == 1, known)
 		if len(torn) > 0 {
-			p.rung = t.rung
+			p.owes(t.rung)
 			e.rebuilding(p, torn, known, res.apart)
 			continue
 		}
@@ -121,8 +123,8 @@ func (e *Engine) settlePage(t task, res *result, outcomes []outcome) {
 		p.prove(res.snap.at.Add(res.ended.Sub(res.began)))
 	}
 	p.prove(res.snap.at)
-	if len(changes) > 0 && !t.rung.IsZero() {
-		e.cfg.Meter.Frame(time.Since(t.rung))
+	if ring := p.answered(t.rung, res.began); len(changes) > 0 && !ring.IsZero() {
+		e.cfg.Meter.Frame(time.Since(ring))
 	}
 	e.publish(p, res.snap.at, changes, panels)
 }

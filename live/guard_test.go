@@ -125,6 +125,56 @@ func TestAPageThatWasNotReadKeepsItsTurnAndProvesNothing(t *testing.T) {
 	}
 }
 
+// frames keeps what the meter hears of frames.
+type frames struct {
+	unmetered
+	took []time.Duration
+}
+
+func (f *frames) Frame(sinceRing time.Duration) { f.took = append(f.took, sinceRing) }
+
+// A frame is as old as the first ring before its snapshot, whenever its reading began;
+// a reading that fails still owes it, and one that came later is the next frame's.
+func TestAFrameIsAsOldAsTheFirstRingThatItAnswers(t *testing.T) {
+	e, p := shown(t)
+	heard := &frames{}
+	e.cfg.Meter = heard
+	began := time.Now().Add(-time.Minute)
+	at := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
+	read := func(asked, rung time.Time, fault error) {
+		p.rung = asked
+		work := taskFor(p, p.shared())
+		p.rung = rung // while it was read
+		done := outcome{item: work.items[0], panel: &delta.Panel{}, change: &delta.Change{}}
+		e.settle(&e.main, &result{tasks: []task{work}, left: []bool{false}, outcomes: [][]outcome{{done}}, began: began, ended: began, snap: &snapshot{at: began}, err: fault})
+	}
+	for _, c := range []struct {
+		what        string
+		asked, rung time.Time
+		fault       error
+		want, next  time.Time // zero: no frame is counted, no ring is owed
+	}{
+		{"it rang, and was read", at(-5), time.Time{}, nil, at(-5), time.Time{}},
+		{"it rang again while its bells were armed", at(-5), at(-1), nil, at(-5), time.Time{}},
+		{"it rang only then", time.Time{}, at(-1), nil, at(-1), time.Time{}},
+		{"it rang after the snapshot", at(-5), at(1), nil, at(-5), at(1)},
+		{"it rang only after it", time.Time{}, at(1), nil, time.Time{}, at(1)},
+		{"the reading fails", at(-5), at(1), io.ErrUnexpectedEOF, time.Time{}, at(-5)},
+		{"nothing rang", time.Time{}, time.Time{}, nil, time.Time{}, time.Time{}},
+	} {
+		heard.took = nil
+		read(c.asked, c.rung, c.fault)
+		if c.want.IsZero() != (len(heard.took) == 0) {
+			t.Errorf("%s: %v is counted", c.what, heard.took)
+		} else if !c.want.IsZero() && (time.Since(c.want)-heard.took[0]).Abs() > 500*time.Millisecond {
+			t.Errorf("%s: counted as %v old, not as %v", c.what, heard.took[0], time.Since(c.want))
+		}
+		if !p.rung.Equal(c.next) {
+			t.Errorf("%s: the next one answers a ring of %v, not of %v", c.what, p.rung.Sub(began), c.next.Sub(began))
+		}
+	}
+}
+
 func TestAConnectionThatBreaksIsNoBug(t *testing.T) {
 	s := &session{}
 	for _, c := range []struct {

@@ -47,6 +47,7 @@ type page struct {
 	resolved  bool     // bells and untolling are those of relations
 
 	unsure     bool      // it may read a relation that is not among its own yet
+	sought     bool      // the same, until the reading ends that is to tell
 	discovered time.Time // when what it reads was last certain
 	watches    bool      // its definition names further tables
 
@@ -136,6 +137,25 @@ func (p *page) touch() {
 	}
 }
 
+// owes keeps a ring that a reading was to answer and did not. It is older than any
+// that came since.
+func (p *page) owes(rung time.Time) {
+	if !rung.IsZero() {
+		p.rung = rung
+	}
+}
+
+// answered is the first ring that a reading answers: the one that it began for, or
+// one that came while its bells were armed, before the snapshot. Zero: there is none.
+func (p *page) answered(rung, began time.Time) time.Time {
+	if p.rung.IsZero() || !p.rung.Before(began) {
+		return rung
+	}
+	late := p.rung
+	p.rung = time.Time{}
+	return earliest(late, rung)
+}
+
 func (p *page) dependsOn(bells map[int64]bool) bool {
 	for _, b := range p.bells {
 		if bells[b] {
@@ -195,7 +215,7 @@ func (p *page) timed() bool { return p.resolved && len(p.untolling) > 0 }
 // what it reads now: a table that is gone may have another one in its place, which
 // has no bell either, so the page is not called live before that is certain.
 func (p *page) uncertain() bool {
-	return p.status.State == "timed" && (p.unsure || !p.resolved)
+	return p.status.State == "timed" && (p.unsure || p.sought || !p.resolved)
 }
 
 // same tells whether two definitions ask the same of the database.

@@ -80,7 +80,7 @@ func (e *Engine) startDiscovery(now time.Time, jobs *jobs) time.Time {
 	r.discover = true
 	unsure := pick.unsure
 	for _, t := range tasks {
-		t.page.discovered, t.page.unsure = now, false
+		t.page.discovered, t.page.unsure, t.page.sought = now, false, t.page.unsure
 	}
 	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
 		res := readTasks(ctx, e.opener.session, tasks, r)
@@ -93,6 +93,9 @@ func (e *Engine) startDiscovery(now time.Time, jobs *jobs) time.Time {
 // publish one page could take it back.
 func (e *Engine) settleDiscovery(res *result, unsure bool) {
 	again := res.began.Add(-e.cfg.Safety)
+	for _, t := range res.tasks {
+		t.page.sought = false
+	}
 	if res.err != nil {
 		for _, t := range res.tasks {
 			t.page.unsure, t.page.discovered = t.page.unsure || unsure, again

@@ -16,7 +16,15 @@ func TestAPageByTheClockIsNotLiveBeforeItIsKnownWhatItReads(t *testing.T) {
 	if s := e.assess(p, now); s.State != "timed" {
 		t.Errorf("%s while it is not certain what it reads", s.State)
 	}
-	p.unsure, p.resolved = false, false
+	p.unsure, p.sought = false, true
+	if s := e.assess(p, now); s.State != "timed" {
+		t.Errorf("%s while it is looked up what it reads", s.State)
+	}
+	e.settleDiscovery(&result{tasks: []task{taskFor(p, p.shared())}, left: []bool{false}, began: now, snap: &snapshot{at: now}}, true)
+	if p.sought {
+		t.Error("it is looked up for ever")
+	}
+	p.resolved = false
 	if s := e.assess(p, now); s.State != "timed" {
 		t.Errorf("%s while its tables are not looked up", s.State)
 	}

@@ -24,7 +24,7 @@ type history struct {
 type point struct {
 	at                   time.Time
 	viewers, frames      float64
-	median, most         float64 // from ring to frame, in seconds
+	median, most         float64 // from commit to frame, in seconds
 	statements, sessions float64
 	gap                  bool // nobody watched from here to the next point
 }

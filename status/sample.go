@@ -37,7 +37,7 @@ type histogram struct {
 
 // The metrics that are more than one number.
 const (
-	framesMetric = "rowcast_ring_to_frame_seconds"
+	framesMetric = "rowcast_commit_to_frame_seconds"
 	queryMetric  = "rowcast_query_seconds"
 	failedMetric = "rowcast_query_errors_total"
 )

@@ -46,7 +46,7 @@ func TestFramesThatNoClientSends(t *testing.T) {
 		"a close code that is not one": {[][]byte{clientFrame(0x8, []byte{0, 1})}, 1, websocket.StatusProtocolError},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := heap()
+			before, allocated := heap(), allocations()
 			conn := rawSocket(t, s)
 			go flood(conn, c.frames, c.times)
 			if code, err := closeCode(conn); code != c.want {
@@ -54,6 +54,9 @@ func TestFramesThatNoClientSends(t *testing.T) {
 			}
 			_ = conn.Close()
 			s.until("it is gone", func() bool { return s.Viewers() == 1 })
+			if took := allocations() - allocated; took > 16<<20 {
+				t.Errorf("%d MB were taken for it meanwhile", took>>20)
+			}
 			if grown := heap() - before; grown > 1<<20 {
 				t.Errorf("it cost %d bytes", grown)
 			}
@@ -116,7 +119,7 @@ func TestPingsHaveAPace(t *testing.T) {
 // far as a message may go, and no further.
 func TestDecompressionBomb(t *testing.T) {
 	s := newSite(t)
-	before := heap()
+	before, allocated := heap(), allocations()
 	conn, resp, err := websocket.Dial(t.Context(), s.url("/live"), &websocket.DialOptions{
 		Subprotocols: []string{web.Subprotocol}, CompressionMode: websocket.CompressionNoContextTakeover,
 	})
@@ -149,6 +152,9 @@ func TestDecompressionBomb(t *testing.T) {
 	s.until("it is gone", func() bool { return s.Viewers() == 0 })
 	if grown := heap() - before - int64(len(zeros)); grown > 2<<20 {
 		t.Errorf("it cost %d bytes", grown)
+	}
+	if took := allocations() - allocated; took > 16<<20 { // the client's too
+		t.Errorf("%d MB were taken for %d MB of it meanwhile", took>>20, sent)
 	}
 }
 
@@ -210,4 +216,11 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// allocations are all bytes that were ever asked for, given back or not.
+func allocations() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.TotalAlloc)
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -286,6 +287,25 @@ func TestSignInIsNobodyElsesChoice(t *testing.T) {
 	// Without it a browser would not say where the form comes from.
 	if resp, _ := d.ask("GET", "/sign-in"); resp.Header.Get("Referrer-Policy") != "same-origin" {
 		t.Error(resp.Header.Get("Referrer-Policy"))
+	}
+}
+
+// Who fails too often is told when to come again, and the audit log once.
+func TestSignInIsLimitedAtTheDoor(t *testing.T) {
+	d := newDoor(t)
+	codes := map[int]int{}
+	for range 15 {
+		resp := d.submit("/sign-in", url.Values{"name": {"anna"}, "password": {"wrong"}})
+		codes[resp.StatusCode]++
+		if after, err := strconv.Atoi(resp.Header.Get("Retry-After")); resp.StatusCode == 429 && (err != nil || after < 1 || after > 61) {
+			t.Errorf("come again after %q", resp.Header.Get("Retry-After"))
+		}
+	}
+	if codes[401] != 10 || codes[429] != 5 {
+		t.Errorf("15 wrong passwords are answered %v", codes)
+	}
+	if n := strings.Count(d.audit.String(), "sign_in_limited"); n != 1 {
+		t.Errorf("the audit log tells it %d times", n)
 	}
 }
 

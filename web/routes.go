@@ -142,6 +142,10 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) error {
 	}
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(s.config.Write)) // servers of tests may not support deadlines
+	if len(r.TransferEncoding) > 0 {                      // where both are said, a proxy in front may go by the other; net/http does not tell
+		w.Header().Set("Connection", "close")
+		return &problem{status: http.StatusLengthRequired, code: codeBadRequest, message: "the request has to say how long it is, and nothing else of its length"}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil { // the deadline stays, or what is left of the body would be waited for
 		w.Header().Set("Connection", "close")

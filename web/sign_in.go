@@ -173,6 +173,10 @@ func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &wait):
 		m.Trouble, status = "Too many sign-ins failed. Try again in a minute.", http.StatusTooManyRequests
+		w.Header().Set("Retry-After", fmt.Sprint(int(wait.For/time.Second)+1))
+	case errors.Is(err, access.ErrBusy):
+		w.Header().Set("Retry-After", "3")
+		m.Trouble, status = "Many sign in at this moment. Try again.", http.StatusServiceUnavailable
 	case errors.Is(err, access.ErrNobody):
 		m.Text = sessionEnded
 	case errors.Is(err, access.ErrWrong):

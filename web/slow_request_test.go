@@ -41,10 +41,10 @@ func TestBodiesThatDoNotCome(t *testing.T) {
 	}{
 		"of a page":       {"GET /d/shop HTTP/1.1\nHost: x\nContent-Length: 100\n\nhalf", http.StatusRequestTimeout},
 		"of a form":       {"POST /sign-in HTTP/1.1\nHost: x\nContent-Length: 100\n\nname=", http.StatusRequestTimeout},
-		"in pieces":       {"POST /sign-in HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n5\nname=\n", http.StatusRequestTimeout},
+		"in pieces":       {"POST /sign-in HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n5\nname=\n", http.StatusLengthRequired},
 		"of a socket":     {"GET /live HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\nContent-Length: 9\n\n", http.StatusRequestTimeout},
 		"a long one":      {"POST /sign-in HTTP/1.1\nHost: x\nContent-Length: 1000000000\n\n" + large, http.StatusRequestEntityTooLarge},
-		"an endless one":  {"POST /sign-in HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n20000\n" + large + "\n", http.StatusRequestEntityTooLarge},
+		"an endless one":  {"POST /sign-in HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n20000\n" + large + "\n", http.StatusLengthRequired},
 		"one that is all": {"GET /d/shop HTTP/1.1\nHost: x\nContent-Length: 4\n\nfull", http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +65,62 @@ func TestBodiesThatDoNotCome(t *testing.T) {
 				t.Errorf("the connection is not closed: %v", err)
 			}
 		})
+	}
+}
+
+// A request whose length can be read in two ways is refused, and with it all that
+// comes by the same connection: what a proxy took for its body may be a request of
+// somebody else's making.
+func TestARequestHasOneLength(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	const smuggled = "GET /d/shop HTTP/1.1\nHost: x\n\n"
+	for name, c := range map[string]struct {
+		head string
+		want int
+	}{
+		"a length and pieces":   {"Content-Length: 5\nTransfer-Encoding: chunked", http.StatusLengthRequired},
+		"pieces and a length":   {"Transfer-Encoding: chunked\nContent-Length: 5", http.StatusLengthRequired},
+		"pieces":                {"Transfer-Encoding: chunked", http.StatusLengthRequired},
+		"pieces of pieces":      {"Transfer-Encoding: chunked, chunked", http.StatusNotImplemented},
+		"pieces twice":          {"Transfer-Encoding: chunked\nTransfer-Encoding: identity", http.StatusNotImplemented},
+		"pieces, and a tab":     {"Content-Length: 5\nTransfer-Encoding:\tchunked", http.StatusLengthRequired},
+		"a length of its own":   {"Content-Length: 5\nTransfer-Encoding : chunked", http.StatusBadRequest},
+		"two lengths":           {"Content-Length: 5\nContent-Length: 6", http.StatusBadRequest},
+		"a length with a sign":  {"Content-Length: +5", http.StatusBadRequest},
+		"a length in two words": {"Content-Length: 5 5", http.StatusBadRequest},
+	} {
+		for _, method := range []string{"GET /d/shop", "POST /sign-in"} {
+			t.Run(name+", "+method[:4], func(t *testing.T) {
+				conn := raw(t, s, method+" HTTP/1.1\nHost: x\n"+c.head+"\n\n0\n\n"+smuggled)
+				r := bufio.NewReader(conn)
+				res, err := http.ReadResponse(r, nil)
+				if err != nil || res.StatusCode != c.want {
+					t.Fatalf("answered with %v, %v; want %d", res, err, c.want)
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				if more, err := io.ReadAll(r); len(more) > 0 || timedOut(err) {
+					t.Errorf("and then with %.60q, %v", more, err)
+				}
+			})
+		}
+	}
+}
+
+// An answer that is not taken in is cut, and its connection given back.
+func TestAnswersThatAreNotTakenIn(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.Write = time.Millisecond })
+	rows := make([]string, 12)
+	for i := range rows {
+		rows[i] = fmt.Sprint(i) + strings.Repeat("x", 1<<20)
+	}
+	s.begin("/d/shop", rows...)
+	for _, path := range []string{"/api/v1/snapshot", "/api/v1/events"} {
+		conn := raw(t, s, "GET "+path+query("/d/shop")+" HTTP/1.1\nHost: x\n\n")
+		time.Sleep(600 * time.Millisecond) // three times as long as it may take
+		if got, err := io.Copy(io.Discard, conn); got > 11<<20 || timedOut(err) {
+			t.Errorf("%s: %d bytes came after all, %v", path, got, err)
+		}
 	}
 }
 

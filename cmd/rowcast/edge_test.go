@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,7 +10,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -138,6 +141,95 @@ func TestServeOverTLS(t *testing.T) {
 	if _, err := command(t, "serve", "--database-url", db.URL, "--tls-cert", cert); err == nil || !strings.Contains(err.Error(), "--tls-key") {
 		t.Errorf("a certificate without its key: %v", err)
 	}
+}
+
+// A handshake that does not go on ends its connection after a while, whatever becomes
+// of the certificate meanwhile; who is inside hears of each change all along, and who
+// comes after it was renewed is shown the new one.
+func TestTLSHandshakesThatDoNotEnd(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY, text text)`)
+	dir := t.TempDir()
+	cert, key := pair(t, dir, 1)
+	s := serve(t, db.URL, "--watch", "public.*", "--tls-cert", cert, "--tls-key", key)
+	at, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", at.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	roots := func() *tls.Config {
+		text, err := os.ReadFile(cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(text)
+		return &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}
+	}
+	inside := tls.Client(dial(), roots())
+	_ = inside.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(inside, "GET /api/v1/events?page=/t/public.notes HTTP/1.1\r\nHost: "+at.Host+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(inside)
+	hear := func(want string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), want) {
+				return
+			}
+		}
+		t.Fatalf("%q does not come: %v", want, lines.Err())
+	}
+	hear(`"state":"live"`)
+	begun := map[string]func(net.Conn){
+		"nothing":                 func(net.Conn) {},
+		"half a hello":            func(c net.Conn) { _, _ = c.Write([]byte{22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3}) },
+		"a record without an end": func(c net.Conn) { _, _ = c.Write([]byte{22, 3, 1, 64, 0}) },
+		"a hello, and no more": func(c net.Conn) {
+			near, far := net.Pipe()
+			go func() { _ = tls.Client(near, roots()).Handshake() }()
+			hello := make([]byte, 16<<10)
+			n, _ := far.Read(hello)
+			_, _ = c.Write(hello[:n])
+			_ = far.Close()
+		},
+		"a handshake, and no request": func(c net.Conn) { _ = tls.Client(c, roots()).Handshake() },
+	}
+	began, waiting := time.Now(), map[string]net.Conn{}
+	for name, begin := range begun {
+		waiting[name] = dial()
+		begin(waiting[name])
+	}
+	db.Exec(t, `INSERT INTO notes VALUES (1, 'beside them')`)
+	hear("beside them")
+	pair(t, dir, 2)
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		conn := tls.Client(dial(), roots())
+		err := conn.Handshake()
+		if err == nil && conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64() == 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the new certificate is not shown: %v", err)
+		}
+	}
+	for name, conn := range waiting {
+		_ = conn.SetReadDeadline(began.Add(10 * time.Second))
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: it is waited for", name)
+		}
+	}
+	db.Exec(t, `INSERT INTO notes VALUES (2, 'under the old one')`)
+	hear("under the old one")
 }
 
 func TestProfilesStayOnThisMachine(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
 // door is a listener whose connections come from where the test says.
@@ -106,5 +107,43 @@ func TestIdleConnectionsOfOneAddress(t *testing.T) {
 				t.Fatalf("after one left it is answered %d %q", code, body)
 			}
 		}
+	}
+}
+
+// Whoever reaches the address of the figures takes no more than a few connections, and
+// the pages are answered beside them.
+func TestFiguresHaveTheirOwnConnections(t *testing.T) {
+	figures := freeAddress(t)
+	s := serve(t, pgtest.New(t).URL, "--metrics-listen", figures)
+	if code, _ := get(t, s.url+"metrics"); code != http.StatusNotFound {
+		t.Errorf("they are among the pages as well: %d", code)
+	}
+	refused := 0
+	for range 20 {
+		conn, err := net.Dial("tcp", figures)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch res.StatusCode {
+		case http.StatusServiceUnavailable:
+			refused++
+		case http.StatusOK:
+			_, _ = io.Copy(io.Discard, res.Body)
+		default:
+			t.Errorf("answered %d", res.StatusCode)
+		}
+	}
+	if refused != 20-besideMost/2 {
+		t.Errorf("of 20 connections %d are refused", refused)
+	}
+	if code, _ := get(t, s.url+"healthz"); code != http.StatusOK {
+		t.Errorf("beside them health is answered %d", code)
 	}
 }

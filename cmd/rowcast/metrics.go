@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -15,30 +15,42 @@ import (
 
 // gauges hears what the engine measures, and keeps it for whoever asks.
 type gauges struct {
-	armed, cycle, frame prometheus.Histogram
-	query               *prometheus.HistogramVec
-	failed              *prometheus.CounterVec
+	armed, cycle, frame, commit prometheus.Histogram
+	query                       *prometheus.HistogramVec
+	failed                      *prometheus.CounterVec
+	notice                      func() time.Duration // see [listener.Listener.Notice]
 }
 
-func newGauges() *gauges {
+func newGauges(notice func() time.Duration) *gauges {
 	within := []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10}
 	histogram := func(name, help string) prometheus.HistogramOpts {
 		return prometheus.HistogramOpts{Namespace: "rowcast", Name: name, Help: help, Buckets: within}
 	}
 	return &gauges{
-		armed: prometheus.NewHistogram(histogram("arm_seconds", "How long a cycle waited for its bells.")),
-		cycle: prometheus.NewHistogram(histogram("cycle_seconds", "How long one reading of the due pages took, with arming and comparing.")),
-		frame: prometheus.NewHistogram(histogram("ring_to_frame_seconds", "From the first ring that it answers to the frame that shows the change.")),
-		query: prometheus.NewHistogramVec(histogram("query_seconds", "How long a panel's query took."), []string{"page", "panel"}),
+		notice: notice,
+		commit: prometheus.NewHistogram(histogram("commit_to_frame_seconds", "From the commit of a change to the frame that shows it: ring_to_frame_seconds, and what the last notification of the server's own took from being asked for to being heard.")),
+		armed:  prometheus.NewHistogram(histogram("arm_seconds", "How long a cycle waited for its bells.")),
+		cycle:  prometheus.NewHistogram(histogram("cycle_seconds", "How long one reading of the due pages took, with arming and comparing.")),
+		frame:  prometheus.NewHistogram(histogram("ring_to_frame_seconds", "From the first ring that it answers to the frame that shows the change.")),
+		query:  prometheus.NewHistogramVec(histogram("query_seconds", "How long a panel's query took."), []string{"page", "panel"}),
 		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "rowcast", Name: "query_errors_total", Help: "Readings of a panel that ended in an error.",
 		}, []string{"page", "panel", "code"}),
 	}
 }
 
-func (g *gauges) Armed(took time.Duration)      { g.armed.Observe(took.Seconds()) }
-func (g *gauges) Cycle(took time.Duration)      { g.cycle.Observe(took.Seconds()) }
-func (g *gauges) Frame(sinceRing time.Duration) { g.frame.Observe(sinceRing.Seconds()) }
+func (g *gauges) Armed(took time.Duration) { g.armed.Observe(took.Seconds()) }
+func (g *gauges) Cycle(took time.Duration) { g.cycle.Observe(took.Seconds()) }
+
+// Frame counts from the commit as well. A ring does not say when it was committed, and
+// the database knows that only with track_commit_timestamp, of transactions that a ring
+// does not name; but the ping goes the ring's way once a second.
+func (g *gauges) Frame(sinceRing time.Duration) {
+	g.frame.Observe(sinceRing.Seconds())
+	if notice := g.notice(); notice > 0 {
+		g.commit.Observe((sinceRing + notice).Seconds())
+	}
+}
 
 // Query counts under the page's path: the values of its variables may be many.
 func (g *gauges) Query(page, panel string, took time.Duration, code string) {
@@ -55,7 +67,7 @@ func (g *gauges) Query(page, panel string, took time.Duration, code string) {
 func (a *app) count() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		a.gauges.armed, a.gauges.cycle, a.gauges.frame, a.gauges.query, a.gauges.failed)
+		a.gauges.armed, a.gauges.cycle, a.gauges.frame, a.gauges.commit, a.gauges.query, a.gauges.failed)
 	count := func(name, help string, value func() float64) {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "rowcast", Name: name, Help: help}, value))
 	}
@@ -110,6 +122,7 @@ func (a *app) countDatabase(count, gauge register) {
 	count("database_refusals_total", "Sessions that were asked for and not had.", func() float64 { return float64(traffic.refused.Load()) })
 	gauge("database_sessions", "Sessions that are open.", func() float64 { return float64(a.db.sessions.count()) })
 	count("rings_total", "Rings that were heard, of whatever bell.", func() float64 { return float64(a.listener.State().Rings) })
+	gauge("notice_seconds", "What the last notification of the server's own took from being asked for to being heard; 0 before the first.", func() float64 { return a.listener.Notice().Seconds() })
 	gauge("bells_armed", "Bells that are armed now.", func() float64 { return float64(a.listener.State().Armed) })
 	gauge("doorbell_connected", "1 while the doorbell is heard.", func() float64 {
 		if a.listener.State().Connected {
@@ -128,15 +141,10 @@ func (f *serveFlags) serveMetrics(metrics http.Handler, log *slog.Logger) func(c
 		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", metrics)
-		server := &http.Server{
-			Addr: f.MetricsListen, Handler: mux, ReadHeaderTimeout: 5 * time.Second,
-			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		}
-		stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-		defer stop()
-		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		ln, err := net.Listen("tcp", f.MetricsListen)
+		if err != nil {
 			return fmt.Errorf("serve metrics: %w", err)
 		}
-		return nil
+		return serveBeside(ctx, ln, "metrics", mux, 30*time.Second, log)
 	}
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"time"
 )
 
 // profiles serves Go's profiles on an address of their own, which must be
@@ -46,16 +44,7 @@ func (p *profiles) Run(ctx context.Context) error {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	server := &http.Server{
-		Handler: onlyLoopback(mux), ReadHeaderTimeout: 5 * time.Second,
-		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve profiles: %w", err)
-	}
-	return nil
+	return serveBeside(ctx, p.listener, "profiles", onlyLoopback(mux), 0, p.log)
 }
 
 // onlyLoopback refuses a name that a foreign page bound to this machine.

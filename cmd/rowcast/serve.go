@@ -183,10 +183,11 @@ type app struct {
 func (f *serveFlags) wire(s *streams, db *database, book *dashboard.Book, gate *access.Gate, proxies access.Proxies, with serving) *app {
 	log := s.log
 	a := &app{
-		log: log, spool: s.spool, db: db, gauges: newGauges(), book: book, hub: broadcast.New[*delta.State](broadcast.Config{}),
+		log: log, spool: s.spool, db: db, book: book, hub: broadcast.New[*delta.State](broadcast.Config{}),
 		connections: f.MaxAddressSockets, relays: proxies.Relays,
 	}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
+	a.gauges = newGauges(a.listener.Notice)
 	a.engine = live.New(live.Config{
 		Connect: db.connect, Hub: a.hub, Bell: a.listener, Define: book.Page, Log: log, Meter: a.gauges,
 		Safety: f.Safety, StatementTimeout: f.PanelTimeout,

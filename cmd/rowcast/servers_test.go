@@ -16,12 +16,15 @@ import (
 )
 
 // events reads a page's events until one holds all of the words.
-func events(t *testing.T, s *server, page string) func(words ...string) {
+func events(t *testing.T, s *server, page string, header ...string) func(words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"api/v1/events?page="+page, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

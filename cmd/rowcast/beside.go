@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// besideMost is how many connections an address beside that of the pages has, half of
+// them for one client: whoever gathers figures needs one.
+const besideMost = 8
+
+// serveBeside answers on an address beside that of the pages until ctx ends. An answer
+// may take as long as write; 0: for ever.
+func serveBeside(ctx context.Context, ln net.Listener, what string, handler http.Handler, write time.Duration, log *slog.Logger) error {
+	gate := newGate(ln, reserved+besideMost, besideMost, func(string) bool { return false }, func() int { return 0 })
+	server := &http.Server{
+		Handler: handler, ConnState: gate.count,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: write, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(gate); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", what, err)
+	}
+	return nil
+}
