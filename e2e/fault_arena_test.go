@@ -73,6 +73,7 @@ type arena struct {
 	beaten  bool      // something is wrong for good
 	began   time.Time // when the fault did
 	silent  []string  // pages that it changes without a bell
+	mutes   bool      // nothing rings in it
 	unheard bool      // the viewers' own lines are at fault
 	stop    context.CancelFunc
 	actors  sync.WaitGroup
@@ -86,6 +87,9 @@ type sight struct {
 	asked   []question
 	written *written // nil: not by one writer alone
 	still   bool     // only faults write what it shows
+	// chronicle is what it had to show; nil: what it shows tells when that was.
+	chronicle *chronicle
+	restless  bool // it may show nothing, and again nothing, with something in between
 }
 
 // wants are the pages. Those with a panel "cut" are judged frame by frame, and
@@ -224,10 +228,14 @@ func (a *arena) begin(url string, pages map[string][]question) {
 		case "/d/stage", "/d/heap":
 			s.still = true
 		}
+		if address != "/d/till" && !a.judge.names(address) {
+			s.chronicle, s.restless = &chronicle{}, strings.HasPrefix(address, "/t/")
+		}
 		s.said = a.witness(s)
 		a.sights = append(a.sights, s)
 		a.actors.Go(func() { a.look(ctx, s) })
 	}
+	a.actors.Go(func() { a.chronicle(ctx) })
 	for n := range 2 {
 		w := &writer{number: n + 1, judge: a.judge, random: rand.New(rand.NewPCG(a.random.Uint64(), 2))}
 		a.actors.Go(func() { a.write(ctx, w) })

@@ -90,6 +90,9 @@ func (a *arena) forget(conn *pgx.Conn) error {
 	a.judge.forget(last)
 	for _, s := range a.sights {
 		s.forget()
+		if s.chronicle != nil {
+			s.chronicle.forget()
+		}
 	}
 	for _, d := range a.diaries() {
 		d.forget()
@@ -210,7 +213,7 @@ func (a *arena) judgeRecords() {
 		if s.written != nil {
 			edits = s.written.all()
 		}
-		for _, wrong := range s.judged(edits, now, limit) {
+		for _, wrong := range s.judged(edits, now, a.mutes || slices.Contains(a.silent, s.page), limit) {
 			a.judge.accuse("%s", wrong)
 		}
 	}

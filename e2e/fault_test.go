@@ -172,6 +172,7 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	a.guests.forget()
 	a.silent, a.unheard = f.silent, false // what was before is judged
 	a.judge.mute.Store(f.mutes)
+	a.mutes = f.mutes
 	started := time.Now()
 	a.began = started
 	heal := f.inject(a)
