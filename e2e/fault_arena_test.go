@@ -100,7 +100,7 @@ func wants() map[string][]question {
 		"/d/oracle": stormy(),
 		"/d/gallery": {{id: "glance", query: `SELECT * FROM glance ORDER BY id`}, {id: "loud", query: `SELECT id, shout(word) FROM gallery ORDER BY id`},
 			{id: "parts", query: `SELECT k, count(*) AS n, max(n) AS last FROM parts GROUP BY k ORDER BY k`}},
-		"/d/till":  {{id: "till", query: `SELECT n FROM till`}},
+		"/d/till":  {{id: "till", query: `SELECT n FROM till ORDER BY n`}},
 		"/d/stage": {{id: "stage", query: `SELECT * FROM stage ORDER BY id`}, {id: "words", query: `SELECT id, word FROM stage ORDER BY id`}},
 		"/d/heap":  {{id: "heap", query: `SELECT batch, count(*) AS n FROM heap GROUP BY batch ORDER BY batch`}},
 		"/t/public.acct?sort=v&where=grp.lt.4&where=v.gt.900&rows=50": {
@@ -216,7 +216,7 @@ func (a *arena) begin(url string, pages map[string][]question) {
 	a.actors.Go(func() { a.guests.run(ctx, a) })
 	a.scribe = &scribe{diary: newDiary(), random: rand.New(rand.NewPCG(a.random.Uint64(), 8))}
 	for n, table := range []string{"till", "ledger"} {
-		a.patrons[n] = &patron{diary: newDiary(), sql: `UPDATE ` + table + ` SET n = n + 1 RETURNING n`}
+		a.patrons[n] = &patron{diary: newDiary(), table: table}
 	}
 	for address, asked := range pages {
 		s := &sight{viewer: newViewer(url, address), asked: asked}
