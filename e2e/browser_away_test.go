@@ -52,7 +52,7 @@ type away struct {
 }
 
 // Pages that were away come back right, and do not call live what is old. Two of
-// the ways, drawn by the seed; all of them where ROWCAST_FAULTS asks for a time
+// the ways, one of them drawn by the seed; all of them where ROWCAST_FAULTS asks for a time
 // or "away".
 func testAway(t *testing.T, b *browser) {
 	server, db := serve(t, parts, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sum.yaml": sumPage}))
@@ -66,7 +66,10 @@ func testAway(t *testing.T, b *browser) {
 	case slices.ContainsFunc(plan, named):
 		plan = slices.DeleteFunc(plan, func(a absence) bool { return !named(a) })
 	case err != nil && asked != "away":
-		plan = slices.DeleteFunc(plan, func(a absence) bool { return a.rare })[:2]
+		plan = slices.DeleteFunc(plan, func(a absence) bool { return a.rare })
+		silent := slices.IndexFunc(plan, func(a absence) bool { return a.name == "line-silent" }) // the 8 s are promised, so they are looked at every time
+		plan[0], plan[silent] = plan[silent], plan[0]
+		plan = plan[:2]
 	}
 	for _, a := range plan {
 		t.Run(a.name, func(t *testing.T) { a.test(&away{t, b, server, db}) })

@@ -70,11 +70,12 @@ type arena struct {
 	outage  atomic.Bool
 	outages atomic.Int64 // that are over: connections from before may be dead
 	spoiled atomic.Pointer[[]string]
-	beaten  bool      // something is wrong for good
-	began   time.Time // when the fault did
-	silent  []string  // pages that it changes without a bell
-	mutes   bool      // nothing rings in it
-	unheard bool      // the viewers' own lines are at fault
+	beaten  bool               // something is wrong for good
+	began   time.Time          // when the fault did
+	first   map[string]float64 // what the program used before the first fault
+	silent  []string           // pages that it changes without a bell
+	mutes   bool               // nothing rings in it
+	unheard bool               // the viewers' own lines are at fault
 	stop    context.CancelFunc
 	actors  sync.WaitGroup
 }

@@ -271,15 +271,20 @@ func figures(tb testing.TB, url string) map[string]float64 {
 	return figures
 }
 
-// back waits until the program uses as much as before.
+// back waits until the program uses as much as before the fault, and as before
+// the first one: what each leaves behind adds up.
 func (a *arena) back(ctx context.Context, before map[string]float64) error {
 	a.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
-		over := leaks(before, a.resources())
+		now := a.resources()
+		over := leaks(before, now)
 		if over == "" {
-			return nil
+			if over = leaks(a.first, now); over == "" {
+				return nil
+			}
+			over += " since the first fault"
 		}
 		sleep(ctx, 250*time.Millisecond)
 		if ctx.Err() != nil {

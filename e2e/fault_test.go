@@ -163,6 +163,9 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	}
 	before := a.resources()
 	before["rowcast_subscribers"] = max(before["rowcast_subscribers"], float64(len(a.sights))) // some may be on their way back
+	if a.first == nil {
+		a.first = before
+	}
 	a.spoiled.Store(&f.spoils)
 	a.patrons[0].take()
 	a.patrons[1].take()
