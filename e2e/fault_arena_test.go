@@ -63,21 +63,22 @@ type arena struct {
 	lateness *lateness
 	guests   *guests
 
-	sights  []*sight
-	patrons [2]*patron   // of till and of ledger
-	scribe  *scribe      // of gallery and parts
-	gate    sync.RWMutex // closed while the last write is looked for
-	outage  atomic.Bool
-	outages atomic.Int64 // that are over: connections from before may be dead
-	spoiled atomic.Pointer[[]string]
-	beaten  bool               // something is wrong for good
-	began   time.Time          // when the fault did
-	first   map[string]float64 // what the program used before the first fault
-	silent  []string           // pages that it changes without a bell
-	mutes   bool               // nothing rings in it
-	unheard bool               // the viewers' own lines are at fault
-	stop    context.CancelFunc
-	actors  sync.WaitGroup
+	sights   []*sight
+	patrons  [2]*patron   // of till and of ledger
+	scribe   *scribe      // of gallery and parts
+	gate     sync.RWMutex // closed while the last write is looked for
+	outage   atomic.Bool
+	deserted atomic.Bool  // the application has left the database
+	outages  atomic.Int64 // that are over: connections from before may be dead
+	spoiled  atomic.Pointer[[]string]
+	beaten   bool               // something is wrong for good
+	began    time.Time          // when the fault did
+	first    map[string]float64 // what the program used before the first fault
+	silent   []string           // pages that it changes without a bell
+	mutes    bool               // nothing rings in it
+	unheard  bool               // the viewers' own lines are at fault
+	stop     context.CancelFunc
+	actors   sync.WaitGroup
 }
 
 // sight is a page that somebody looks at, with what it has to show and what it
@@ -195,17 +196,10 @@ func (a *arena) proxy(target string) *proxy.Proxy {
 
 // prepare makes the tables, and the role that owns them.
 func (a *arena) prepare() {
-	conn := pgtest.Connect(a.TB, a.database.URL())
-	for _, sql := range []string{
-		`CREATE ROLE ` + servant + ` LOGIN PASSWORD 'secret'`,
-		`GRANT CREATE ON DATABASE postgres TO ` + servant,
-		`GRANT CREATE ON SCHEMA public TO ` + servant,
-		`SET ROLE ` + servant, oracleSchema, troubleSchema,
-	} {
-		if _, err := conn.PgConn().Exec(a.Context(), sql).ReadAll(); err != nil {
-			a.Fatal(err)
-		}
-	}
+	a.exec(`CREATE ROLE `+servant+` LOGIN PASSWORD 'secret'`,
+		`GRANT CREATE ON DATABASE postgres TO `+servant,
+		`GRANT CREATE ON SCHEMA public TO `+servant,
+		`SET ROLE `+servant, oracleSchema, troubleSchema)
 }
 
 // begin lets viewers and writers loose.
@@ -258,6 +252,21 @@ func (a *arena) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return pgx.Connect(ctx, a.database.URL())
+}
+
+// keep is the connection, or a new one where it broke; nil where there is none, or
+// nobody is to have one.
+func (a *arena) keep(ctx context.Context, conn *pgx.Conn) *pgx.Conn {
+	switch {
+	case a.deserted.Load():
+		if conn != nil {
+			_ = conn.Close(ctx)
+		}
+		return nil
+	case conn == nil || conn.IsClosed():
+		conn, _ = a.connect(ctx)
+	}
+	return conn
 }
 
 // exec runs statements on a connection of its own.
@@ -353,8 +362,8 @@ func (a *arena) working(ctx context.Context, once func(conn *pgx.Conn, excused f
 		a.gate.RLock()
 		if conn == nil || conn.IsClosed() {
 			since = a.outages.Load()
-			conn, _ = a.connect(ctx)
 		}
+		conn = a.keep(ctx, conn)
 		if conn != nil {
 			pause = once(conn, excused)
 		}

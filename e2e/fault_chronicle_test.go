@@ -37,11 +37,10 @@ const askEvery = 50 * time.Millisecond
 func (a *arena) chronicle(ctx context.Context) {
 	var conn *pgx.Conn
 	for ctx.Err() == nil {
-		if conn == nil || conn.IsClosed() {
-			if conn, _ = a.connect(ctx); conn != nil {
-				// It waits for no lock for long, or who waits behind it would.
-				_, _ = conn.Exec(ctx, `SET track_counts = off; SET lock_timeout = '50ms'; SET jit = off; SET ROLE `+servant, pgx.QueryExecModeSimpleProtocol)
-			}
+		was := conn
+		if conn = a.keep(ctx, conn); conn != nil && conn != was {
+			// It waits for no lock for long, or who waits behind it would.
+			_, _ = conn.Exec(ctx, `SET track_counts = off; SET lock_timeout = '50ms'; SET jit = off; SET ROLE `+servant, pgx.QueryExecModeSimpleProtocol)
 		}
 		for _, s := range a.sights {
 			if s.chronicle != nil && conn != nil && !conn.IsClosed() {
