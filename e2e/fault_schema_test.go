@@ -77,7 +77,7 @@ func schemaTroubles() []trouble {
 			return func() { end(); a.watch("public.stage") }
 		}},
 		{name: "slow-panel", lasts: 4 * time.Second, inject: slowBeside},
-		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mutes: true, inject: func(a *arena) func() {
+		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mended: stageRings, mutes: true, inject: func(a *arena) func() {
 			a.exec(`DROP SCHEMA rowcast CASCADE`)
 			return func() { a.watch("public.*") }
 		}},
