@@ -40,6 +40,7 @@ func absences() []absence {
 		{name: "twenty-tabs", test: (*away).tabs, rare: true},
 		{name: "kept-by-the-browser", test: (*away).kept, rare: true},
 		{name: "tab-hidden", test: (*away).hidden, rare: true},
+		{name: "server-away", test: (*away).refused, rare: true},
 	}
 }
 
@@ -194,6 +195,20 @@ func (a *away) silent() {
 	w.says("The server is silent")
 	line.Heal()
 	a.isBack(w, began.Add(time.Since(began)), 5*time.Second, sum)
+}
+
+// refused lets nobody in for so long that a page has tried often.
+func (a *away) refused() {
+	line, url := a.line()
+	w := a.b.tab(a.T)
+	w.allow(`WebSocket connection to|Failed to load resource`)
+	a.watch(w, url)
+	line.Set(proxy.Faults{Refuse: true})
+	line.Cut()
+	sum := a.add()
+	sleep(a.Context(), 40*time.Second)
+	line.Heal()
+	a.isBack(w, time.Now(), 5*time.Second, sum)
 }
 
 // skewed gives a page a clock that is wrong, and one that can be set.
