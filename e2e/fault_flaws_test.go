@@ -87,6 +87,7 @@ func TestArenaJudgeSees(t *testing.T) {
 		{"", func(s *story) { s.written.tries(); s.calms = nil; s.frame(3200, 3150, "e:3", 3) }}, // it may be
 		{"shows write 2, which was not committed", func(s *story) { s.written.tookBack(2) }},
 		{"shows write 2, which was not committed", func(s *story) { s.written.edits[1].began = at(2000) }},
+		{"is not what write 1 left", func(s *story) { s.instants[0].screen.Panels["till"].Rows[0].Cells[0].Text = "1" }}, // one row beside another
 		{"shows what nobody wrote", func(s *story) { s.last().screen.Panels["till"].Rows[0].Cells[0].Text = "x" }},
 		{"lacks write 2", func(s *story) { cut(s, 2); s.frame(1030, 1020, "e:2", 1) }},
 		{"without write 2", func(s *story) { cut(s, 2); s.says(1040, "live", 1020) }},
