@@ -63,19 +63,22 @@ type arena struct {
 	lateness *lateness
 	guests   *guests
 
-	sights  []*sight
-	patrons [2]*patron   // of till and of ledger
-	scribe  *scribe      // of gallery and parts
-	gate    sync.RWMutex // closed while the last write is looked for
-	outage  atomic.Bool
-	outages atomic.Int64 // that are over: connections from before may be dead
-	spoiled atomic.Pointer[[]string]
-	beaten  bool      // something is wrong for good
-	began   time.Time // when the fault did
-	silent  []string  // pages that it changes without a bell
-	unheard bool      // the viewers' own lines are at fault
-	stop    context.CancelFunc
-	actors  sync.WaitGroup
+	sights   []*sight
+	patrons  [2]*patron   // of till and of ledger
+	scribe   *scribe      // of gallery and parts
+	gate     sync.RWMutex // closed while the last write is looked for
+	outage   atomic.Bool
+	deserted atomic.Bool  // the application has left the database
+	outages  atomic.Int64 // that are over: connections from before may be dead
+	spoiled  atomic.Pointer[[]string]
+	beaten   bool               // something is wrong for good
+	began    time.Time          // when the fault did
+	first    map[string]float64 // what the program used before the first fault
+	silent   []string           // pages that it changes without a bell
+	mutes    bool               // nothing rings in it
+	unheard  bool               // the viewers' own lines are at fault
+	stop     context.CancelFunc
+	actors   sync.WaitGroup
 }
 
 // sight is a page that somebody looks at, with what it has to show and what it
@@ -86,6 +89,9 @@ type sight struct {
 	asked   []question
 	written *written // nil: not by one writer alone
 	still   bool     // only faults write what it shows
+	// chronicle is what it had to show; nil: what it shows tells when that was.
+	chronicle *chronicle
+	restless  bool // it may show nothing, and again nothing, with something in between
 }
 
 // wants are the pages. Those with a panel "cut" are judged frame by frame, and
@@ -96,7 +102,7 @@ func wants() map[string][]question {
 		"/d/oracle": stormy(),
 		"/d/gallery": {{id: "glance", query: `SELECT * FROM glance ORDER BY id`}, {id: "loud", query: `SELECT id, shout(word) FROM gallery ORDER BY id`},
 			{id: "parts", query: `SELECT k, count(*) AS n, max(n) AS last FROM parts GROUP BY k ORDER BY k`}},
-		"/d/till":  {{id: "till", query: `SELECT n FROM till`}},
+		"/d/till":  {{id: "till", query: `SELECT n FROM till ORDER BY n`}},
 		"/d/stage": {{id: "stage", query: `SELECT * FROM stage ORDER BY id`}, {id: "words", query: `SELECT id, word FROM stage ORDER BY id`}},
 		"/d/heap":  {{id: "heap", query: `SELECT batch, count(*) AS n FROM heap GROUP BY batch ORDER BY batch`}},
 		"/t/public.acct?sort=v&where=grp.lt.4&where=v.gt.900&rows=50": {
@@ -190,17 +196,10 @@ func (a *arena) proxy(target string) *proxy.Proxy {
 
 // prepare makes the tables, and the role that owns them.
 func (a *arena) prepare() {
-	conn := pgtest.Connect(a.TB, a.database.URL())
-	for _, sql := range []string{
-		`CREATE ROLE ` + servant + ` LOGIN PASSWORD 'secret'`,
-		`GRANT CREATE ON DATABASE postgres TO ` + servant,
-		`GRANT CREATE ON SCHEMA public TO ` + servant,
-		`SET ROLE ` + servant, oracleSchema, troubleSchema,
-	} {
-		if _, err := conn.PgConn().Exec(a.Context(), sql).ReadAll(); err != nil {
-			a.Fatal(err)
-		}
-	}
+	a.exec(`CREATE ROLE `+servant+` LOGIN PASSWORD 'secret'`,
+		`GRANT CREATE ON DATABASE postgres TO `+servant,
+		`GRANT CREATE ON SCHEMA public TO `+servant,
+		`SET ROLE `+servant, oracleSchema, troubleSchema)
 }
 
 // begin lets viewers and writers loose.
@@ -212,7 +211,7 @@ func (a *arena) begin(url string, pages map[string][]question) {
 	a.actors.Go(func() { a.guests.run(ctx, a) })
 	a.scribe = &scribe{diary: newDiary(), random: rand.New(rand.NewPCG(a.random.Uint64(), 8))}
 	for n, table := range []string{"till", "ledger"} {
-		a.patrons[n] = &patron{diary: newDiary(), sql: `UPDATE ` + table + ` SET n = n + 1 RETURNING n`}
+		a.patrons[n] = &patron{diary: newDiary(), table: table}
 	}
 	for address, asked := range pages {
 		s := &sight{viewer: newViewer(url, address), asked: asked}
@@ -224,10 +223,14 @@ func (a *arena) begin(url string, pages map[string][]question) {
 		case "/d/stage", "/d/heap":
 			s.still = true
 		}
+		if address != "/d/till" && !a.judge.names(address) {
+			s.chronicle, s.restless = &chronicle{}, strings.HasPrefix(address, "/t/")
+		}
 		s.said = a.witness(s)
 		a.sights = append(a.sights, s)
 		a.actors.Go(func() { a.look(ctx, s) })
 	}
+	a.actors.Go(func() { a.chronicle(ctx) })
 	for n := range 2 {
 		w := &writer{number: n + 1, judge: a.judge, random: rand.New(rand.NewPCG(a.random.Uint64(), 2))}
 		a.actors.Go(func() { a.write(ctx, w) })
@@ -249,6 +252,21 @@ func (a *arena) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return pgx.Connect(ctx, a.database.URL())
+}
+
+// keep is the connection, or a new one where it broke; nil where there is none, or
+// nobody is to have one.
+func (a *arena) keep(ctx context.Context, conn *pgx.Conn) *pgx.Conn {
+	switch {
+	case a.deserted.Load():
+		if conn != nil {
+			_ = conn.Close(ctx)
+		}
+		return nil
+	case conn == nil || conn.IsClosed():
+		conn, _ = a.connect(ctx)
+	}
+	return conn
 }
 
 // exec runs statements on a connection of its own.
@@ -344,8 +362,8 @@ func (a *arena) working(ctx context.Context, once func(conn *pgx.Conn, excused f
 		a.gate.RLock()
 		if conn == nil || conn.IsClosed() {
 			since = a.outages.Load()
-			conn, _ = a.connect(ctx)
 		}
+		conn = a.keep(ctx, conn)
 		if conn != nil {
 			pause = once(conn, excused)
 		}

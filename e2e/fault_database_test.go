@@ -78,22 +78,15 @@ func databaseTroubles() (all []trouble) {
 			}
 		}})
 	}
-	all = append(all, fullDisk()...)
+	all = append(append(all, fullDisk()...), fullTablespace()...)
 	return append(all,
 		trouble{name: "idle-ended", lasts: 4 * time.Second, inject: func(a *arena) func() {
 			a.exec(`ALTER ROLE `+servant+` SET idle_session_timeout = '1s'`, ending("%"))
 			return func() { a.exec(`ALTER ROLE ` + servant + ` RESET idle_session_timeout`) }
 		}},
-		trouble{name: "stopped", outage: true, stale: everywhere, lasts: 8 * time.Second, inject: func(a *arena) func() {
-			if err := a.database.Stop(postgres.Fast); err != nil {
-				a.Fatal(err)
-			}
-			return func() {
-				if err := a.database.Restart(a.Context(), postgres.Fast); err != nil {
-					a.Fatal(err)
-				}
-			}
-		}},
+		trouble{name: "restarted-smart", rare: true, outage: true, stale: everywhere, lasts: 4 * time.Second, inject: leftAlone},
+		trouble{name: "stopped", outage: true, stale: everywhere, lasts: 8 * time.Second, inject: stopped},
+		trouble{name: "stopped-for-long", rare: true, outage: true, stale: everywhere, lasts: 100 * time.Second, inject: stopped},
 		trouble{name: "locked-out", stale: everywhere, lasts: 6 * time.Second, spoils: everywhere, inject: func(a *arena) func() {
 			a.exec(`ALTER ROLE `+servant+` NOLOGIN`, ending("%"))
 			return func() { a.exec(`ALTER ROLE ` + servant + ` LOGIN`) }
@@ -104,6 +97,44 @@ func databaseTroubles() (all []trouble) {
 		}},
 		trouble{name: "full", stale: everywhere, lasts: 6 * time.Second, spoils: everywhere, inject: takeAllConnections},
 	)
+}
+
+// stopped stops the database until it is healed.
+func stopped(a *arena) func() {
+	if err := a.database.Stop(postgres.Fast); err != nil {
+		a.Fatal(err)
+	}
+	return a.started
+}
+
+// started starts the database that was stopped.
+func (a *arena) started() {
+	if err := a.database.Restart(a.Context(), postgres.Fast); err != nil {
+		a.Fatal(err)
+	}
+}
+
+// leftAlone stops the database as soon as all clients have left: the application
+// does at once, and the program when it sees that nobody new is let in.
+func leftAlone(a *arena) func() {
+	a.deserted.Store(true)
+	began, gone := time.Now(), make(chan error, 1)
+	go func() { gone <- a.database.Stop(postgres.Smart) }()
+	select {
+	case err := <-gone:
+		if err != nil {
+			a.Fatal(err)
+		}
+	case <-time.After(noticed + a.lateness.since(began)):
+		_ = a.database.Stop(postgres.Fast)
+		a.Errorf("a smart shutdown still waits for the program after %s", noticed)
+	}
+	a.Logf("a smart shutdown took %s", time.Since(began).Round(10*time.Millisecond))
+	a.begins()
+	return func() {
+		a.started()
+		a.deserted.Store(false)
+	}
 }
 
 // takeAllConnections opens all that ordinary roles may have, with those that the

@@ -67,7 +67,7 @@ func (s *story) says(came int, state string, as int) {
 
 // verdict is what the judge says of it.
 func (s *story) verdict(limit time.Duration) []string {
-	return s.judged(s.written.all(), s.now, func(edit) time.Duration { return limit })
+	return s.judged(s.written.all(), s.now, false, func(edit) time.Duration { return limit })
 }
 
 // TestArenaJudgeSees tells the judge of the faults' suite what is true, to which
@@ -87,6 +87,7 @@ func TestArenaJudgeSees(t *testing.T) {
 		{"", func(s *story) { s.written.tries(); s.calms = nil; s.frame(3200, 3150, "e:3", 3) }}, // it may be
 		{"shows write 2, which was not committed", func(s *story) { s.written.tookBack(2) }},
 		{"shows write 2, which was not committed", func(s *story) { s.written.edits[1].began = at(2000) }},
+		{"is not what write 1 left", func(s *story) { s.instants[0].screen.Panels["till"].Rows[0].Cells[0].Text = "1" }}, // one row beside another
 		{"shows what nobody wrote", func(s *story) { s.last().screen.Panels["till"].Rows[0].Cells[0].Text = "x" }},
 		{"lacks write 2", func(s *story) { cut(s, 2); s.frame(1030, 1020, "e:2", 1) }},
 		{"without write 2", func(s *story) { cut(s, 2); s.says(1040, "live", 1020) }},
@@ -283,6 +284,64 @@ func TestArenaJudgeComparesPagesBeside(t *testing.T) {
 		}
 		if got := j.verdict(); len(got) != c.charges || int(j.matched.Load()) != c.matched {
 			t.Errorf("%+v: the judge compared %d and says %q", c, j.matched.Load(), got)
+		}
+	}
+}
+
+// TestArenaJudgeHoldsClaimsAgainstWhatThereWas tells of a page that tells nothing of
+// its commits: it was read at 15 ms, and other rows are there from 1,005 to 1,010 ms on.
+func TestArenaJudgeHoldsClaimsAgainstWhatThereWas(t *testing.T) {
+	t.Parallel()
+	others := func(s *story, ms int, word string) {
+		s.chronicle.add("stage", answer{began: at(ms), ended: at(ms + 5), rows: [][]delta.Cell{textRow(1, word)}, gone: word == ""})
+	}
+	for _, lie := range []struct {
+		charge string
+		unrung bool
+		tell   func(*story)
+	}{
+		{"", false, func(s *story) { s.says(1200, "live", 1005) }},
+		{"", false, func(s *story) { s.says(1200, "stale", 1100) }},
+		{"live as of", false, func(s *story) { s.says(1200, "live", 1100) }},
+		{"row 0 is [{1 false} {old false}] for [{1 false} {new false}]", false, func(s *story) { s.says(1200, "live", 1100) }},
+		{"", true, func(s *story) { s.says(1200, "live", 1100) }},
+		{"called live for 3.09s", false, func(s *story) { s.says(900, "live", 900); s.now = at(4100) }},
+		{"called live for 3.09s", true, func(s *story) { s.says(900, "live", 900); s.now = at(4100) }},
+		{"", false, func(s *story) { s.says(900, "live", 900); s.says(3900, "stale", 900); s.now = at(9000) }},
+		{"", false, func(s *story) { others(s, 1150, "old"); s.says(1200, "live", 1100) }}, // it was so again
+		{"live as of", false, func(s *story) { others(s, 1150, ""); s.says(1200, "live", 1100) }},
+		{"there is none", false, func(s *story) {
+			s.chronicle.answers["stage"] = s.chronicle.answers["stage"][:2]
+			others(s, 1005, "")
+			s.says(1200, "live", 1100)
+		}},
+		{"", false, func(s *story) {
+			s.last().screen.Panels["stage"].At = at(15) // at its own pace
+			s.says(1200, "live", 1100)
+		}},
+		{"", false, func(s *story) {
+			s.last().screen.Panels["stage"] = &delta.Panel{Err: &delta.Error{Code: "table_gone"}}
+			s.says(1200, "live", 1100)
+		}},
+		{"0 rows for 1", false, func(s *story) { s.last().screen.Panels["stage"].Rows = nil; s.says(1200, "live", 1100) }},
+		{"", false, func(s *story) {
+			s.restless, s.last().screen.Panels["stage"].Rows = true, nil
+			s.says(1200, "live", 1100)
+		}},
+	} {
+		s := &story{now: at(1300), sight: &sight{viewer: newViewer("", "/d/stage"), asked: []question{{id: "stage"}}, chronicle: &chronicle{}}}
+		for _, ms := range []int{10, 900} {
+			others(s, ms, "old")
+		}
+		for _, ms := range []int{1005, 1060, 1110, 1160} {
+			others(s, ms, "new")
+		}
+		panel := &delta.Panel{Rows: []delta.Row{{Key: "1", Cells: textRow(1, "old")}}}
+		s.instants = []instant{{at: at(20), screen: &delta.State{Page: s.page, Cursor: "e:1", At: at(15), Panels: map[string]*delta.Panel{"stage": panel}}, frame: true}}
+		lie.tell(s)
+		got := s.judged(nil, s.now, lie.unrung, func(edit) time.Duration { return staleWithin })
+		if lie.charge == "" && len(got) > 0 || lie.charge != "" && !strings.Contains(strings.Join(got, "\n"), lie.charge) {
+			t.Errorf("want %q, the judge says %q", lie.charge, got)
 		}
 	}
 }

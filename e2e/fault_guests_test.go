@@ -32,10 +32,7 @@ const (
 func (g *guests) run(ctx context.Context, a *arena) {
 	var conn *pgx.Conn
 	for ctx.Err() == nil {
-		if conn == nil || conn.IsClosed() {
-			conn, _ = a.connect(ctx)
-		}
-		if conn != nil {
+		if conn = a.keep(ctx, conn); conn != nil {
 			limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 			g.look(limited, conn)
 			cancel()

@@ -13,10 +13,13 @@ import (
 // heldUp is how long the program may hold up a write of the application.
 const heldUp = 250 * time.Millisecond
 
-// patron is an application that writes one row over and over, and times it.
+// patron is an application that writes a table over and over, and times each
+// statement: it puts a row beside the one that is there, takes the older away, and
+// changes the one that is left. Each is a write with a mark of its own.
 type patron struct {
 	*diary
-	sql string // returns the number that it wrote, which grows by one
+	table string
+	mark  uint64 // of the last write
 
 	mu     sync.Mutex
 	writes []write
@@ -29,23 +32,65 @@ type write struct {
 }
 
 func (p *patron) run(ctx context.Context, a *arena) {
+	unknown := true // what was written last
 	a.working(ctx, func(conn *pgx.Conn, excused func() bool) time.Duration {
 		limited, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		began := time.Now()
-		var n uint64
-		p.tries()
-		err := conn.QueryRow(limited, p.sql).Scan(&n)
-		if err == nil && !a.judge.mute.Load() {
-			p.did(edit{mark: n, began: began, acked: time.Now()})
+		if unknown {
+			var rows int
+			var last uint64
+			if err := conn.QueryRow(limited, `SELECT count(*), max(n) FROM `+p.table).Scan(&rows, &last); err != nil {
+				if !excused() {
+					p.noted(time.Now(), err)
+				}
+				return 20 * time.Millisecond
+			}
+			p.mark, unknown = marked(rows, last), false
 		}
+		began := time.Now()
+		p.tries()
+		mark, err := p.once(limited, conn)
+		if err == nil && !a.judge.mute.Load() {
+			p.did(edit{mark: mark, began: began, acked: time.Now()})
+		}
+		unknown = err != nil // whether it was committed
 		if err == nil || !excused() {
-			p.mu.Lock()
-			p.writes = append(p.writes, write{began, time.Since(began), err})
-			p.mu.Unlock()
+			p.noted(began, err)
 		}
 		return 20 * time.Millisecond
 	})
+}
+
+// once writes, and returns the write's mark.
+func (p *patron) once(ctx context.Context, conn *pgx.Conn) (mark uint64, err error) {
+	mark = p.mark + 1
+	switch mark % 3 {
+	case 1:
+		_, err = conn.Exec(ctx, `INSERT INTO `+p.table+` SELECT id + 1, n + 2 FROM `+p.table)
+	case 2:
+		_, err = conn.Exec(ctx, `DELETE FROM `+p.table+` WHERE n < $1`, mark)
+	default:
+		_, err = conn.Exec(ctx, `UPDATE `+p.table+` SET n = $1`, mark)
+	}
+	if err == nil {
+		p.mark = mark
+	}
+	return mark, err
+}
+
+// marked is the mark of a table that a patron writes, by what is in it.
+func marked(rows int, last uint64) uint64 {
+	if rows == 2 {
+		return last - 1
+	}
+	return last
+}
+
+// noted adds what somebody else did with the table.
+func (p *patron) noted(began time.Time, err error) {
+	p.mu.Lock()
+	p.writes = append(p.writes, write{began, time.Since(began), err})
+	p.mu.Unlock()
 }
 
 // take returns the writes so far, and forgets them.

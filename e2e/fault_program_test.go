@@ -18,13 +18,13 @@ import (
 // programTroubles are those of the program itself.
 func programTroubles() []trouble {
 	all := []trouble{
-		{name: "terminated", rightIn: 8 * time.Second, inject: func(a *arena) func() { return a.terminated(200) }},
-		{name: "terminated-before-five-hundred", rare: true, rightIn: 8 * time.Second, inject: func(a *arena) func() { return a.terminated(500) }},
-		{name: "terminated-before-two-thousand", rare: true, rightIn: 8 * time.Second, inject: func(a *arena) func() { return a.terminated(2000) }},
+		{name: "terminated", inject: func(a *arena) func() { return a.terminated(200) }},
+		{name: "terminated-before-five-hundred", rare: true, inject: func(a *arena) func() { return a.terminated(500) }},
+		{name: "terminated-before-two-thousand", rare: true, inject: func(a *arena) func() { return a.terminated(2000) }},
 		{name: "killed", lasts: time.Second, inject: killed},
 		{name: "starved", lasts: 3 * time.Second, inject: starved},
 		{name: "misconfigured", lasts: time.Second, inject: misconfigured},
-		{name: "short-of-memory", lasts: 15 * time.Second, rare: true, rightIn: 8 * time.Second, inject: shortOfMemory},
+		{name: "short-of-memory", lasts: 15 * time.Second, rare: true, inject: shortOfMemory},
 		{name: "given-too-much", lasts: time.Second, spoils: []string{"/d/stage"}, inject: givenTooMuch},
 	}
 	if runtime.GOOS == "linux" { // nobody else limits a process that runs
@@ -52,7 +52,7 @@ func (a *arena) terminated(n int) func() {
 	a.Logf("gone %s after it was told to", time.Since(began).Round(time.Millisecond))
 	a.restart()
 	a.Logf("serving again %s after it was told to stop", time.Since(began).Round(10*time.Millisecond))
-	c.back(a, began, 10*time.Second)
+	c.back(a, began, rightWithin)
 	if peak, mean := a.judgeReturn(c, began, asked); peak > max(4*mean, float64(n)/3) {
 		a.Errorf("%.0f viewers came back in the same moment, %.0f on average", peak, mean)
 	}

@@ -220,14 +220,16 @@ func (c *charges) add(format string, args ...any) {
 }
 
 // judged is what is wrong with what the page showed, up to now, beside these
-// writes. limit is how long a page may be called live without a write.
-func (s *sight) judged(edits []edit, now time.Time, limit func(edit) time.Duration) []string {
+// writes, of which it need not hear at once where they are unrung. limit is how
+// long a page may be called live without a write.
+func (s *sight) judged(edits []edit, now time.Time, unrung bool, limit func(edit) time.Duration) []string {
 	instants, calms := s.all()
 	c := &charges{page: s.page}
 	s.forward(c, instants)
 	s.committed(c, instants)
 	s.truthful(c, instants, edits, now, limit)
 	s.asInCalm(c, instants, calms)
+	s.asTold(c, instants, now, unrung, limit)
 	return c.list
 }
 

@@ -14,12 +14,15 @@ import (
 const restage = `CREATE TABLE stage (id int PRIMARY KEY, word text, n int);
 	INSERT INTO stage SELECT i, 'word ' || i, i FROM generate_series(1, 20) i`
 
+// unheardOf is longer than a page may be called live with what is there no more.
+const unheardOf = staleWithin + time.Second
+
 // schemaTroubles change tables, views and triggers under the pages that read
 // them. Pages of other tables must not notice.
 func schemaTroubles() []trouble {
 	stage, gallery := []string{"/d/stage"}, []string{"/d/gallery"}
 	change := func(name string, page, spoils []string, there, back string) trouble {
-		return trouble{name: name, lasts: time.Second, silent: page, spoils: spoils, inject: func(a *arena) func() {
+		return trouble{name: name, lasts: unheardOf, silent: page, spoils: spoils, inject: func(a *arena) func() {
 			a.exec(`SET ROLE `+servant, there)
 			return func() { a.exec(`SET ROLE `+servant, back) }
 		}}
@@ -34,7 +37,7 @@ func schemaTroubles() []trouble {
 		}}
 	}
 	return []trouble{
-		{name: "dropped", lasts: 2 * time.Second, silent: stage, spoils: stage, inject: func(a *arena) func() {
+		{name: "dropped", lasts: unheardOf, silent: stage, spoils: stage, inject: func(a *arena) func() {
 			a.exec(`DROP TABLE stage`)
 			return func() {
 				a.exec(`SET ROLE `+servant, restage)
@@ -73,7 +76,8 @@ func schemaTroubles() []trouble {
 			})
 			return func() { end(); a.watch("public.stage") }
 		}},
-		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mutes: true, inject: func(a *arena) func() {
+		{name: "slow-panel", lasts: 4 * time.Second, inject: slowBeside},
+		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mended: stageRings, mutes: true, inject: func(a *arena) func() {
 			a.exec(`DROP SCHEMA rowcast CASCADE`)
 			return func() { a.watch("public.*") }
 		}},

@@ -111,13 +111,16 @@ func galleryOf(d *diary) *written {
 func tillOf(d *diary) *written {
 	return &written{diary: d,
 		mark: func(_ string, p *delta.Panel) (uint64, bool) {
-			if len(p.Rows) != 1 {
+			if n := len(p.Rows); n != 1 && n != 2 {
 				return 0, false
 			}
-			n, err := strconv.ParseUint(p.Rows[0].Cells[0].Text, 10, 64)
-			return n, err == nil
+			n, err := strconv.ParseUint(p.Rows[len(p.Rows)-1].Cells[0].Text, 10, 64)
+			return marked(len(p.Rows), n), err == nil
 		},
 		holds: func(mark uint64) map[string][][]delta.Cell {
+			if mark%3 == 1 { // one was put beside the other
+				return map[string][][]delta.Cell{"till": {textRow(mark - 1), textRow(mark + 1)}}
+			}
 			return map[string][][]delta.Cell{"till": {textRow(mark)}}
 		},
 	}

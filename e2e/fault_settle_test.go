@@ -90,6 +90,9 @@ func (a *arena) forget(conn *pgx.Conn) error {
 	a.judge.forget(last)
 	for _, s := range a.sights {
 		s.forget()
+		if s.chronicle != nil {
+			s.chronicle.forget()
+		}
 	}
 	for _, d := range a.diaries() {
 		d.forget()
@@ -210,7 +213,7 @@ func (a *arena) judgeRecords() {
 		if s.written != nil {
 			edits = s.written.all()
 		}
-		for _, wrong := range s.judged(edits, now, limit) {
+		for _, wrong := range s.judged(edits, now, a.mutes || slices.Contains(a.silent, s.page), limit) {
 			a.judge.accuse("%s", wrong)
 		}
 	}
@@ -268,15 +271,20 @@ func figures(tb testing.TB, url string) map[string]float64 {
 	return figures
 }
 
-// back waits until the program uses as much as before.
+// back waits until the program uses as much as before the fault, and as before
+// the first one: what each leaves behind adds up.
 func (a *arena) back(ctx context.Context, before map[string]float64) error {
 	a.Helper()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
-		over := leaks(before, a.resources())
+		now := a.resources()
+		over := leaks(before, now)
 		if over == "" {
-			return nil
+			if over = leaks(a.first, now); over == "" {
+				return nil
+			}
+			over += " since the first fault"
 		}
 		sleep(ctx, 250*time.Millisecond)
 		if ctx.Err() != nil {

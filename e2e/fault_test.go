@@ -30,8 +30,6 @@ type trouble struct {
 	stale []string
 	// within is how soon they must say so; 0: staleWithin.
 	within time.Duration
-	// rightIn is how soon after its end all must be right; 0: rightWithin.
-	rightIn time.Duration
 	// despite is how soon all must be right although it lasts; 0: not before it ends.
 	despite time.Duration
 	// mended tells whether the program has mended it by itself, which it may, and
@@ -165,6 +163,9 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	}
 	before := a.resources()
 	before["rowcast_subscribers"] = max(before["rowcast_subscribers"], float64(len(a.sights))) // some may be on their way back
+	if a.first == nil {
+		a.first = before
+	}
 	a.spoiled.Store(&f.spoils)
 	a.patrons[0].take()
 	a.patrons[1].take()
@@ -172,6 +173,7 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	a.guests.forget()
 	a.silent, a.unheard = f.silent, false // what was before is judged
 	a.judge.mute.Store(f.mutes)
+	a.mutes = f.mutes
 	started := time.Now()
 	a.began = started
 	heal := f.inject(a)
@@ -201,11 +203,10 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	}
 	healed := time.Now()
 	a.judgeStale(f, healing)
-	limit := cmp.Or(f.rightIn, rightWithin)
-	if err := a.settle(t.Context(), limit+20*time.Second); err != nil {
+	if err := a.settle(t.Context(), rightWithin+20*time.Second); err != nil {
 		a.beaten = true
 		t.Errorf("after: %v", err)
-	} else if took := time.Since(healed); took > limit+a.lateness.since(healed) {
+	} else if took := time.Since(healed); took > rightWithin+a.lateness.since(healed) {
 		t.Errorf("right only %s after the end of the fault; what was said since:\n%s", took.Round(10*time.Millisecond), a.saidSince(healed))
 	} else {
 		t.Logf("right %s after the end", took.Round(10*time.Millisecond))

@@ -354,7 +354,7 @@ func (a *arena) crowd(n int, page string) *crowd {
 				}
 				pause := v.bye()
 				if pause == 0 { // as static/js/protocol.js does
-					pause = time.Duration(float64(400*time.Millisecond<<min(attempt, 6)) * (0.5 + rand.Float64()/2))
+					pause = time.Duration(float64(min(400*time.Millisecond<<min(attempt, 6), 4*time.Second)) * (0.5 + rand.Float64()/2))
 				}
 				sleep(ctx, pause)
 			}

@@ -52,9 +52,17 @@ func lockTroubles() []trouble {
 		hold("transaction-deleted-open", nil, `DELETE FROM stage WHERE id = 1; INSERT INTO stage VALUES (1, 'again', 1)`, 3*time.Second),
 		{name: "altered-again-and-again", lasts: 3 * time.Second, inject: func(a *arena) func() {
 			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-				_, err := conn.Exec(ctx, `ALTER TABLE till ADD more int; ALTER TABLE till DROP more`, pgx.QueryExecModeSimpleProtocol)
+				for _, p := range a.patrons { // of which one is watched: that is timed beside the other
+					for _, change := range []string{` ADD more int`, ` DROP more`} {
+						began := time.Now()
+						if _, err := conn.Exec(ctx, `ALTER TABLE `+p.table+change); err != nil {
+							return err
+						}
+						p.noted(began, nil)
+					}
+				}
 				sleep(ctx, 200*time.Millisecond)
-				return err
+				return nil
 			})
 		}},
 	}
@@ -91,6 +99,7 @@ func writeTroubles() []trouble {
 		}},
 		{name: "of-no-row", lasts: 2 * time.Second, inject: func(a *arena) func() {
 			const read = `rowcast_query_seconds_count{page="/d/heap",panel="heap"}`
+			a.exec(`VACUUM heap`) // of what a large fault before it left there
 			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
 				_, err := conn.Exec(ctx, `UPDATE heap SET batch = 0 WHERE id < 0`)
 				return err

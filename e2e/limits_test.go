@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -220,11 +221,11 @@ func ready(url string) error {
 	return nil
 }
 
-const buggyPage = limitedPage + `  - {id: bug, type: table, query: 'SELECT count(*) FROM readings'}
+const buggyPage = limitedPage + `  - {id: bug, type: table, query: 'SELECT count(*) AS bug FROM readings'}
 `
 
-// A mistake of the program over one panel is that panel's: the others of its page
-// live on.
+// A mistake of the program over one panel is that panel's, wherever it is made: the
+// others of its page live on, and a browser is shown them.
 func TestPanicOverOnePanel(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -233,26 +234,49 @@ func TestPanicOverOnePanel(t *testing.T) {
 	path := binary(t, "flaws")
 	db := pgtest.New(t)
 	db.Script(t, `CREATE TABLE readings (id int PRIMARY KEY, word text NOT NULL); INSERT INTO readings VALUES (1, 'before')`)
-	server := start(t, path, []string{"ROWCAST_FLAW=panic-over-a-panel"}, "serve", "--database-url", db.URL, "--listen", "127.0.0.1:0",
-		"--safety", "10m", "--dashboards", dashboards(t, map[string]string{"page.yaml": buggyPage}))
-	v := newViewer(server.URL, "/d/page")
+	all := []struct {
+		flaw, logged string
+		onScreen     bool // of who is connected too
+		server       *process
+		view         *viewer
+	}{
+		{flaw: "panic-over-a-panel", logged: "panic while comparing a panel", onScreen: true},
+		{flaw: "panic-while-reading", logged: "panic while reading a panel", onScreen: true},
+		{flaw: "panic-while-rendering", logged: "panic while rendering a panel"},
+	}
 	ctx, leave := context.WithTimeout(t.Context(), patience)
-	done := make(chan error, 1)
-	go func() { done <- v.visit(ctx, "", nil) }()
-	defer func() { leave(); <-done }()
+	defer leave()
+	var looking sync.WaitGroup
+	for i := range all {
+		c := &all[i]
+		c.server = start(t, path, []string{"ROWCAST_FLAW=" + c.flaw}, "serve", "--database-url", db.URL, "--listen", "127.0.0.1:0",
+			"--safety", "10m", "--dashboards", dashboards(t, map[string]string{"page.yaml": buggyPage}))
+		c.view = newViewer(c.server.URL, "/d/page")
+		looking.Go(func() { _ = c.view.follow(ctx) })
+	}
+	defer func() { leave(); looking.Wait() }()
 	for _, word := range []string{"before", "after", "in the end"} {
 		if word != "before" {
 			db.Exec(t, `UPDATE readings SET word = $1`, word)
 		}
-		err := v.until(ctx, func(s *delta.State, status *delta.Status) bool {
-			p := s.Panels["bug"]
-			return status.State == "live" && shows(s, word) && p != nil && p.Err != nil && p.Err.Code == "internal"
-		})
-		if err != nil {
-			t.Fatalf("the page does not live on with %q: %v\n%s", word, err, server.tail())
+		for _, c := range all {
+			err := c.view.until(ctx, func(s *delta.State, status *delta.Status) bool {
+				p := s.Panels["bug"]
+				inTrouble := p != nil && p.Err != nil && p.Err.Code == "internal"
+				return status.State == "live" && shows(s, word) && p != nil && inTrouble == c.onScreen
+			})
+			if err != nil {
+				t.Fatalf("%s: the page does not live on with %q: %v\n%s", c.flaw, word, err, c.server.tail())
+			}
 		}
 	}
-	if !strings.Contains(server.tail(), "panic while comparing a panel") {
-		t.Error("the panic is not in the log")
+	for _, c := range all {
+		body, err := fetch(ctx, c.server.URL+"d/page")
+		if err != nil || !strings.Contains(string(body), "in the end") || !strings.Contains(string(body), "Something went wrong here") {
+			t.Errorf("%s: a browser is not shown what there is beside it: %v\n%.2000s", c.flaw, err, body)
+		}
+		if !strings.Contains(c.server.tail(), c.logged) {
+			t.Errorf("%s: the panic is not in the log", c.flaw)
+		}
 	}
 }

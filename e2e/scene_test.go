@@ -17,11 +17,12 @@ import (
 // have which run beside each other.
 func TestScenes(t *testing.T) {
 	t.Parallel()
-	all := newCrew(t, 4)
+	all := newCrew(t, 5)
 	defer all.wait()
 	all.run("another", testTheDatabaseIsAnother)
 	all.run("bells", testWhatRingsNoBell)
 	all.run("proxies", testProxiesThatCutWhatIsSilent)
+	all.run("replaced", testWhatIsReplaced)
 	all.run("standby", testAStandbyIsPromotedAndRestored)
 }
 

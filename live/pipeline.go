@@ -281,6 +281,9 @@ func (t *transaction) ask(i int) {
 		if t.full != none && t.full != q.page {
 			return discard(rr, snap)
 		}
+		if flaw.On("panic-while-reading") && strings.Contains(q.text, "bug") {
+			panic("a bug")
+		}
 		a, err := st.collect(rr, q.limit, t.cfg.MaxBytes, q.last)
 		if err == nil {
 			snap.answers[q.id] = a

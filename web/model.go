@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/flaw"
 	"github.com/rowcast/rowcast/static"
 	"github.com/rowcast/rowcast/views"
 )
@@ -127,7 +130,23 @@ func (p *paint) sortable(columns []views.Column) {
 	}
 }
 
-func (p *paint) panel(def *dashboard.Panel) views.Panel {
+// panel is one panel of the page. What panics over its rows is its own trouble: the
+// others are shown.
+func (p *paint) panel(def *dashboard.Panel) (m views.Panel) {
+	defer func() {
+		if value := recover(); value != nil {
+			p.server.logs(p.visitor.in(context.Background())).Error("panic while rendering a panel", "panel", def.ID, "panic", value, "stack", string(debug.Stack()))
+			m = p.outline(def)
+			m.SetError(codeInternal, "internal error")
+		}
+	}()
+	m = p.outline(def)
+	p.furnish(&m, def)
+	return m
+}
+
+// outline is a panel's place, with what its definition alone says.
+func (p *paint) outline(def *dashboard.Panel) views.Panel {
 	m := views.Panel{
 		ID: def.ID, Title: def.Title, Note: def.Description, Type: def.Type, Width: def.Width, Height: def.Height, Limit: def.Limit, Unit: def.Unit,
 		Query: p.queryOf(def), File: def.Pos.File, Guest: !p.author && p.page.Kind == dashboard.KindDashboard,
@@ -141,6 +160,11 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 		f.Key = true
 		m.Formats[def.Key[0]] = f
 	}
+	return m
+}
+
+// furnish adds what there is to show.
+func (p *paint) furnish(m *views.Panel, def *dashboard.Panel) {
 	if c := def.Chart; c != nil {
 		m.Chart = &views.Chart{Type: def.Type, X: c.X, Y: c.Y, Series: c.Series, Stacked: c.Stacked, Order: c.Order, Unit: def.Unit, Min: c.Min, Max: c.Max, MaxBy: c.MaxBy, Target: c.Target, Window: c.Window.Seconds()}
 		p.span(m.Chart, c)
@@ -151,11 +175,11 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	}
 	if s := def.Stat; s != nil {
 		m.StatOptions = &views.StatOptions{Thresholds: thresholds(s.Thresholds)}
-		p.companions(&m, def)
+		p.companions(m, def)
 	}
 	if def.Type == "text" {
 		m.Text = views.Markdown(def.Content)
-		return m
+		return
 	}
 	var have *delta.Panel
 	if p.state != nil {
@@ -163,11 +187,11 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 	}
 	if have == nil {
 		m.Late = p.state != nil
-		return m // its place, without rows
+		return // its place, without rows
 	}
 	m.Truncated = have.Truncated
 	if have.Columns != nil {
-		p.fill(&m, have)
+		p.fill(m, have)
 		if m.Message != nil && p.author {
 			at := def.PlaceOf(m.Misnamed())
 			m.Locate(at.Line, at.Column)
@@ -189,7 +213,6 @@ func (p *paint) panel(def *dashboard.Panel) views.Panel {
 			break
 		}
 	}
-	return m
 }
 
 // format is what a dashboard says about a column. Paths of links are those of the proxy, as all others.
@@ -289,6 +312,9 @@ func (p *paint) fill(m *views.Panel, have *delta.Panel) {
 		fields[i] = views.Field{Name: c.Name, Type: c.Type, Enum: c.Enum, Format: m.Formats[c.Name]}
 	}
 	m.Columns = views.Describe(fields, m.Raw)
+	if flaw.On("panic-while-rendering") && m.ID == "bug" {
+		panic("a bug")
+	}
 	m.Rows = p.rows(m.Columns, have)
 	views.Complete(m.Columns, m.Rows)
 	if m.Chart != nil {

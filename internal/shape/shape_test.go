@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 	"static":            {},
 	"live":              {"broadcast", "dashboard", "delta", "internal/flaw"},
 	"status":            {"broadcast", "dashboard", "delta"},
-	"web":               {"access", "broadcast", "dashboard", "delta", "static", "views"},
+	"web":               {"access", "broadcast", "dashboard", "delta", "internal/flaw", "static", "views"},
 	"internal/flaw":     {},
 	"internal/node":     {},
 	"internal/postgres": {},

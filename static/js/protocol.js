@@ -35,8 +35,8 @@ export const watch = (page, cursor) => JSON.stringify(cursor ? { type: "watch", 
 
 /**
  * What a client does after a close: "stay" away, "stop" and say so, go to the "signin" page, come back when "told" to, or
- * "retry" with growing delays.
- * @param {number} code @returns {"stay"|"stop"|"signin"|"told"|"retry"}
+ * "retry" with growing delays, "full" with long ones.
+ * @param {number} code @returns {"stay"|"stop"|"signin"|"told"|"full"|"retry"}
  */
 export function afterClose(code) {
   switch (code) {
@@ -44,12 +44,16 @@ export function afterClose(code) {
     case 1001: case 1012: return "told";
     case 1003: case 1007: case 1009: return "stop";
     case 1008: return "signin";
+    case 1013: return "full";
     default: return "retry";
   }
 }
 
+/** The longest delay where the server is away, so that a page is right within 5 s of its return; and where it has too many. */
+export const AWAY = 4_000, FULL = 30_000;
+
 /**
- * How long to wait before attempt n (from 0): growing, jittered, at most 30 s.
- * @param {number} n @param {() => number} random
+ * How long to wait before attempt n (from 0): growing, jittered, at most so long.
+ * @param {number} n @param {() => number} random @param {number} most
  */
-export const backoff = (n, random) => Math.min(30_000, 400 * 2 ** Math.min(n, 8)) * (0.5 + random() / 2);
+export const backoff = (n, random, most) => Math.min(most, 400 * 2 ** Math.min(n, 8)) * (0.5 + random() / 2);

@@ -1,6 +1,6 @@
 // The connection: it watches one page, comes back by itself, and says what state it is in. Messages that do not belong to
 // the page that is watched never leave this file.
-import { SUBPROTOCOL, afterClose, backoff, parse, watch } from "./protocol.js";
+import { AWAY, FULL, SUBPROTOCOL, afterClose, backoff, parse, watch } from "./protocol.js";
 import { SILENCE } from "./store.js";
 
 /** Where nothing was heard for longer, what comes then was sent while nobody listened: it says "live" of another time. */
@@ -172,12 +172,15 @@ export class Socket {
       case "told":
         this.#retry(this.#told || undefined);
         return;
+      case "full":
+        this.#retry(backoff(this.#attempt, this.#o.random, FULL));
+        return;
       default:
         this.#retry();
     }
   }
 
-  #retry(delay = backoff(this.#attempt, this.#o.random)) {
+  #retry(delay = backoff(this.#attempt, this.#o.random, AWAY)) {
     this.#attempt++;
     this.#unopened = this.#instead ? 1 : this.#opened ? 0 : this.#unopened + 1; // after something else a WebSocket is tried again
     this.#instead = null;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { afterClose, backoff, parse, watch } from "../js/protocol.js";
+import { AWAY, FULL, afterClose, backoff, parse, watch } from "../js/protocol.js";
 import { Socket } from "../js/socket.js";
 
 /** A socket whose other end is the test. */
@@ -121,7 +121,7 @@ test("delays grow, and are forgotten only after a whole answer", () => {
     mock.timers.tick(delays[i]);
     wire().onopen();
   }
-  assert.deepEqual(delays, [400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
+  assert.deepEqual(delays, [400, 800, 1600, 3200, 4000, 4000, 4000, 4000, 4000]);
   wire().say(watching);
   wire().say(status);
   wire().onclose({ code: 1006 });
@@ -134,7 +134,7 @@ test("the close codes", () => {
     assert.equal(kinds().at(-1), kind, String(code));
     assert.equal(seen.signin, signin);
   }
-  assert.equal(afterClose(1013), "retry");
+  assert.equal(afterClose(1013), "full");
 });
 test("what comes after a long silence is not news: it is asked for anew", () => {
   let now = 1;
@@ -186,8 +186,20 @@ test("waking tries at once, but only where something waits", () => {
   socket.wake();
   assert.equal(seen.wires.length, 2);
 });
-test("a delay never exceeds 30 s and is never nothing", () => {
-  for (let n = 0; n < 40; n++) for (const r of [0, 0.5, 1]) assert.ok(backoff(n, () => r) <= 30_000 && backoff(n, () => r) >= 200);
+test("a delay never exceeds what it may be and is never nothing", () => {
+  for (const most of [AWAY, FULL]) for (let n = 0; n < 40; n++) for (const r of [0, 0.5, 1]) assert.ok(backoff(n, () => r, most) <= most && backoff(n, () => r, most) >= 200);
+});
+test("however long the server was away, a page is there within 5 s of its return; where it is full it waits longer", () => {
+  for (const [code, most] of [[1006, 4_000], [1011, 4_000], [1013, 30_000]]) {
+    const { seen, wire } = setup();
+    for (let n = 0; n < 30; n++) {
+      wire().onclose({ code });
+      assert.equal(seen.wires.length, n + 1);
+      mock.timers.tick(seen.links.at(-1).retryAt);
+      assert.equal(seen.wires.length, n + 2);
+    }
+    assert.equal(seen.links.findLast((l) => l.kind === "waiting").retryAt, most);
+  }
 });
 test("messages", () => {
   assert.equal(watch("/d/a", ""), '{"type":"watch","page":"/d/a"}');
