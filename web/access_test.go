@@ -53,6 +53,28 @@ func newDoor(t *testing.T, change ...func(*web.Config)) *door {
 func newWay(t *testing.T, way func(*access.Config), change ...func(*web.Config)) *door {
 	t.Helper()
 	d := &door{dir: t.TempDir(), audit: &lockedBuffer{}}
+	gate := d.gate(t, time.Hour, way)
+	d.site = newSite(t, append([]func(*web.Config){func(c *web.Config) {
+		c.Access, c.Tables = gate, &ledger{}
+		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "rowcast_pages 1\n") })
+		c.Demo = &web.Demo{Insert: func(context.Context) error { return nil }}
+		c.Status = "/status"
+	}}, change...)...)
+	d.rules["shop"] = dashboard.Access{Groups: []string{"sales"}}
+	d.begin("/d/shop", "secret row")
+	d.begin("/t/public.orders", "secret row")
+	d.pages["/status"] = &dashboard.Page{Address: "/status", Kind: dashboard.KindStatus, Title: "Server status", TimeZone: "UTC", Panels: []dashboard.Panel{{ID: "latest", Type: "table"}}}
+	d.begin("/status", "secret row")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- d.Server.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return d
+}
+
+// gate is who is let in, by files in the door's folder; sessions last for life.
+func (d *door) gate(t *testing.T, life time.Duration, way func(*access.Config)) *access.Gate {
+	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +94,7 @@ func newWay(t *testing.T, way func(*access.Config), change ...func(*web.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions, err := access.OpenSessions(d.dir, time.Hour, log)
+	sessions, err := access.OpenSessions(d.dir, life, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,22 +113,7 @@ func newWay(t *testing.T, way func(*access.Config), change ...func(*web.Config))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.site = newSite(t, append([]func(*web.Config){func(c *web.Config) {
-		c.Access, c.Tables = gate, &ledger{}
-		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "rowcast_pages 1\n") })
-		c.Demo = &web.Demo{Insert: func(context.Context) error { return nil }}
-		c.Status = "/status"
-	}}, change...)...)
-	d.rules["shop"] = dashboard.Access{Groups: []string{"sales"}}
-	d.begin("/d/shop", "secret row")
-	d.begin("/t/public.orders", "secret row")
-	d.pages["/status"] = &dashboard.Page{Address: "/status", Kind: dashboard.KindStatus, Title: "Server status", TimeZone: "UTC", Panels: []dashboard.Panel{{ID: "latest", Type: "table"}}}
-	d.begin("/status", "secret row")
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- d.Server.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	return d
+	return gate
 }
 
 func (d *door) path(name string) string { return filepath.Join(d.dir, name) }

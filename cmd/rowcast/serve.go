@@ -279,6 +279,7 @@ func (a *app) reloaded(ctx context.Context, bells *bells, slugs []string) {
 		a.log.Warn("a dashboard has a mistake", "file", p.File, "line", p.Line, "column", p.Column, "what", p.What, "hint", p.Hint)
 	}
 	bells.nudge()
+	a.web.Look() // they may be for others now
 	a.engine.Retire(func(p *dashboard.Page) bool { return changed[p.Slug] })
 }
 
