@@ -80,7 +80,7 @@ func lookRowSecurity(ctx context.Context, _ *database, conn *pgx.Conn) (finding,
 }
 
 // pastSQL lists the views of a kind, $1, that can be read and lead to tables with
-// policies, without asking who reads.
+// policies, without asking who reads; what is the role's own to fill is no way past.
 const pastSQL = `WITH RECURSIVE reads AS (
 	SELECT r.ev_class AS view, d.refobjid AS of FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
 		ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
@@ -92,7 +92,7 @@ SELECT DISTINCT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ide
 FROM through t JOIN pg_catalog.pg_class v ON v.oid = t.view AND v.relkind = $1
 JOIN pg_catalog.pg_class c ON c.oid = t.of AND c.relrowsecurity
 JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
-WHERE pg_catalog.has_table_privilege(v.oid, 'SELECT') AND NOT EXISTS (SELECT FROM pg_catalog.pg_options_to_table(v.reloptions)
+WHERE pg_catalog.has_table_privilege(v.oid, 'SELECT') AND (v.relkind = 'v' OR NOT pg_catalog.pg_has_role(v.relowner, 'MEMBER')) AND NOT EXISTS (SELECT FROM pg_catalog.pg_options_to_table(v.reloptions)
 	WHERE option_name = 'security_invoker' AND option_value::pg_catalog.bool)
 ORDER BY 1`
 

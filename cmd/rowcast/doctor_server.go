@@ -56,8 +56,7 @@ func lookQueue(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error
 }
 
 // whoHoldsTheQueue lists the sessions that may keep the queue from being emptied.
-const whoHoldsTheQueue = `-- a session that LISTENs has been in one transaction for long, or its client does not read:
-SELECT pid, usename, application_name, state, wait_event, xact_start, query FROM pg_catalog.pg_stat_activity
+const whoHoldsTheQueue = `SELECT pid, usename, application_name, state, wait_event, xact_start, query FROM pg_catalog.pg_stat_activity
 WHERE backend_type = 'client backend' AND (xact_start < pg_catalog.clock_timestamp() - interval '1 minute' OR wait_event = 'ClientWrite')
 ORDER BY xact_start;`
 
@@ -68,7 +67,7 @@ func queueFinding(usage float64) finding {
 	if !f.good {
 		f.what += ": no bell is armed before it is emptied, and a full one makes every commit that notifies fail"
 		f.sql = whoHoldsTheQueue
-		f.do = "end the one that LISTENs, with pg_terminate_backend"
+		f.do = "one of these LISTENs, and has been in one transaction for long, or its client does not read: end it with pg_terminate_backend"
 	}
 	return f
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,8 +24,8 @@ func lookBells(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error
 	var torn, why []string
 	for _, t := range tables {
 		if !t.Whole() {
-			torn = append(torn, t.Quoted())
-			why = append(why, t.Quoted()+" ("+strings.Join(t.Missing, "; ")+")")
+			torn = append(torn, readable(t))
+			why = append(why, readable(t)+" ("+strings.Join(t.Missing, "; ")+")")
 		}
 	}
 	if len(torn) == 0 {
@@ -32,6 +33,21 @@ func lookBells(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error
 	}
 	return finding{what: "not every write rings the bell of " + some(why) + ": pages that read them go by the clock",
 		do: watchCommandFor(torn)}, nil
+}
+
+// plain are names that need no quotes, except where SQL has a word of the kind, which
+// patterns of tables do not have.
+var plain = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+
+// readable is a table's name as a pattern reads it, with as few quotes as may be.
+func readable(t migrations.Table) string {
+	name := func(s string) string {
+		if plain.MatchString(s) {
+			return s
+		}
+		return pgx.Identifier{s}.Sanitize()
+	}
+	return name(t.Schema) + "." + name(t.Name)
 }
 
 // watchCommandFor puts the bells on these tables, as a shell reads it.

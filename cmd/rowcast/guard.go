@@ -176,13 +176,13 @@ func schemasOf(ctx context.Context, conn *pgx.Conn) string {
 // readerSQL makes a role that reads and nothing else, or gives the one that is there
 // what it needs. It holds no password: one that is printed for all to paste is none.
 func readerSQL(role string, there bool, database, schemas string) string {
-	create := "-- a role that only reads; give it a password with \\password " + role + ":\nCREATE ROLE " + role + " LOGIN;\n"
+	create, then := "CREATE ROLE "+role+" LOGIN;\n", "-- then give it a password, in psql with \\password "+role+", and read as this role\n"
 	if there {
-		create = "-- read as " + role + ", which is there:\n"
+		create, then = "", "-- and read as this role, which is there already\n"
 	}
 	return create + fmt.Sprintf(`GRANT CONNECT ON DATABASE %[1]s TO %[3]s;
 GRANT USAGE ON SCHEMA %[2]s TO %[3]s;
 GRANT SELECT ON ALL TABLES IN SCHEMA %[2]s TO %[3]s;
 ALTER DEFAULT PRIVILEGES IN SCHEMA %[2]s GRANT SELECT ON TABLES TO %[3]s;
-`, pgx.Identifier{database}.Sanitize(), schemas, role)
+`, pgx.Identifier{database}.Sanitize(), schemas, role) + then
 }
