@@ -347,8 +347,11 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		}
 	case codeForbidden:
 		n.Code, n.Icon, n.Head, n.Retry = "", "lock", "Not for this role", 5
-		if p.status == http.StatusForbidden && r.Method != http.MethodGet {
-			n.Head = "Not from here"
+		if p.away || p.status == http.StatusForbidden && r.Method != http.MethodGet {
+			n.Head, n.Alone = "Not from here", p.away
+		}
+		if p.away {
+			n.Retry = 0
 		}
 		if p.fix != "" && s.mayAuthor(r) {
 			n.Text, n.Command, n.Hint = capital(p.message)+". Whoever owns it can run:", p.fix, "This page comes by itself once it may."

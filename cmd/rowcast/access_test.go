@@ -244,6 +244,26 @@ func TestSomebodyListensBeyondLoopback(t *testing.T) {
 	}
 }
 
+// Only where everybody at this machine is trusted, and nobody else can come, is what a
+// proxy brings refused.
+func TestWhereAProxyIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		flags  serveFlags
+		direct bool
+	}{
+		{serveFlags{Listen: "127.0.0.1:8080"}, true},
+		{serveFlags{Listen: "[::1]:8080", Hosts: []string{"localhost"}}, true},
+		{serveFlags{Listen: "127.0.0.1:8080", ServeEveryone: true}, false},
+		{serveFlags{Listen: "0.0.0.0:8080", ServeEveryone: true}, false},
+		{serveFlags{Listen: "127.0.0.1:8080", accessFlags: accessFlags{Auth: access.ModePassword}}, false},
+		{serveFlags{Listen: "127.0.0.1:8080", accessFlags: accessFlags{TrustedProxies: []string{"10.0.0.9"}}}, false},
+	} {
+		if got := c.flags.direct(); got != c.direct {
+			t.Errorf("%+v: %v", c.flags, got)
+		}
+	}
+}
+
 // The database decides which rows of one dashboard a viewer sees.
 func TestRowsAreTheViewers(t *testing.T) {
 	db := pgtest.New(t)

@@ -57,6 +57,10 @@ func isLoopback(address string) bool {
 // them: those at this machine, where nobody signs in.
 func (f *serveFlags) mayAuthor() bool { return f.loopback() && !f.signIn() }
 
+// direct tells whether the server trusts whoever reaches it, because only people at
+// this machine do.
+func (f *serveFlags) direct() bool { return f.loopback() && !f.signIn() && !f.ServeEveryone }
+
 // hosts are the names that the server answers to. A server on loopback knows
 // its own: a foreign page that rebinds its name to 127.0.0.1 gets nothing. A
 // proxy's name is among the origins.
