@@ -339,6 +339,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		if n.Head = "There is no page at " + r.URL.Path; strings.EqualFold(n.Head, p.message) {
 			n.Text = ""
 		}
+		if p.message == notYours { // and the head may not say less
+			n.Head, n.Text = "There is no page for you at "+r.URL.Path, "It is not there, or no rule names you"
+		}
 		if p.meant != "" {
 			n.Link = &views.Crumb{Text: "Open " + p.meant, Href: visitorOf(r.Context()).href(p.meant)}
 		}
@@ -360,6 +363,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		n.Code, n.Icon, n.Head, n.Hint, n.Retry = "", "unplug", "Not available now", "This page tries again by itself.", 3
 	case codeInternal:
 		n.Head, n.Text = "Something went wrong here", "The server's log says more of request "+visitorOf(r.Context()).request
+		if r.Method == http.MethodGet {
+			n.Hint, n.Retry = "This page tries again by itself.", 10
+		}
 	case codeBadRequest:
 		n.Head = "This address cannot be read"
 		if r.URL.RawQuery != "" {
