@@ -79,6 +79,9 @@ func TestWhatTheDoctorSaysMends(t *testing.T) {
 			finds: "who reads public.all_notes sees rows past", state: "to mend", back: `DROP VIEW all_notes, inner_notes`},
 		{name: "a copy past a policy", spoil: `CREATE MATERIALIZED VIEW copied AS SELECT * FROM notes; GRANT SELECT ON copied TO ROLE_, PUBLIC, GROUP_; GRANT GROUP_ TO ROLE_`,
 			finds: "who reads public.copied sees rows past", state: "to mend", back: `DROP MATERIALIZED VIEW copied; REVOKE GROUP_ FROM ROLE_; ALTER TABLE notes DISABLE ROW LEVEL SECURITY`},
+		{name: "a function past a policy", spoil: `ALTER TABLE notes ENABLE ROW LEVEL SECURITY; CREATE FUNCTION "Leak"(n int) RETURNS SETOF notes LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM notes';
+			CREATE FUNCTION tight() RETURNS SETOF notes LANGUAGE sql AS 'SELECT * FROM notes'; GRANT EXECUTE ON FUNCTION "Leak"(int) TO ROLE_`,
+			finds: `who calls "Leak"(integer) reads with the function's owner's rights`, state: "note", back: `DROP FUNCTION "Leak"(int), tight(); ALTER TABLE notes DISABLE ROW LEVEL SECURITY`},
 		{name: "one that may become an owner", spoil: `ALTER TABLE notes OWNER TO GROUP_; GRANT GROUP_ TO BETWEEN_; GRANT BETWEEN_ TO ROLE_`, finds: "may become " + group + ", which owns tables", state: "note",
 			back: `ALTER TABLE notes OWNER TO postgres; REVOKE GROUP_ FROM BETWEEN_; GRANT SELECT ON notes TO ROLE_`},
 		{name: "one that may read files", spoil: `GRANT pg_read_server_files TO BETWEEN_; GRANT BETWEEN_ TO ROLE_`, finds: "may become pg_read_server_files, which reaches beyond the database", state: "note",
