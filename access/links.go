@@ -207,7 +207,9 @@ func (l *Links) use(found Link) error {
 	path, now := l.path(found.ID, ".used"), time.Now()
 	err := os.Chtimes(path, now, now)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = os.WriteFile(path, nil, 0o600)
+		if err = os.WriteFile(path, nil, 0o600); err == nil {
+			err = os.Chtimes(path, now, now) // a file system elsewhere has a clock of its own
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("note the use of a link: %w", err)

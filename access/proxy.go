@@ -95,6 +95,28 @@ func (p Proxies) Scheme(r *http.Request) string {
 	return "" // a list, of a chain of proxies, among others
 }
 
+// relays are headers that proxies add and no browser sends, nor anything else that
+// asks a server of the same machine.
+var relays = []string{
+	"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server",
+	"X-Real-Ip", "X-Original-Forwarded-For", "X-Envoy-External-Address", "Cf-Connecting-Ip", "True-Client-Ip",
+}
+
+// Relayed tells what gives away that a request came through a proxy, whoever runs it;
+// "" where nothing does, which proves nothing: one may add no header at all. HTTP/1.0
+// is among it, which nginx speaks unless it is told otherwise, and no browser does.
+func Relayed(r *http.Request) (by string) {
+	for _, name := range relays {
+		if _, there := r.Header[name]; there {
+			return name
+		}
+	}
+	if !r.ProtoAtLeast(1, 1) {
+		return r.Proto
+	}
+	return ""
+}
+
 // Headers name the headers in which a proxy says who signed in with it.
 type Headers struct {
 	User   string // "X-Forwarded-User"

@@ -125,16 +125,25 @@ panels:
   - {id: list, title: '` + strings.ReplaceAll(hostile, "'", "''") + `', type: table, query: 'SELECT id, v, v AS "<script>window.hit=3</script>", @who::text AS said FROM "<i>evil</i>" ORDER BY id'}
   - {id: stat, title: One, type: stat, unit: '` + strings.ReplaceAll(hostile, "'", "''") + `', query: 'SELECT v, v FROM "<i>evil</i>"'}
   - {id: broken, title: Two, type: table, query: 'SELECT "<script>window.hit=4</script>" FROM "<i>evil</i>"'}
+  - {id: raised, title: Three, type: table, query: 'SELECT shout(v) FROM "<i>evil</i>" WHERE id = 1'}
 `,
 		"wrong.yaml": "title: Wrong\n<script>window.hit=5</script>: '" + strings.ReplaceAll(hostile, "'", "''") + "'\n",
 	})
-	server, db := serve(t, `CREATE TABLE "<i>evil</i>" (id int PRIMARY KEY, v text, "`+column+`" text)`, "--watch", "public.*", "--dashboards", folder)
+	server, db := serve(t, `CREATE TABLE "<i>evil</i>" (id int PRIMARY KEY, v text, "`+column+`" text);
+		CREATE FUNCTION shout(what text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+			RAISE EXCEPTION USING MESSAGE = 'says ' || what, HINT = 'hints ' || what, DETAIL = what, COLUMN = what, ERRCODE = 'P0001'; END $$`, "--watch", "public.*", "--dashboards", folder)
 	db.Exec(t, `INSERT INTO "<i>evil</i>" VALUES (1, $1, $1)`, hostile)
 	for _, at := range []string{"d/hostile", "t/public.%22%3Ci%3Eevil%3C%2Fi%3E%22"} {
 		w := b.tab(t)
 		w.watch(server.URL + at)
 		w.until("the value as text", `[...document.querySelectorAll("td")].some((td) => td.innerText === `+quoted(hostile)+`)`)
 		db.Exec(t, `UPDATE "<i>evil</i>" SET v = v || '!' WHERE id = 1`)
+		if at == "d/hostile" {
+			raised := `document.querySelector('[data-panel="raised"]').innerText.toLowerCase()`
+			for _, said := range []string{"says " + hostile + "!", "hints " + hostile + "!"} {
+				w.until("what PostgreSQL says, as text", raised+`.includes(`+quoted(strings.ToLower(said))+`)`)
+			}
+		}
 		w.until("the changed value as text", `[...document.querySelectorAll("td")].some((td) => td.innerText.startsWith(`+quoted(hostile+"!")+`))`)
 		db.Exec(t, `INSERT INTO "<i>evil</i>" VALUES (2, $1, $1)`, hostile)
 		w.until("the new row", `document.querySelectorAll("tbody tr").length >= 2`)
@@ -143,7 +152,7 @@ panels:
 		w.stayed()
 		db.Exec(t, `UPDATE "<i>evil</i>" SET v = $1 WHERE id = 1`, hostile)
 	}
-	for _, at := range []string{"", "d/wrong", "d/%3Cscript%3Ewindow.hit=6%3C%2Fscript%3E", "t/public.%22%3Cb%3E%22"} {
+	for _, at := range []string{"", "d/hostile", "d/wrong", "d/%3Cscript%3Ewindow.hit=6%3C%2Fscript%3E", "t/public.%22%3Cb%3E%22"} {
 		w := b.tab(t)
 		w.allow(`Failed to load resource`) // these pages are errors
 		w.open(server.URL + at)

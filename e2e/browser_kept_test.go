@@ -43,10 +43,15 @@ func (a *away) kept() {
 	if err != nil {
 		a.Fatal(err)
 	}
-	front := httputil.NewSingleHostReverseProxy(at)
-	front.ModifyResponse = func(r *http.Response) error {
-		r.Header.Del("Cache-Control")
-		return nil
+	front := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { // without a word of itself: else it would be refused
+			r.SetURL(at)
+			r.Out.Host = r.In.Host
+		},
+		ModifyResponse: func(r *http.Response) error {
+			r.Header.Del("Cache-Control")
+			return nil
+		},
 	}
 	server := httptest.NewServer(front)
 	a.Cleanup(server.Close)

@@ -92,6 +92,7 @@ func composeProblems(text string) []string {
 	if file.Services["roles"].DependsOn["db"].Condition != "service_healthy" {
 		say("roles: does not wait for a healthy database")
 	}
+	problems = append(problems, dashboardProblems(file.Services["rowcast"])...)
 	if len(file.Services["rowcast"].Profiles) > 0 || !slices.Equal(file.Services["demo"].Profiles, []string{"demo"}) {
 		say("rowcast runs always, demo in its profile only")
 	}
@@ -149,8 +150,24 @@ func serverProblems(name string, s composeService) []string {
 	if _, powerful := s.Environment["ROWCAST_ALLOW_POWERFUL_ROLE"]; name == "rowcast" && (powerful || !strings.HasPrefix(s.Environment["DATABASE_URL"], "postgres://rowcast_reader@")) {
 		problems = append(problems, name+": may do more than read")
 	}
+	if names := strings.Split(s.Environment["ROWCAST_HOST"], ","); !slices.Contains(names, "127.0.0.1") || !slices.Contains(names, name) {
+		problems = append(problems, name+": answers to any name, and so to a page that rebinds its own")
+	}
 	if !strings.Contains(s.Environment["DATABASE_URL"], "@db:5432/") || s.Environment["ROWCAST_LISTEN"] != "0.0.0.0:8080" {
 		problems = append(problems, name+": does not know where its database and its own address are")
+	}
+	return problems
+}
+
+// dashboardProblems looks at where a server's dashboards come from: the folder beside
+// the file, which it only reads.
+func dashboardProblems(s composeService) []string {
+	var problems []string
+	if i := slices.Index(s.Command, "--dashboards"); i < 0 || !slices.Equal(s.Command[i+1:][:min(1, len(s.Command)-i-1)], []string{"/dashboards"}) {
+		problems = append(problems, "rowcast: does not read /dashboards")
+	}
+	if !slices.Contains(s.Volumes, "./dashboards:/dashboards:ro") {
+		problems = append(problems, "rowcast: the folder ./dashboards is not mounted, or may be written to")
 	}
 	return problems
 }
@@ -183,6 +200,8 @@ func TestComposeFile(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+	// What is mounted is there, and what is in it is right.
+	rowcast(t, "", "check", "../dashboards")
 	// The checks themselves: each of these must be noticed.
 	for _, c := range []struct{ name, old, new string }{
 		{"no version", "image: postgres:18", "image: postgres"},
@@ -198,6 +217,11 @@ func TestComposeFile(t *testing.T) {
 		{"a password in the URL", "//rowcast_reader@", "//rowcast_reader:secret@"},
 		{"another role", "//rowcast_reader@", "//postgres@"},
 		{"a powerful role", "      ROWCAST_LISTEN:", "      ROWCAST_ALLOW_POWERFUL_ROLE: \"true\"\n      ROWCAST_LISTEN:"},
+		{"no dashboards", "      - ./dashboards:/dashboards:ro\n", ""},
+		{"dashboards that may be written to", "./dashboards:/dashboards:ro", "./dashboards:/dashboards"},
+		{"dashboards that nobody reads", `"--dashboards", "/dashboards", `, ""},
+		{"dashboards of another place", `"--dashboards", "/dashboards"`, `"--dashboards", "/boards"`},
+		{"any name", "      ROWCAST_HOST: localhost,127.0.0.1,rowcast\n", ""},
 		{"writable", "read_only: true", "read_only: false"},
 		{"privileged", "read_only: true", "read_only: true\n    privileged: true"},
 		{"the host's network", "read_only: true", "read_only: true\n    network_mode: host"},
@@ -225,6 +249,7 @@ func TestComposeFileBesideADatabase(t *testing.T) {
 	for _, c := range []struct{ name, old, new string }{
 		{"open port", `"127.0.0.1:${ROWCAST_PORT`, `"${ROWCAST_PORT`},
 		{"writable", "read_only: true", "read_only: false"},
+		{"no dashboards", "      - ./dashboards:/dashboards:ro\n", ""},
 		{"a password in the environment", "ROWCAST_PASSWORD_FILE: /run/secrets/reader", "PGPASSWORD: secret"},
 		{"any role", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_ALLOW_POWERFUL_ROLE: \"true\""},
 		{"nobody signs in", `"--auth", "password", `, ""},
@@ -251,7 +276,7 @@ func besideProblems(text string) []string {
 	if !ok || len(file.Services) != 1 {
 		return []string{"there is not one service, rowcast"}
 	}
-	problems := slices.Concat(serviceProblems("rowcast", s), rightsProblems("rowcast", s), secretProblems("rowcast", s))
+	problems := slices.Concat(serviceProblems("rowcast", s), rightsProblems("rowcast", s), secretProblems("rowcast", s), dashboardProblems(s))
 	say := func(what string) { problems = append(problems, what) }
 	if s.Restart != "unless-stopped" {
 		say("it does not come back after a reboot")

@@ -296,6 +296,10 @@ func (a *arena) witness(s *sight) func(*delta.Message, *delta.State) {
 			switch {
 			case p.Err != nil && !a.mayErr(s.page):
 				a.judge.accuse("%s: panel %s says %s: %s", s.page, id, p.Err.Code, p.Err.Message)
+			case p.Err != nil && p.Err.Code == "forbidden":
+				if len(p.Rows) > 0 {
+					a.judge.accuse("%s: panel %s still has %d rows that it may not show", s.page, id, len(p.Rows))
+				}
 			case id == "stage" && len(p.Rows) < 20:
 				a.judge.accuse("%s: panel %s has only %d rows, and never had", s.page, id, len(p.Rows))
 			case id == "heap":

@@ -47,7 +47,7 @@ func TestTablePagesRunAsTheirViewer(t *testing.T) {
 	}
 	const seen = "tables: [{match: ['public.*'], everyone: true}]\n"
 	write(seen + "run_as: {settings: {app.user: '{user}'}}\n")
-	p := start(t, binary(t), nil, "serve", "--database-url", as.String(), "--admin-database-url", db.URL, "--watch", "public.*",
+	p := start(t, binary(t), nil, "serve", "--database-url", as.String(), "--admin-database-url", db.URL, "--watch", "public.*", "--safety", "2s",
 		"--listen", "127.0.0.1:0", "--auth", "proxy", "--trusted-proxy", "127.0.0.1", "--access", rules)
 	ask := func(who, path string) string {
 		t.Helper()
@@ -107,6 +107,28 @@ func TestTablePagesRunAsTheirViewer(t *testing.T) {
 		t.Errorf("a page that is somebody's is taken for another one:\n%s", log)
 	}
 	other.close()
+
+	// Rows of others that go tell nothing, and what is withdrawn without a write
+	// leaves: PostgreSQL keeps a plan although the role is no member any more.
+	db.Exec(t, `DELETE FROM notes WHERE owner = 'anna' AND id > 1`)
+	db.Exec(t, `UPDATE notes SET body = 'after the deletion' WHERE id = 6`)
+	if said := ben.expect(t, "after the deletion"); strings.Count(said, `"type":"delta"`) != 1 {
+		t.Errorf("ben hears of rows that are not his: %s", said)
+	}
+	staff := "staff_" + reader
+	db.Script(t, fmt.Sprintf(`CREATE ROLE %[1]s; GRANT %[1]s TO %[2]s; ALTER POLICY own ON notes TO %[1]s; UPDATE notes SET body = 'for staff' WHERE id = 6`, staff, reader))
+	t.Cleanup(func() { db.Script(t, "DROP POLICY own ON notes; DROP ROLE "+staff) })
+	ben.expect(t, "for staff")
+	db.Exec(t, "REVOKE "+staff+" FROM "+reader)
+	began := time.Now()
+	ben.expect(t, `["-",`)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("what is withdrawn leaves after %v", took)
+	}
+	if body := ask("ben", "/api/v1/snapshot?"+page); strings.Contains(body, "for staff") {
+		t.Errorf("it is still there: %s", body)
+	}
+	db.Exec(t, "GRANT "+staff+" TO "+reader)
 
 	// Without it, what the rule for the one role leaves is all there is: nothing.
 	write(seen)

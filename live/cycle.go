@@ -238,14 +238,18 @@ func (e *Engine) fault(p *page, n *panel, o outcome, changes map[string]*delta.C
 	e.show(p, n, o.err, changes, panels)
 }
 
-// show puts an error on a panel, which keeps its last rows.
+// show puts an error on a panel, which keeps its last rows, unless the error is that
+// they are not to be seen any more.
 func (e *Engine) show(p *page, n *panel, fault *delta.Error, changes map[string]*delta.Change, panels map[string]*delta.Panel) {
 	var prev *delta.Panel
 	if p.state != nil {
 		prev = p.state.Panels[n.def.ID]
 	}
 	next := &delta.Panel{}
-	if prev != nil {
+	switch {
+	case fault.Code == "forbidden":
+		n.last = nil // the same rows would be new ones
+	case prev != nil:
 		*next = *prev
 	}
 	next.Err = fault

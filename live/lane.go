@@ -63,6 +63,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 		_, held := e.blocked[oid]
 		r.hasty = r.hasty || held
 	}
+	r.unasked = now.Sub(pick.read) >= e.cfg.Safety
 	pick.dirty, pick.read = false, now
 	e.launch(jobs, &e.lane, func(ctx context.Context) func() {
 		res := readTasks(ctx, e.lane.session, []task{t}, r)

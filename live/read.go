@@ -129,6 +129,7 @@ type reading struct {
 	locks    []lock // tables to lock before the snapshot
 	blocked  []lock // tables that could not be, a moment ago
 	hasty    bool   // do not wait long for a lock
+	unasked  bool   // a safety interval has passed, and nothing else asks for it
 	discover bool   // also resolve the further tables that the first page names
 	// patience is what a query may take before it is put off: its page opens
 	// without it. 0: what the session allows.
@@ -162,6 +163,9 @@ func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 	}
 	for {
 		if err := s.ensure(ctx); err != nil {
+			return nil, err
+		}
+		if err := s.replan(ctx, r.unasked); err != nil {
 			return nil, err
 		}
 		ready, err := s.prepareAll(ctx, &a)

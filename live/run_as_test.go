@@ -62,7 +62,7 @@ func team(b *bench) (prefix string, readsAs func(*live.Config)) {
 }
 
 // governed has the engine read as somebody else than the bench writes as.
-func governed(t *testing.T, sql string) (*bench, string) {
+func governed(t *testing.T, sql string, change ...func(*live.Config)) (*bench, string) {
 	t.Parallel()
 	db := pgtest.New(t)
 	b := &bench{T: t, url: db.URL, hub: broadcast.New[*delta.State](broadcast.Config{})}
@@ -70,7 +70,7 @@ func governed(t *testing.T, sql string) (*bench, string) {
 	b.exec(sql)
 	b.watch()
 	prefix, reads := team(b)
-	b.run(reads)
+	b.run(append(change, reads)...)
 	return b, prefix
 }
 
@@ -142,6 +142,49 @@ func TestARowThatIsTakenAwayLeavesTheScreen(t *testing.T) {
 	b.exec("DROP POLICY by_role ON notes")
 	b.exec("UPDATE notes SET text = 'x'")
 	anna.until("all rows to go", func() bool { return anna.column("notes") == "" && len(anna.state.Panels["notes"].Rows) == 0 })
+}
+
+// What nobody writes rings no bell: rows whose access is withdrawn leave the screen
+// with the next reading, which the safety interval brings, whichever of policy,
+// membership or grant it was that let them be seen.
+func TestRowsLeaveTheScreenWhenTheirAccessIsWithdrawn(t *testing.T) {
+	for what, c := range map[string]struct {
+		withdraw string
+		as       string // the role of the page, after the prefix; "": the reader's own
+		fault    string
+	}{
+		"a policy that is altered": {withdraw: `ALTER POLICY staff ON notes USING (false)`},
+		"one for others now":       {withdraw: `ALTER POLICY staff ON notes TO PREFIX_ben`},
+		"a policy that is dropped": {withdraw: `DROP POLICY staff ON notes`},
+		"a membership":             {withdraw: `REVOKE PREFIX_staff FROM reader_PREFIX`},
+		"a grant":                  {withdraw: `REVOKE SELECT ON notes FROM reader_PREFIX`, fault: "forbidden"},
+		"a viewer's role":          {withdraw: `REVOKE PREFIX_ben FROM reader_PREFIX`, as: "_ben", fault: "forbidden"},
+		"a viewer's membership":    {withdraw: `REVOKE PREFIX_staff FROM PREFIX_ben`, as: "_ben"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b, prefix := governed(t, `CREATE TABLE notes (id int PRIMARY KEY, text text); INSERT INTO notes VALUES (1, 'a1'), (2, 'b1');
+				ALTER TABLE notes ENABLE ROW LEVEL SECURITY`, func(c *live.Config) { c.Safety, c.Next = 500*time.Millisecond, 100*time.Millisecond })
+			ours := func(sql string) { b.exec(strings.ReplaceAll(sql, "PREFIX", prefix)) }
+			ours(`REVOKE PREFIX_anna, PREFIX_ben FROM reader_PREFIX; ALTER ROLE reader_PREFIX INHERIT;
+				CREATE ROLE PREFIX_staff; GRANT PREFIX_staff TO reader_PREFIX, PREFIX_ben; CREATE POLICY staff ON notes TO PREFIX_staff USING (true)`)
+			b.Cleanup(func() { ours(`DROP OWNED BY PREFIX_staff; DROP ROLE PREFIX_staff`) })
+			p := theirs("", "")
+			if c.as != "" {
+				ours(`ALTER ROLE reader_PREFIX NOINHERIT; GRANT PREFIX_ben TO reader_PREFIX`)
+				p = theirs(prefix+c.as, "")
+			}
+			v := b.view(p)
+			v.until("the rows", func() bool { return v.column("notes") == "a1 b1" && v.is("live") })
+			read := v.told().At
+			v.until("another reading", func() bool { return v.told().At.After(read) })
+			ours(c.withdraw)
+			v.until("the rows to go", func() bool { return v.column("notes") == "" && v.fault("notes") == c.fault })
+			if c.fault != "" {
+				ours(strings.NewReplacer("REVOKE", "GRANT", "FROM", "TO").Replace(c.withdraw))
+				v.until("the rows to come back", func() bool { return v.column("notes") == "a1 b1" && v.fault("notes") == "" })
+			}
+		})
+	}
 }
 
 // What a panel does to its session does not count for the next one.

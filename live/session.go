@@ -30,6 +30,7 @@ type session struct {
 	bypasses   bool    // the role that reads sees every row, whatever the database's rules say
 	claims     *claims // settings that some page sets
 	window     window
+	planned    time.Time      // when plans were last given up
 	sent       *atomic.Uint64 // statements so far, of all sessions
 }
 
@@ -102,7 +103,7 @@ func (s *session) ensure(ctx context.Context) error {
 	}
 	s.conn, s.statements = conn, map[string]*statement{}
 	s.types = map[uint32]typeOf{}
-	s.zone, s.limit = "", s.cfg.LockTimeout
+	s.zone, s.limit, s.planned = "", s.cfg.LockTimeout, time.Now()
 	s.identity = string(id.Rows[0][0])
 	s.base, s.bypasses = string(who.Rows[0][0]), string(who.Rows[0][1]) == "t"
 	return nil
@@ -162,6 +163,33 @@ func (s *session) forget(ctx context.Context) error {
 		return fmt.Errorf("forget statements: %w", err)
 	}
 	s.statements = map[string]*statement{}
+	return nil
+}
+
+// freshPlan is how old a plan may be that reads a page unasked.
+const freshPlan = time.Second
+
+// replan gives up the session's plans after a while; statements stay prepared.
+// PostgreSQL keeps with a plan the row security policies that held for the role when
+// it was made, and makes another one where a policy changes, but not where the role
+// leaves another to which a policy applies: the rows would stay on the screen. So no
+// plan is older than half the safety interval, and what is read because that has
+// passed is planned anew.
+func (s *session) replan(ctx context.Context, unasked bool) error {
+	most := s.cfg.Safety / 2
+	if unasked {
+		most = min(most, freshPlan)
+	}
+	if time.Since(s.planned) < most {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	if err := s.conn.PgConn().ExecParams(ctx, "DISCARD PLANS", nil, nil, nil, nil).Read().Err; err != nil {
+		s.close()
+		return fmt.Errorf("give up plans: %w", err)
+	}
+	s.planned = time.Now()
 	return nil
 }
 

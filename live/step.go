@@ -131,7 +131,9 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 	}
 	var tasks []task
 	needed := map[int64]bool{}
+	unasked := false
 	for _, p := range pages {
+		unasked = unasked || now.Sub(p.read) >= e.cfg.Safety
 		t := taskFor(p, p.shared())
 		if flaw.On("only-rung-panels") && len(t.items) > 1 {
 			t.items = t.items[int(p.version)%len(t.items):][:1]
@@ -152,6 +154,7 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 		maps.Copy(relations, p.relations)
 	}
 	r := e.reading(relations)
+	r.unasked = unasked
 	e.launch(jobs, &e.main, func(ctx context.Context) func() {
 		armed := time.Now()
 		res := e.cycle(ctx, tasks, bells, r)

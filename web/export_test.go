@@ -73,7 +73,7 @@ func TestTextHasNoRows(t *testing.T) {
 // the address alone.
 func TestNoticesThatComeBack(t *testing.T) {
 	s := newSite(t)
-	for at, retry := range map[string]string{"/d/shpo": "10", "/t/public.nothing": "10", "/nothing": "0"} {
+	for at, retry := range map[string]string{"/d/shpo": "10", "/t/public.nothing": "10", "/nothing": "0", "/d/panic": "10"} {
 		if _, body := s.ask("GET", at, "Accept", "text/html"); !strings.Contains(body, `data-retry="`+retry+`"`) {
 			t.Errorf("%s does not say data-retry=%s", at, retry)
 		}

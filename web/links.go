@@ -131,6 +131,6 @@ func (s *Server) revokeLink(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.soon()
+	s.Look()
 	http.Redirect(w, r, v.href(linksPath), http.StatusSeeOther)
 }

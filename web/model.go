@@ -365,6 +365,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		if n.Head = "There is no page at " + r.URL.Path; strings.EqualFold(n.Head, p.message) {
 			n.Text = ""
 		}
+		if p.message == notYours { // and the head may not say less
+			n.Head, n.Text = "There is no page for you at "+r.URL.Path, "It is not there, or no rule names you"
+		}
 		if p.meant != "" {
 			n.Link = &views.Crumb{Text: "Open " + p.meant, Href: visitorOf(r.Context()).href(p.meant)}
 		}
@@ -373,8 +376,11 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		}
 	case codeForbidden:
 		n.Code, n.Icon, n.Head, n.Retry = "", "lock", "Not for this role", 5
-		if p.status == http.StatusForbidden && r.Method != http.MethodGet {
-			n.Head = "Not from here"
+		if p.away || p.status == http.StatusForbidden && r.Method != http.MethodGet {
+			n.Head, n.Alone = "Not from here", p.away
+		}
+		if p.away {
+			n.Retry = 0
 		}
 		if p.fix != "" && s.mayAuthor(r) {
 			n.Text, n.Command, n.Hint = capital(p.message)+". Whoever owns it can run:", p.fix, "This page comes by itself once it may."
@@ -383,6 +389,9 @@ func (s *Server) notice(r *http.Request, p *problem) views.Notice {
 		n.Code, n.Icon, n.Head, n.Hint, n.Retry = "", "unplug", "Not available now", "This page tries again by itself.", 3
 	case codeInternal:
 		n.Head, n.Text = "Something went wrong here", "The server's log says more of request "+visitorOf(r.Context()).request
+		if r.Method == http.MethodGet {
+			n.Hint, n.Retry = "This page tries again by itself.", 10
+		}
 	case codeBadRequest:
 		n.Head = "This address cannot be read"
 		if r.URL.RawQuery != "" {

@@ -153,15 +153,70 @@ func TestHosts(t *testing.T) {
 	s := newSite(t, func(c *web.Config) {
 		c.Hosts = []string{"localhost", "127.0.0.1", "::1"}
 		c.Origins = []string{"https://wall.example"}
+		c.Database = "the_database"
 	})
 	s.begin("/d/shop", "a")
 	for host, want := range map[string]int{"localhost:8080": 200, "127.0.0.1": 200, "[::1]:8080": 200, "LOCALHOST": 200, "wall.example": 200,
 		"rebound.evil.test": 421, "rebound.evil.test:8080": 421, "localhost.evil.test": 421} {
-		if resp, _ := s.ask("GET", "/d/shop", "Host", host); resp.StatusCode != want {
+		resp, body := s.ask("GET", "/d/shop", "Host", host)
+		if resp.StatusCode != want {
 			t.Errorf("%s: %d", host, resp.StatusCode)
+		}
+		// A page that rebound its name reads what it is answered.
+		if want == 421 && (tells(body, "/d/shop") || strings.Contains(body, "the_database")) {
+			t.Errorf("%s is told what there is: %s", host, body)
 		}
 		if resp, _ := s.ask("GET", "/healthz", "Host", host); resp.StatusCode != 200 {
 			t.Errorf("%s: healthz is %d", host, resp.StatusCode)
 		}
+	}
+}
+
+// Where nobody signs in because only people at this machine come, what a proxy gives
+// itself away in is refused on every route but health, sockets and streams included.
+func TestWhatComesThroughAProxyIsRefused(t *testing.T) {
+	direct := newSite(t, func(c *web.Config) { c.Direct, c.Database = true, "the_database" })
+	open := newSite(t)
+	for _, s := range []*site{direct, open} {
+		s.begin("/d/shop", "a")
+	}
+	for _, c := range [][2]string{{"X-Forwarded-For", "192.0.2.1"}, {"X-Forwarded-For", ""}, {"x-forwarded-host", "live.example"}, {"X-Forwarded-Proto", "https"}, {"Forwarded", "for=192.0.2.1"},
+		{"Via", "1.1 gate"}, {"X-Real-IP", "192.0.2.1"}, {"CF-Connecting-IP", "192.0.2.1"}} {
+		for _, pattern := range direct.Patterns() {
+			method, path := target(pattern)
+			want := http.StatusForbidden
+			switch pattern {
+			case "GET /healthz", "GET /readyz":
+				want = http.StatusOK
+			case "GET /static/{file...}":
+				want = http.StatusNotFound
+			}
+			resp, body := direct.ask(method, path, c[0], c[1])
+			if resp.StatusCode != want || want == http.StatusForbidden && !strings.Contains(body, "--trusted-proxy") {
+				t.Errorf("%s with %s: %d %s", pattern, c[0], resp.StatusCode, body)
+			}
+			if tells(body, path) || strings.Contains(body, "the_database") {
+				t.Errorf("%s with %s tells what there is: %s", pattern, c[0], body)
+			}
+		}
+		_, resp, err := websocket.Dial(t.Context(), direct.url("/live"), &websocket.DialOptions{HTTPHeader: http.Header{c[0]: {c[1]}}})
+		if err == nil || resp == nil || resp.StatusCode != http.StatusForbidden {
+			t.Errorf("a socket with %s: %v", c[0], err)
+		}
+		if resp, _ := open.ask("GET", "/d/shop", c[0], c[1]); resp.StatusCode != http.StatusOK {
+			t.Errorf("elsewhere, with %s: %d", c[0], resp.StatusCode)
+		}
+	}
+	old := httptest.NewRequest("GET", "http://127.0.0.1/d/shop", nil)
+	old.Proto, old.ProtoMajor, old.ProtoMinor = "HTTP/1.0", 1, 0
+	rec := httptest.NewRecorder()
+	if direct.ServeHTTP(rec, old); rec.Code != http.StatusForbidden {
+		t.Errorf("HTTP/1.0: %d", rec.Code)
+	}
+	if resp, _ := direct.ask("GET", "/d/shop", "X-Forwarded-User", "anna", "X-Requested-With", "x", "Accept", "text/html"); resp.StatusCode != http.StatusOK {
+		t.Errorf("a browser: %d", resp.StatusCode)
+	}
+	if n := strings.Count(direct.logs.String(), "what comes through a proxy is refused"); n != 1 {
+		t.Errorf("the log says it %d times", n)
 	}
 }

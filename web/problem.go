@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/views"
 )
@@ -33,6 +34,7 @@ type problem struct {
 	parameter     string             // whose value cannot be taken
 	meant         string             // address of the page that may have been meant
 	fix           string             // a statement that mends it, for those who may see queries
+	away          bool               // whoever asked is a stranger, who is told nothing else
 	after         time.Duration      // when whoever asks too often may again; 0: soon
 }
 
@@ -100,6 +102,9 @@ func statusOf(code string) int {
 // fail answers with an error: a page where a person is looking, else JSON.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.explain(r.Context(), err)
+	if p.away {
+		r = stranger(r)
+	}
 	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(p.seconds()))
 	}
@@ -119,6 +124,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	s.writePage(w, r, p.status, views.NoticePage(s.notice(r, p)))
+}
+
+// stranger is a request as that of nobody, to whom no page that is rendered for it
+// names the database or what is in it.
+func stranger(r *http.Request) *http.Request {
+	v := *visitorOf(r.Context())
+	v.gate, v.pass, v.none, v.shared = new(access.Gate), access.Pass{}, access.ErrNobody, false
+	return v.with(r)
 }
 
 // wantsPage tells a request that a person's browser shows.

@@ -182,13 +182,8 @@ func (s *Server) mayAuthor(r *http.Request) bool {
 
 // route refuses what is no route, and serves the rest.
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	if health := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"; !health && !s.knowsHost(r.Host) {
-		s.fail(w, r, &problem{status: http.StatusMisdirectedRequest, code: codeForbidden,
-			message: "this server does not answer to that name"})
-		return
-	}
-	if s.foreign(r) {
-		s.fail(w, r, &problem{status: http.StatusForbidden, code: codeForbidden, message: "the request comes from another site"})
+	if p := s.astray(r); p != nil {
+		s.fail(w, r, p)
 		return
 	}
 	if !clean(r.URL) {
@@ -206,6 +201,33 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	}
 	s.fail(w, r, notFound(r))
 }
+
+// astray says why a request may not come the way it came, whoever sent it; nil: it
+// may. Health is always told, and the files of pages, which hold nothing.
+func (s *Server) astray(r *http.Request) *problem {
+	for _, prefix := range []string{"/healthz", "/readyz", "/static/"} {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			return nil
+		}
+	}
+	if !s.knowsHost(r.Host) {
+		return &problem{status: http.StatusMisdirectedRequest, code: codeForbidden, away: true, message: "this server does not answer to that name"}
+	}
+	if by := access.Relayed(r); s.config.Direct && by != "" {
+		s.relayed.Do(func() {
+			s.logs(r.Context()).Warn("what comes through a proxy is refused", "told_by", by, "because", proxied)
+		})
+		return &problem{status: http.StatusForbidden, code: codeForbidden, away: true, message: proxied}
+	}
+	if s.foreign(r) {
+		return &problem{status: http.StatusForbidden, code: codeForbidden, away: true, message: "the request comes from another site"}
+	}
+	return nil
+}
+
+// proxied is said to whoever comes through a proxy to a server that trusts its
+// machine's people. Without it a proxy that rewrites the host would open it to all.
+const proxied = "this came through a proxy, and nobody has to sign in here: have people sign in with --auth and name the proxy by --trusted-proxy, or say --let-anyone-on-the-network-read"
 
 // withoutBase also takes requests whose proxy has taken the base path off.
 func (s *Server) withoutBase(r *http.Request) *http.Request {

@@ -45,6 +45,14 @@ func (t *seat) watches(address string) {
 	}
 }
 
+// address is what is watched; "": nothing.
+func (t *seat) address() string {
+	if page := t.page.Load(); page != nil {
+		return *page
+	}
+	return ""
+}
+
 // errAgain has a viewer leave and come again at once: only a new request can tell
 // whose it is.
 var errAgain = &problem{status: http.StatusUnauthorized, code: codeUnauthorized, message: access.ErrAgain.Error()}
@@ -83,8 +91,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// soon has everybody looked at at once: somebody signed out.
-func (s *Server) soon() {
+// Look has everybody who is connected looked at at once: somebody signed out, or a
+// rule is another one. It does not wait for that.
+func (s *Server) Look() {
 	select {
 	case s.hurry <- struct{}{}:
 	default:
@@ -122,8 +131,8 @@ func (s *Server) judge(seated viewer, v, now *visitor) {
 	seen := *v // its address and base are its own
 	seen.pass, seen.none = now.pass, now.none
 	err := seen.somebody()
-	if page := t.page.Load(); err == nil && page != nil {
-		err = s.entitle(&seen, *page)
+	if page := t.address(); err == nil && page != "" {
+		err = s.entitle(&seen, page)
 	}
 	switch {
 	case err != nil:
@@ -133,7 +142,7 @@ func (s *Server) judge(seated viewer, v, now *visitor) {
 			return
 		}
 		if out != nil {
-			v.gate.Tell(access.EventEnded, v.pass, v.from, "")
+			v.gate.Tell(access.EventEnded, v.pass, v.from, t.address())
 		}
 		seated.leave(out)
 	case seen.rank() != t.rank:

@@ -117,7 +117,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.soon()
+	s.Look()
 	http.SetCookie(w, cookie)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	http.Redirect(w, r, v.base+signInPath, http.StatusSeeOther)

@@ -159,8 +159,11 @@ func (s *Server) entitle(v *visitor, address string) error {
 		return nil
 	}
 	v.gate.Tell(access.EventDenied, v.pass, v.from, address)
-	return &problem{status: http.StatusNotFound, code: codeNotFound, message: "there is no such page, or it is not for you"}
+	return &problem{status: http.StatusNotFound, code: codeNotFound, message: notYours}
 }
+
+// notYours is said of what is not there and of what is not for whoever asks, alike.
+const notYours = "there is no such page, or it is not for you"
 
 // may tells whether a rule names the visitor for what an address is about.
 func (v *visitor) may(about dashboard.Subject) bool {

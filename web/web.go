@@ -115,6 +115,9 @@ type Config struct {
 	Demo  *Demo            // nil: no such button
 
 	Limits Limits
+	// Direct is set where nobody has to sign in because only people at this machine
+	// reach the server: what comes through a proxy, as far as can be seen, is refused.
+	Direct bool
 	// Proxies are those whose word counts about where a request comes from.
 	Proxies access.Proxies
 
@@ -168,6 +171,7 @@ type Server struct {
 	exports exports
 
 	patterns []string      // of all routes, in the order in which they were added
+	relayed  sync.Once     // says in the log that there is a proxy
 	hurry    chan struct{} // size 1; everybody connected is to be looked at
 	partings chan struct{} // one for each socket that is being turned away
 

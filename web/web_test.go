@@ -66,8 +66,8 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func newSite(t *testing.T, change ...func(*web.Config)) *site {
-	t.Helper()
+// newPlay is the pages and the feed, without a server.
+func newPlay(t *testing.T) *site {
 	s := &site{T: t, hub: broadcast.New[*delta.State](broadcast.Config{}), logs: &lockedBuffer{},
 		pages: map[string]*dashboard.Page{}, rules: map[string]dashboard.Access{}, begun: map[string]broadcast.Update[*delta.State]{}, ids: map[string]bool{}, open: map[string]int{}}
 	s.add("/d/shop", "latest")
@@ -75,6 +75,12 @@ func newSite(t *testing.T, change ...func(*web.Config)) *site {
 	table := s.add("/t/public.orders", "rows")
 	table.Table = &dashboard.Table{Schema: "public", Name: "orders", RelKind: "r", RowsEstimate: 12,
 		Columns: []dashboard.TableColumn{{Name: "id", Sortable: true}}}
+	return s
+}
+
+func newSite(t *testing.T, change ...func(*web.Config)) *site {
+	t.Helper()
+	s := newPlay(t)
 	c := web.Config{Pages: s, Feed: s, Hub: s.hub, Log: slog.New(slog.NewTextHandler(s.logs, nil)), FirstPaint: 200 * time.Millisecond}
 	for _, f := range change {
 		f(&c)

@@ -20,8 +20,12 @@ type finding struct {
 	good bool
 	note bool // it is good here, and would not be everywhere
 	what string
-	mend string // SQL or a command; "" where nothing needs mending
+	sql  string // that mends it, as it may be pasted; "" where none can, or nothing needs to be
+	do   string // what mends it otherwise: a command, or words
 }
+
+// mend is all that can be done about a finding.
+func (f finding) mend() string { return strings.TrimSpace(strings.TrimSpace(f.sql) + "\n" + f.do) }
 
 // look examines one thing.
 type look func(context.Context, *database, *pgx.Conn) (finding, error)
@@ -29,7 +33,7 @@ type look func(context.Context, *database, *pgx.Conn) (finding, error)
 // looks are what is looked at in any database.
 func looks() []look {
 	return []look{
-		lookVersion, lookPrimary, lookDirect, lookRole, lookWrites, lookRowSecurity, lookViews,
+		lookVersion, lookPrimary, lookDirect, lookRole, lookWrites, lookRowSecurity, lookViews, lookFunctions,
 		lookPrepared, lookQueue, lookSessions, lookSchema, lookBells, lookBare, lookSilent,
 	}
 }
@@ -89,8 +93,8 @@ func (f finding) print(w io.Writer) error {
 		mark = "  - "
 	}
 	text := mark + f.what + "\n"
-	if f.mend != "" {
-		text += indented(strings.TrimSpace(f.mend), "      ") + "\n"
+	if mend := f.mend(); mend != "" {
+		text += indented(mend, "      ") + "\n"
 	}
 	_, err := io.WriteString(w, text)
 	return err
@@ -105,7 +109,7 @@ func lookPrimary(ctx context.Context, _ *database, conn *pgx.Conn) (finding, err
 	var standby bool
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery()`).Scan(&standby)
 	if standby {
-		return finding{what: "this is a standby, which cannot LISTEN", mend: "use the primary's address"}, err
+		return finding{what: "this is a standby, which cannot LISTEN: no page would ever be live", do: "use the primary's address"}, err
 	}
 	return finding{good: true, what: "this is the primary"}, err
 }
@@ -113,7 +117,7 @@ func lookPrimary(ctx context.Context, _ *database, conn *pgx.Conn) (finding, err
 func lookDirect(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
 	err := db.direct(ctx, conn)
 	if errors.Is(err, errPooler) {
-		return finding{what: errPooler.Error(), mend: "use PostgreSQL's own port, or a pool in session mode"}, nil
+		return finding{what: errPooler.Error(), do: "use PostgreSQL's own port, or a pool in session mode"}, nil
 	}
 	return finding{good: true, what: "the connection is direct, or pooled by session"}, err
 }
@@ -123,21 +127,25 @@ func lookPrepared(ctx context.Context, _ *database, conn *pgx.Conn) (finding, er
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('max_prepared_transactions')::pg_catalog.int4`).Scan(&n)
 	if n > 0 {
 		return finding{what: "max_prepared_transactions is set: PREPARE TRANSACTION fails after a NOTIFY, so no bell is armed",
-			mend: "ALTER SYSTEM SET max_prepared_transactions = 0;  -- and restart; or serve with --allow-prepared"}, err
+			sql: "ALTER SYSTEM SET max_prepared_transactions = 0;  -- counts after a restart of PostgreSQL",
+			do:  "or, where nothing prepares transactions that write to watched tables: serve with --allow-prepared"}, err
 	}
 	return finding{good: true, what: "no two-phase commits"}, err
 }
 
-func lookSchema(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+func lookSchema(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
 	var there, may bool
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.to_regproc('rowcast.ring') IS NOT NULL,
 		pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')`).Scan(&there, &may)
+	f := finding{what: "the doorbell is not installed: pages go by the clock, every five seconds", do: "rowcast watch 'public.*'"}
 	switch {
 	case there:
 		return finding{good: true, what: "the doorbell's functions are installed"}, err
 	case may:
-		return finding{what: "the doorbell is not installed; serve does that at its start", mend: "rowcast watch 'public.*'"}, err
+		f.what += "; serve does that at its start"
+	default:
+		f.what += ", and this role may not create a schema"
+		f.do += "  # once, as the tables' owner, or serve with --admin-database-url"
 	}
-	return finding{what: "the doorbell is not installed, and this role may not create a schema",
-		mend: fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;\nor run: rowcast watch 'public.*'  -- once, as the tables' owner", pgx.Identifier{db.config.Database}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize())}, err
+	return f, err
 }

@@ -40,11 +40,11 @@ func versionFinding(number int, text string) finding {
 	switch least := sound(number / 10000); {
 	case !f.good:
 		f.what += ", which is older than 14"
-		f.mend = "upgrade PostgreSQL"
+		f.do = "upgrade PostgreSQL"
 	case number%10000 < least:
 		f.note = true
 		f.what += ": a notification queue that nobody empties can make LISTEN fail until a restart"
-		f.mend = fmt.Sprintf("upgrade to %d.%d or later; no dump is needed", number/10000, least)
+		f.do = fmt.Sprintf("upgrade to %d.%d or later; no dump is needed", number/10000, least)
 	}
 	return f
 }
@@ -55,12 +55,19 @@ func lookQueue(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error
 	return queueFinding(usage), err
 }
 
+// whoHoldsTheQueue lists the sessions that may keep the queue from being emptied.
+const whoHoldsTheQueue = `SELECT pid, usename, application_name, state, wait_event, xact_start, query FROM pg_catalog.pg_stat_activity
+WHERE backend_type = 'client backend' AND (xact_start < pg_catalog.clock_timestamp() - interval '1 minute' OR wait_event = 'ClientWrite')
+ORDER BY xact_start;`
+
 // queueFinding judges how full the notification queue is, from 0 to 1. Where it is
 // not good, no bell is armed.
 func queueFinding(usage float64) finding {
 	f := finding{good: usage < 0.1, what: fmt.Sprintf("the notification queue is %.1f %% full", usage*100)}
 	if !f.good {
-		f.mend = "-- some session LISTENs and does not read; end it:\nSELECT pid, application_name, state, query FROM pg_stat_activity WHERE query ILIKE 'LISTEN%';"
+		f.what += ": no bell is armed before it is emptied, and a full one makes every commit that notifies fail"
+		f.sql = whoHoldsTheQueue
+		f.do = "one of these LISTENs, and has been in one transaction for long, or its client does not read: end it with pg_terminate_backend"
 	}
 	return f
 }
@@ -91,12 +98,12 @@ func lookSessions(ctx context.Context, db *database, conn *pgx.Conn) (finding, e
 	f := finding{good: true, what: fmt.Sprintf("%d of %d sessions are taken by others", used, most)}
 	switch {
 	case own >= 0 && own < mostSessions:
-		f.good, f.what = false, fmt.Sprintf("role %s may have %d sessions, and rowcast needs up to %d", db.config.User, own, mostSessions)
-		f.mend = fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d;", pgx.Identifier{db.config.User}.Sanitize(), mostSessions)
+		f.good, f.what = false, fmt.Sprintf("role %s may have %d sessions, and rowcast needs up to %d: pages would wait for one another, or show nothing", db.config.User, own, mostSessions)
+		f.sql = fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT %d;", pgx.Identifier{db.config.User}.Sanitize(), mostSessions)
 	case most-used < mostSessions:
 		f.good = false
-		f.what += fmt.Sprintf(", and rowcast needs up to %d", mostSessions)
-		f.mend = fmt.Sprintf("ALTER SYSTEM SET max_connections = %d;  -- and restart", most+mostSessions+10)
+		f.what += fmt.Sprintf(", and rowcast needs up to %d: pages would show nothing while others have them all", mostSessions)
+		f.sql = fmt.Sprintf("ALTER SYSTEM SET max_connections = %d;  -- counts after a restart of PostgreSQL", most+mostSessions+10)
 	}
 	return f, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,18 +21,42 @@ func lookBells(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error
 	if err != nil {
 		return finding{}, err
 	}
-	f := finding{good: true, what: fmt.Sprintf("%d tables have the doorbell", len(tables))}
+	var torn, why []string
 	for _, t := range tables {
 		if !t.Whole() {
-			f.good = false
-			f.mend += t.Quoted() + ": " + strings.Join(t.Missing, "; ") + "\n"
+			torn = append(torn, readable(t))
+			why = append(why, readable(t)+" ("+strings.Join(t.Missing, "; ")+")")
 		}
 	}
-	if !f.good {
-		f.what = "some tables have a doorbell that does not ring for every write"
-		f.mend += "rowcast watch <the tables above>"
+	if len(torn) == 0 {
+		return finding{good: true, what: fmt.Sprintf("%d tables have the doorbell", len(tables))}, nil
 	}
-	return f, nil
+	return finding{what: "not every write rings the bell of " + some(why) + ": pages that read them go by the clock",
+		do: watchCommandFor(torn)}, nil
+}
+
+// plain are names that need no quotes, except where SQL has a word of the kind, which
+// patterns of tables do not have.
+var plain = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+
+// readable is a table's name as a pattern reads it, with as few quotes as may be.
+func readable(t migrations.Table) string {
+	name := func(s string) string {
+		if plain.MatchString(s) {
+			return s
+		}
+		return pgx.Identifier{s}.Sanitize()
+	}
+	return name(t.Schema) + "." + name(t.Name)
+}
+
+// watchCommandFor puts the bells on these tables, as a shell reads it.
+func watchCommandFor(tables []string) string {
+	quoted := make([]string, len(tables))
+	for i, t := range tables {
+		quoted[i] = "'" + strings.ReplaceAll(t, "'", `'\''`) + "'"
+	}
+	return "rowcast watch " + strings.Join(quoted, " ")
 }
 
 // bareTables lists the tables that can be read and have no bell at all, each
@@ -77,11 +102,26 @@ func bare(what string, names []string) finding {
 		return finding{good: true, what: what + " tables go by their doorbell"}
 	}
 	f := finding{good: true, note: true, what: fmt.Sprintf("%s %s go by the clock, every five seconds: no doorbell", what, some(names)),
-		mend: "rowcast watch '" + strings.Join(names, "' '") + "'"}
+		do: watchCommandFor(names)}
 	if len(names) > few {
-		f.mend = "rowcast watch 'public.*'  # or whatever names them"
+		f.do = watchCommandFor(schemasIn(names))
 	}
 	return f
+}
+
+// schemasIn are patterns for all tables of the schemas of these, whose names are
+// quoted as SQL reads them.
+func schemasIn(tables []string) (patterns []string) {
+	for _, name := range tables {
+		end := strings.IndexByte(name, '.')
+		if name[0] == '"' {
+			end = strings.Index(name, `".`) + 1
+		}
+		if all := name[:end] + ".*"; !slices.Contains(patterns, all) {
+			patterns = append(patterns, all)
+		}
+	}
+	return patterns
 }
 
 // lookSilent looks for what can be read and can never ring.
@@ -96,7 +136,7 @@ func lookSilent(ctx context.Context, _ *database, conn *pgx.Conn) (finding, erro
 		return finding{good: true, what: "every table that can be read can ring"}, err
 	}
 	return finding{good: true, note: true, what: "no trigger can ring for " + some(names) + ": pages that read them go by the clock",
-		mend: "nothing to do; every: in a panel says how often it is read"}, nil
+		do: "nothing to do; every: in a panel says how often it is read"}, nil
 }
 
 // slowPanel is what a panel may take before it holds up others.
@@ -128,7 +168,7 @@ func (c *doctorCommand) lookDashboards(ctx context.Context, db *database, conn *
 	f := finding{good: true}
 	for _, p := range problems {
 		f.good = f.good && p.Note
-		f.mend += p.String() + "\n"
+		f.do += p.String() + "\n"
 	}
 	if !f.good {
 		f.what = "some dashboards have mistakes"
@@ -155,14 +195,14 @@ func (c *doctorCommand) lookDashboards(ctx context.Context, db *database, conn *
 			panels++
 			if said := try(ctx, conn, p); said != "" {
 				f.good = false
-				f.mend += fmt.Sprintf("%s, panel %s: %s\n", page.Slug, p.ID, said)
+				f.do += fmt.Sprintf("%s, panel %s: %s\n", page.Slug, p.ID, said)
 			}
 		}
 	}
 	f.what = fmt.Sprintf("%d panels of %d dashboards answer within %d ms", panels, len(index.Dashboards), slowPanel.Milliseconds())
 	if !f.good {
 		f.what = fmt.Sprintf("some panels take more than %d ms, so that they are read apart from their page, and less often", slowPanel.Milliseconds())
-		f.mend += "EXPLAIN ANALYZE says where the time goes; an index, or a narrower query, may mend it"
+		f.do += "EXPLAIN ANALYZE says where the time goes; an index, or a narrower query, may mend it"
 	}
 	return f, nil
 }

@@ -68,48 +68,6 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			t.Errorf("%q is not said:\n%s", want, out)
 		}
 	}
-	for _, c := range []struct {
-		name, spoil, mend string
-		sick              bool
-		want              []string
-	}{
-		{"a role that writes", `GRANT INSERT ON notes TO ` + role, `REVOKE INSERT ON notes FROM ` + role, false, []string{"may change 1 tables of others, such as public.notes", "REVOKE INSERT, UPDATE"}},
-		{"one that may become it", fmt.Sprintf("CREATE ROLE %[1]s_w; GRANT INSERT ON notes TO %[1]s_w; ALTER ROLE %[1]s NOINHERIT; GRANT %[1]s_w TO %[1]s", role),
-			fmt.Sprintf("DROP OWNED BY %[1]s_w; DROP ROLE %[1]s_w; ALTER ROLE %[1]s INHERIT", role), false, []string{"may change 1 tables of others, such as public.notes"}},
-		{"few sessions", `ALTER ROLE ` + role + ` CONNECTION LIMIT 3`, `ALTER ROLE ` + role + ` CONNECTION LIMIT -1`, true, []string{"may have 3 sessions", fmt.Sprintf("CONNECTION LIMIT %d;", mostSessions)}},
-		{"a table without a bell", `CREATE TABLE bare (id int); GRANT SELECT (id) ON bare TO ` + role, `DROP TABLE bare`, false, []string{"pages of public.bare go by the clock", "rowcast watch 'public.bare'"}},
-		{"a bell that is off", `ALTER TABLE notes DISABLE TRIGGER rowcast_bell`, `ALTER TABLE notes ENABLE TRIGGER rowcast_bell`, true, []string{"does not ring for every write", "public", "rowcast watch"}},
-		{
-			"a view past a policy",
-			`ALTER TABLE notes ENABLE ROW LEVEL SECURITY; CREATE VIEW inner_notes AS SELECT * FROM notes; CREATE VIEW all_notes AS SELECT * FROM inner_notes; GRANT SELECT ON all_notes TO ` + role,
-			`DROP VIEW all_notes, inner_notes`,
-			true, []string{"who reads public.all_notes sees rows past", "ALTER VIEW public.all_notes SET (security_invoker = true)"},
-		},
-		{
-			"a copy past a policy",
-			`CREATE MATERIALIZED VIEW copied AS SELECT * FROM notes; GRANT SELECT ON copied TO ` + role, `DROP MATERIALIZED VIEW copied`,
-			true, []string{"who reads public.copied sees rows past", "REVOKE SELECT ON public.copied FROM"},
-		},
-		{
-			"a view that asks who reads", `CREATE VIEW asked WITH (security_invoker = ON) AS SELECT * FROM notes; GRANT SELECT ON asked TO ` + role, `DROP VIEW asked`,
-			false, []string{"no view leads past"},
-		},
-	} {
-		db.Script(t, c.spoil)
-		out, err := examine()
-		if (err != nil) != c.sick {
-			t.Errorf("%s: %v", c.name, err)
-		}
-		for _, want := range c.want {
-			if !strings.Contains(out, want) {
-				t.Errorf("%s: %q is not said:\n%s", c.name, want, out)
-			}
-		}
-		db.Script(t, c.mend)
-		if out, err := examine(); err != nil {
-			t.Errorf("%s, mended: %v\n%s", c.name, err, out)
-		}
-	}
 }
 
 // The doctor names what a role may do beyond reading, and serve refuses it beyond
@@ -121,10 +79,10 @@ func TestPowers(t *testing.T) {
 	reader := asRole(t, db.URL, role)
 	type try struct{ name, give, take, power, mend string }
 	tries := []try{
-		{"bypasses", `ALTER ROLE ` + role + ` BYPASSRLS`, `ALTER ROLE ` + role + ` NOBYPASSRLS`, "bypasses row-level security", "CREATE ROLE rowcast_reader"},
-		{"makes roles", `ALTER ROLE ` + role + ` CREATEROLE`, `ALTER ROLE ` + role + ` NOCREATEROLE`, "makes and grants roles", "CREATE ROLE rowcast_reader"},
-		{"owns", `ALTER TABLE notes OWNER TO ` + role, `ALTER TABLE notes OWNER TO postgres; GRANT SELECT ON notes TO ` + role, "owns tables", "CREATE ROLE rowcast_reader"},
-		{"becomes an owner", `ALTER TABLE notes OWNER TO ` + other + `; GRANT ` + other + ` TO ` + role, `REVOKE ` + other + ` FROM ` + role, "may become " + other + ", which owns tables", "REVOKE \"" + other},
+		{"bypasses", `ALTER ROLE ` + role + ` BYPASSRLS`, `ALTER ROLE ` + role + ` NOBYPASSRLS`, "bypasses row-level security", "CREATE ROLE rowcast_reader LOGIN;"},
+		{"makes roles", `ALTER ROLE ` + role + ` CREATEROLE`, `ALTER ROLE ` + role + ` NOCREATEROLE`, "makes and grants roles", "CREATE ROLE rowcast_reader LOGIN;"},
+		{"owns", `ALTER TABLE notes OWNER TO ` + role, `ALTER TABLE notes OWNER TO postgres; GRANT SELECT ON notes TO ` + role, "owns tables", "CREATE ROLE rowcast_reader LOGIN;"},
+		{"becomes an owner", `ALTER TABLE notes OWNER TO ` + other + `; GRANT ` + other + ` TO ` + role, `REVOKE ` + other + ` FROM ` + role, "may become " + other + ", which owns tables", "REVOKE " + other + " FROM " + role + ";"},
 	}
 	for group, what := range map[string]string{
 		"postgres": "is a superuser", "pg_read_server_files": "reaches beyond the database", "pg_write_server_files": "reaches beyond the database",
@@ -132,7 +90,7 @@ func TestPowers(t *testing.T) {
 	} {
 		for _, inherit := range []string{"INHERIT", "NOINHERIT"} {
 			tries = append(tries, try{group + " " + inherit, `ALTER ROLE ` + role + ` ` + inherit + `; GRANT ` + group + ` TO ` + role, `REVOKE ` + group + ` FROM ` + role,
-				"may become " + group + ", which " + what, "REVOKE \"" + group + "\" FROM"})
+				"may become " + group + ", which " + what, "REVOKE " + group + " FROM " + role + ";"})
 		}
 	}
 	for _, c := range tries {
@@ -173,8 +131,8 @@ func TestDoctorJudgesVersions(t *testing.T) {
 		170006: "note", 170007: "good", 180000: "note", 180001: "good", 190000: "good",
 	} {
 		f := versionFinding(number, fmt.Sprint(number))
-		if f.state() != want || (want == "good") != (f.mend == "") {
-			t.Errorf("version %d is %q, mended by %q, want %q", number, f.state(), f.mend, want)
+		if f.state() != want || (want == "good") != (f.mend() == "") {
+			t.Errorf("version %d is %q, mended by %q, want %q", number, f.state(), f.mend(), want)
 		}
 	}
 }
@@ -182,27 +140,8 @@ func TestDoctorJudgesVersions(t *testing.T) {
 func TestDoctorJudgesTheQueue(t *testing.T) {
 	for usage, want := range map[float64]string{0: "good", .099: "good", .1: "to mend", 1: "to mend"} {
 		f := queueFinding(usage)
-		if f.state() != want || (want == "good") != (f.mend == "") {
-			t.Errorf("a queue at %v is %q, mended by %q, want %q", usage, f.state(), f.mend, want)
-		}
-	}
-}
-
-// A server whose applications may commit in two phases, and which is full.
-func TestDoctorOnACrowdedServer(t *testing.T) {
-	pg := pgtest.Server(t, map[string]string{"max_prepared_transactions": "2", "max_connections": "20", "max_wal_senders": "2"})
-	owner := pgtest.Connect(t, pg.URL())
-	if err := owner.PgConn().Exec(t.Context(), `CREATE ROLE reader LOGIN`).Close(); err != nil {
-		t.Fatal(err)
-	}
-	pgtest.Connect(t, pg.URL())
-	out, err := command(t, "doctor", "--database-url", strings.Replace(pg.URL(), "user=postgres", "user=reader", 1))
-	if err == nil {
-		t.Error("it is well")
-	}
-	for _, want := range []string{"max_prepared_transactions is set", "ALTER SYSTEM SET max_prepared_transactions = 0;", "2 of 17 sessions are taken by others, and rowcast needs up to", "ALTER SYSTEM SET max_connections ="} {
-		if !strings.Contains(out, want) {
-			t.Errorf("%q is not said:\n%s", want, out)
+		if f.state() != want || (want == "good") != (f.mend() == "") {
+			t.Errorf("a queue at %v is %q, mended by %q, want %q", usage, f.state(), f.mend(), want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -55,6 +56,10 @@ func isLoopback(address string) bool {
 // mayAuthor tells whether all readers may see queries and what is wrong with
 // them: those at this machine, where nobody signs in.
 func (f *serveFlags) mayAuthor() bool { return f.loopback() && !f.signIn() }
+
+// direct tells whether the server trusts whoever reaches it, because only people at
+// this machine do.
+func (f *serveFlags) direct() bool { return f.loopback() && !f.signIn() && !f.ServeEveryone }
 
 // hosts are the names that the server answers to. A server on loopback knows
 // its own: a foreign page that rebinds its name to 127.0.0.1 gets nothing. A
@@ -111,10 +116,27 @@ func (p power) String() string {
 // mend is the SQL by which the role no longer has the power, or that makes another.
 func (p power) mend(ctx context.Context, db *database, conn *pgx.Conn) string {
 	if p.via == "" {
-		return "-- a role that only reads:\n" + readerSQL(db.config.Database, schemasOf(ctx, conn))
+		name := "rowcast_reader"
+		if db.config.User == name {
+			name = "rowcast_viewer"
+		}
+		var there bool
+		_ = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)`, name).Scan(&there) // else CREATE says so
+		return readerSQL(name, there, db.config.Database, schemasOf(ctx, conn))
 	}
-	return fmt.Sprintf("REVOKE %s FROM %s;  -- or from whichever role stands between them", pgx.Identifier{p.via}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize())
+	ways, err := listed(ctx, conn, waysSQL, db.config.User, p.via)
+	if err != nil || len(ways) == 0 { // the role was dropped in this moment, or the like
+		return fmt.Sprintf("REVOKE %s FROM %s;", pgx.Identifier{p.via}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize())
+	}
+	return strings.Join(ways, "\n")
 }
+
+// waysSQL ends the memberships of who logged in, $1, or of the session's role, by
+// which it may become another, $2; it takes nothing from the roles between them.
+const waysSQL = `SELECT DISTINCT pg_catalog.format('REVOKE %I FROM %I;', r.rolname, s.rolname)
+FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles s ON s.oid = m.member
+WHERE s.rolname IN (current_user, session_user, $1) AND pg_catalog.pg_has_role(m.roleid, $2::pg_catalog.name, 'MEMBER')
+ORDER BY 1`
 
 // guardRole warns of a role that could do more than read; beyond loopback it
 // refuses it, because the role is the wall around what a panel can do.
@@ -155,12 +177,16 @@ func schemasOf(ctx context.Context, conn *pgx.Conn) string {
 	return names
 }
 
-// readerSQL makes a role that reads and nothing else.
-func readerSQL(database, schemas string) string {
-	return fmt.Sprintf(`CREATE ROLE rowcast_reader LOGIN PASSWORD '…';
-GRANT CONNECT ON DATABASE %[1]s TO rowcast_reader;
-GRANT USAGE ON SCHEMA %[2]s, rowcast TO rowcast_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA %[2]s TO rowcast_reader;
-ALTER DEFAULT PRIVILEGES IN SCHEMA %[2]s GRANT SELECT ON TABLES TO rowcast_reader;
-`, pgx.Identifier{database}.Sanitize(), schemas)
+// readerSQL makes a role that reads and nothing else, or gives the one that is there
+// what it needs. It holds no password: one that is printed for all to paste is none.
+func readerSQL(role string, there bool, database, schemas string) string {
+	create, then := "CREATE ROLE "+role+" LOGIN;\n", "-- then give it a password, in psql with \\password "+role+", and read as this role\n"
+	if there {
+		create, then = "", "-- and read as this role, which is there already\n"
+	}
+	return create + fmt.Sprintf(`GRANT CONNECT ON DATABASE %[1]s TO %[3]s;
+GRANT USAGE ON SCHEMA %[2]s TO %[3]s;
+GRANT SELECT ON ALL TABLES IN SCHEMA %[2]s TO %[3]s;
+ALTER DEFAULT PRIVILEGES IN SCHEMA %[2]s GRANT SELECT ON TABLES TO %[3]s;
+`, pgx.Identifier{database}.Sanitize(), schemas, role) + then
 }

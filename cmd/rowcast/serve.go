@@ -203,7 +203,7 @@ func (f *serveFlags) wire(s *streams, db *database, book *dashboard.Book, gate *
 		Access: gate, Metrics: metrics, Pages: pages{book, a.status}, Status: status.Address, Tables: book, Feed: feed{a.engine, a.status}, Hub: a.hub, PublicURL: f.PublicURL, Origins: f.Origins, Log: log,
 		BasePath: strings.TrimRight(f.BasePath, "/"), Limits: f.limits(), Proxies: proxies, Hosts: f.hosts(),
 		Ready: a.ready, Demo: with.demo, Database: db.config.Database,
-		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, StrictTLS: f.StrictTLS, Authors: f.mayAuthor(),
+		Folder: f.Dashboards, Role: db.config.User, Embed: f.Embed, Direct: f.direct(), StrictTLS: f.StrictTLS, Authors: f.mayAuthor(),
 	})
 	return a
 }
@@ -280,6 +280,7 @@ func (a *app) reloaded(ctx context.Context, bells *bells, slugs []string) {
 		a.log.Warn("a dashboard has a mistake", "file", p.File, "line", p.Line, "column", p.Column, "what", p.What, "hint", p.Hint)
 	}
 	bells.nudge()
+	a.web.Look() // they may be for others now
 	a.engine.Retire(func(p *dashboard.Page) bool { return changed[p.Slug] })
 }
 

@@ -57,7 +57,7 @@ func (a *app) examine(ctx context.Context) ([]status.Finding, error) {
 	}
 	all := make([]status.Finding, len(list))
 	for i, f := range list {
-		all[i] = status.Finding{State: f.state(), What: f.what, Mend: f.mend}
+		all[i] = status.Finding{State: f.state(), What: f.what, Mend: f.mend()}
 	}
 	return all, nil
 }

@@ -232,7 +232,7 @@ export class LivePage {
       this.#schedule();
     }
     if (m.type !== "delta") this.#say();
-    if (m.type === "error" && !this.#went && this.store.page.startsWith("/d/") && ["not_found", "bad_request"].includes(m.code)) reload(""); // it says when it is back
+    if (m.type === "error" && !this.#went && (m.code === "forbidden" || (this.store.page.startsWith("/d/") && ["not_found", "bad_request"].includes(m.code)))) reload(""); // it says when it is back; and what may not be read is not shown
     if (m.type === "error") document.body.ariaBusy = null; // nothing else comes
     if (m.type === "status") this.#age(Date.now());
     return true;
