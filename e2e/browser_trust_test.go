@@ -158,7 +158,10 @@ func testNotForThisRole(t *testing.T, b *browser) {
 	db.Script(t, sql)
 	w.until("the row", `[...document.querySelectorAll("td")].some((td) => td.innerText === "7")`)
 	table.until("the row", `[...document.querySelectorAll("td")].some((td) => td.innerText === "7")`)
-	// And goes again: what may not be read any more is not shown as it last was.
+	// And goes again: what may not be read any more is not shown as it last was, on pages that are connected.
+	for _, w := range []*tab{w, table} {
+		w.until("the page to go by the clock", `document.querySelector("#live").dataset.state === "timed"`)
+	}
 	db.Script(t, strings.NewReplacer("GRANT", "REVOKE", " TO ", " FROM ").Replace(sql))
 	for _, w := range []*tab{w, table} {
 		w.until("the row to go", `![...document.querySelectorAll("td")].some((td) => td.innerText === "7")`)

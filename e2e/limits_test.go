@@ -232,11 +232,10 @@ func TestPanicOverOnePanel(t *testing.T) {
 		t.Skip("builds the program a second time")
 	}
 	path := binary(t, "flaws")
-	db := pgtest.New(t)
-	db.Script(t, `CREATE TABLE readings (id int PRIMARY KEY, word text NOT NULL); INSERT INTO readings VALUES (1, 'before')`)
 	all := []struct {
 		flaw, logged string
 		onScreen     bool // of who is connected too
+		db           *pgtest.DB
 		server       *process
 		view         *viewer
 	}{
@@ -249,17 +248,19 @@ func TestPanicOverOnePanel(t *testing.T) {
 	var looking sync.WaitGroup
 	for i := range all {
 		c := &all[i]
-		c.server = start(t, path, []string{"ROWCAST_FLAW=" + c.flaw}, "serve", "--database-url", db.URL, "--listen", "127.0.0.1:0",
+		c.db = pgtest.New(t)
+		c.db.Script(t, `CREATE TABLE readings (id int PRIMARY KEY, word text NOT NULL); INSERT INTO readings VALUES (1, 'before')`)
+		c.server = start(t, path, []string{"ROWCAST_FLAW=" + c.flaw}, "serve", "--database-url", c.db.URL, "--listen", "127.0.0.1:0",
 			"--safety", "10m", "--dashboards", dashboards(t, map[string]string{"page.yaml": buggyPage}))
 		c.view = newViewer(c.server.URL, "/d/page")
 		looking.Go(func() { _ = c.view.follow(ctx) })
 	}
 	defer func() { leave(); looking.Wait() }()
 	for _, word := range []string{"before", "after", "in the end"} {
-		if word != "before" {
-			db.Exec(t, `UPDATE readings SET word = $1`, word)
-		}
 		for _, c := range all {
+			if word != "before" {
+				c.db.Exec(t, `UPDATE readings SET word = $1`, word)
+			}
 			err := c.view.until(ctx, func(s *delta.State, status *delta.Status) bool {
 				p := s.Panels["bug"]
 				inTrouble := p != nil && p.Err != nil && p.Err.Code == "internal"

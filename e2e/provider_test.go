@@ -50,7 +50,7 @@ func TestSignInWithAProvider(t *testing.T) {
 		says           string
 	}{
 		{"test-user@localhost", "verysecure", http.StatusOK, "for insiders"},
-		{"test-user2", "verysecure", http.StatusNotFound, "not for you"},
+		{"test-user2", "verysecure", http.StatusNotFound, "There is no page for you at /d/till"},
 	} {
 		b := newStroll(t)
 		page, body := b.get(public + "/d/till")

@@ -121,7 +121,8 @@ var denied = regexp.MustCompile(`^permission denied for (table|view|materialized
 const (
 	grantTable = `WITH denied AS (
 	SELECT n.nspname, c.relname, pg_catalog.pg_table_is_visible(c.oid) AS visible,
-		pg_catalog.strpos($2, n.nspname || '.' || c.relname) + pg_catalog.strpos($2, pg_catalog.format('%I.%I', n.nspname, c.relname)) > 0 AS named
+		pg_catalog.strpos($2, n.nspname || '.' || c.relname) + pg_catalog.strpos($2, pg_catalog.format('%I.%I', n.nspname, c.relname))
+			+ pg_catalog.strpos($2, '"' || pg_catalog.replace(n.nspname, '"', '""') || '"."' || pg_catalog.replace(c.relname, '"', '""') || '"') > 0 AS named
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT'))
 SELECT pg_catalog.format('GRANT SELECT ON %I.%I TO %I;', nspname, relname, current_user)
