@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,48 @@ func TestSlowClientDelaysNobody(t *testing.T) {
 	s.until("the slow client is closed", func() bool { return s.Viewers() == 1 })
 	if all := s.Traffic(); all.Slow != 0 || all.Sent < 38<<18 || all.Sent > 200<<20 {
 		t.Errorf("counted: %+v", all)
+	}
+}
+
+// What a client does not take waits for it in the ring, where it is replaced by
+// what is newer, and not in the kernel, which would take a hundred kilobytes: some
+// twenty seconds for a line of 5 kB/s.
+func TestLittleWaitsInTheKernel(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells what was not sent")
+	}
+	s := newSite(t)
+	old := s.begin("/d/shop", "a")
+	slow := rawSocket(t, s)
+	if err := slow.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = slow.Write(clientFrame(0x1, delta.EncodeWatch("/d/shop", "")))
+	s.until("it is answered", func() bool { return s.Traffic().Sent > 200 })
+	const size = 4 << 10
+	sent := 0
+	for n := 2; s.Traffic().Slow == 0; n++ {
+		if sent += size; sent > 100<<10 {
+			t.Fatalf("%d bytes wait for a client that does not read", sent)
+		}
+		before := s.Traffic().Sent
+		old = s.publish(old, state("/d/shop", n, fmt.Sprint(n, strings.Repeat("y", size))))
+		s.until("the frame is on its way", func() bool { return s.Traffic().Sent >= before+size || s.Traffic().Slow == 1 })
+	}
+	t.Logf("slow after %d bytes", sent)
+	_ = slow.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for n := 1000; n < 1050; n++ {
+		old = s.publish(old, state("/d/shop", n, fmt.Sprint(n, strings.Repeat("y", size))))
+	}
+	read := 0
+	for buf := make([]byte, 1<<20); !bytes.Contains(buf[:read], []byte(`"1049yyy`)); {
+		n, err := slow.Read(buf[read:])
+		if read += n; err != nil {
+			t.Fatalf("the newest state does not come: %v after %d bytes", err, read)
+		}
+	}
+	if read > sent+8*size {
+		t.Errorf("it was sent %d bytes to be at the newest state", read)
 	}
 }
 
