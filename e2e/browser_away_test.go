@@ -32,7 +32,8 @@ type absence struct {
 
 func absences() []absence {
 	return []absence{
-		{name: "machine-asleep", test: (*away).asleep},
+		{name: "machine-asleep", test: func(a *away) { a.asleep(11 * time.Second) }},
+		{name: "machine-asleep-for-a-minute", test: func(a *away) { a.asleep(time.Minute) }, rare: true},
 		{name: "tab-frozen", test: (*away).frozen},
 		{name: "line-silent", test: (*away).silent},
 		{name: "line-narrow", test: (*away).narrow},
@@ -127,9 +128,13 @@ func (a *away) isBack(w *tab, since time.Time, within time.Duration, sum int) {
 	w.stayed()
 }
 
+// givenUp is when the server lets go of who answers no ping, with what the machine
+// and its wheel add.
+const givenUp = 40 * time.Second
+
 // asleep stops a whole browser in the middle, as a laptop that is shut does.
-// What its line held meanwhile is no news.
-func (a *away) asleep() {
+// What its line held meanwhile is no news. After a while the server has let go of it.
+func (a *away) asleep(lasts time.Duration) {
 	var cmd *exec.Cmd
 	b := launch(a.T, chromedp.ModifyCmdFunc(func(c *exec.Cmd) {
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -145,9 +150,12 @@ func (a *away) asleep() {
 	}
 	signal(syscall.SIGSTOP)
 	sum := 0
-	for began := time.Now(); time.Since(began) < 11*time.Second; {
+	for began := time.Now(); time.Since(began) < lasts; {
 		sum = a.add()
 		sleep(a.Context(), 500*time.Millisecond)
+	}
+	if lasts > givenUp {
+		a.watched(0)
 	}
 	signal(syscall.SIGCONT)
 	a.isBack(w, time.Now(), 3*time.Second, sum)
