@@ -383,6 +383,24 @@ func TestKeysThatBreakReplaceThePanelOnce(t *testing.T) {
 	}
 }
 
+// A panel shows what its query answers up to its limit, and says when there is more:
+// from nothing over each number of rows to one too many, and back.
+func TestAPanelAtItsLimit(t *testing.T) {
+	b := start(t, `CREATE TABLE list (n int)`)
+	p := panel("j", "SELECT n FROM list ORDER BY n DESC")
+	p.Limit = 3
+	v := b.view(page("/d/x", p))
+	v.until("nothing", func() bool { return v.is("live") && len(v.state.Panels["j"].Rows) == 0 })
+	for _, n := range []int{1, 2, 3, 4, 5, 3, 4, 1, 0, 9, 0} {
+		b.exec(`WITH gone AS (DELETE FROM list WHERE n > $1) INSERT INTO list SELECT i FROM generate_series(1, $1) i WHERE i NOT IN (SELECT n FROM list)`, n)
+		v.until(fmt.Sprint(n, " rows"), func() bool {
+			p := v.state.Panels["j"]
+			first := n == 0 && len(p.Rows) == 0 || v.cell("j", 0, 0) == fmt.Sprint(n)
+			return first && len(p.Rows) == min(n, 3) && p.Truncated == (n > 3)
+		})
+	}
+}
+
 func TestClockPanelsAreReadOnTheirOwn(t *testing.T) {
 	b := start(t, accounts)
 	p := panel("now", "SELECT date_trunc('milliseconds', clock_timestamp()), (SELECT v FROM a)")
