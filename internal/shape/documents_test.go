@@ -99,3 +99,45 @@ func named(all map[string]*testSource, name string, begins bool, below, in strin
 	}
 	return false
 }
+
+// TestEveryRowOfFaultsIsWhole holds that each table of what is tested has a row for
+// each scenario that says what is promised, how it is shown, what was measured and
+// what is not promised, and that its number can be cited.
+func TestEveryRowOfFaultsIsWhole(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := regexp.MustCompile(`^([A-Z])([0-9]+)$`)
+	last, rows := map[string]int{}, 0
+	for n, line := range strings.Split(string(b), "\n") {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| # |") || strings.HasPrefix(line, "| ---") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(strings.ReplaceAll(line, `\|`, ""), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		m := number.FindStringSubmatch(cells[0])
+		switch {
+		case m == nil && len(cells) == 2: // what was found
+			continue
+		case m == nil || len(cells) != 6:
+			t.Errorf("line %d is no row of a scenario: %d cells, number %q", n+1, len(cells), cells[0])
+			continue
+		}
+		rows++
+		if last[m[1]]++; fmt.Sprint(last[m[1]]) != m[2] {
+			t.Errorf("line %d has the number %s, want %s%d", n+1, cells[0], m[1], last[m[1]])
+		}
+		for i, what := range []string{"what happens", "what is promised", "how", "what was measured"} {
+			if cells[i+1] == "" {
+				t.Errorf("line %d, %s, does not say %s", n+1, cells[0], what)
+			}
+		}
+	}
+	if rows < 74 {
+		t.Errorf("only %d rows", rows)
+	}
+}
