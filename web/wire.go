@@ -19,8 +19,9 @@ const sendBuffer = 64 << 10
 // in: it is as old as the line takes for it, which for 5 kB/s is three seconds.
 const mostUnsent = 16 << 10
 
-// piece is what a viewer has its time for, so that one at 5 kB/s takes in a page
-// of any size.
+// piece is what a viewer has its time for: to be taken in, where the system tells
+// that, else by the kernel, which wakes who writes when there is more room than that.
+// So one at 5 kB/s gets a page of any size.
 const piece = 16 << 10
 
 // maxControl bounds the control frames that wait for a client which reads nothing.
@@ -242,6 +243,7 @@ func (w *wire) wait() {
 
 func (w *wire) drain() {
 	late := lateness{limit: w.timeout}
+	taken := w.taken()
 	for {
 		w.mu.Lock()
 		p, control := w.next()
@@ -249,7 +251,7 @@ func (w *wire) drain() {
 			w.flight = len(p)
 		}
 		if p == nil {
-			if w.broken == nil && late.waits(w.backlog()) {
+			if w.broken == nil && late.waits(w.backlog(), w.progress(&taken)) {
 				w.mu.Unlock()
 				late.sleep()
 				continue
@@ -264,15 +266,55 @@ func (w *wire) drain() {
 		}
 		w.mu.Lock()
 		w.sent += uint64(n)
-		switch {
-		case err != nil:
+		switch slow := errors.Is(err, os.ErrDeadlineExceeded) && w.progress(&taken); {
+		case err != nil && !slow:
 			w.fail(err)
 			_ = w.Conn.Close() // the reader finds out
-		case !control && w.broken == nil:
-			w.wrote(len(p))
+		case w.broken != nil:
+		case control:
+			w.control = append(bytes.Clone(p[n:]), w.control...)
+		default:
+			w.wrote(n)
 		}
 		w.mu.Unlock()
 	}
+}
+
+// taken is how much the other end took in so far; 0 where that is not told.
+func (w *wire) taken() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.acknowledged()
+}
+
+// acknowledged is the same with the mutex held.
+func (w *wire) acknowledged() uint64 {
+	if !w.direct || w.broken != nil {
+		return 0
+	}
+	n, told := unacknowledged(w.fd)
+	if !told {
+		return 0
+	}
+	return w.sent - uint64(n)
+}
+
+// progress reports whether the other end took in a piece or more since before, which
+// it keeps. The mutex is held.
+func (w *wire) progress(before *uint64) bool {
+	taken := w.acknowledged()
+	if taken < *before+piece {
+		return false
+	}
+	*before = taken
+	return true
+}
+
+// queued reports whether something waits to be sent.
+func (w *wire) queued() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.direct && w.broken == nil && (w.busy || unsent(w.fd) > 0)
 }
 
 // settleDown ends being busy, or the connection where it took nothing for too long.
@@ -300,24 +342,23 @@ func (w *wire) settleDown(dead bool) {
 // lateness waits for what the kernel holds to become little. Nothing tells when
 // it does, so it looks again and again, ever less often.
 type lateness struct {
-	limit time.Duration // without any progress
-	left  int           // when there was some
-	since time.Time
+	limit time.Duration // without progress
+	since time.Time     // there was some
 	pause time.Duration
 	over  bool
 }
 
 // waits reports whether to look again, or whether it is over.
-func (l *lateness) waits(backlog int) bool {
+func (l *lateness) waits(backlog int, progress bool) bool {
 	if backlog <= mostUnsent {
 		return false
 	}
-	if now := time.Now(); l.since.IsZero() || backlog != l.left {
-		l.left, l.since = backlog, now
-	} else if l.over = now.Sub(l.since) > l.limit; l.over {
-		return false
+	now := time.Now()
+	if l.since.IsZero() || progress {
+		l.since = now
 	}
-	return true
+	l.over = now.Sub(l.since) > l.limit
+	return !l.over
 }
 
 func (l *lateness) sleep() {

@@ -18,6 +18,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/proxy"
 	"github.com/rowcast/rowcast/web"
 )
 
@@ -104,6 +105,44 @@ func TestLittleWaitsInTheKernel(t *testing.T) {
 	}
 	if read > sent+8*size {
 		t.Errorf("it was sent %d bytes to be at the newest state", read)
+	}
+}
+
+// A line so narrow that neither a piece of a page nor the answer to a ping comes
+// through in its time gets a page of any size all the same, as long as it takes in
+// something.
+func TestLargePageOverANarrowLine(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells what was taken in")
+	}
+	t.Parallel()
+	s := newSite(t, func(c *web.Config) {
+		c.Write, c.Ping, c.Pong = 500*time.Millisecond, time.Second, time.Second
+	})
+	want := s.begin("/d/shop", strings.Repeat("x", 220<<10))
+	line, err := proxy.TCP(s.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	line.Set(proxy.Faults{BytesPerSecond: 128 << 10})
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+line.Addr()+"/live", &websocket.DialOptions{Subprotocols: []string{web.Subprotocol}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(-1)
+	if err := conn.Write(t.Context(), websocket.MessageText, delta.EncodeWatch("/d/shop", "")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, b, err := conn.Read(t.Context()) // which answers pings
+		if err != nil {
+			t.Fatalf("the page does not come through: %v", err)
+		}
+		if m, err := delta.Decode(b); err != nil || m.Type == delta.TypeSnapshot && !m.State.Equal(want) {
+			t.Fatalf("it comes as %.100s, %v", b, err)
+		}
 	}
 }
 
