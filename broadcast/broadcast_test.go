@@ -308,6 +308,30 @@ func TestDeltasThatOutweighASnapshot(t *testing.T) {
 	})
 }
 
+// Those who came with a page's first rows never took a snapshot, and nobody knows
+// what one weighs. Once it matters one is encoded: who is behind is handed the newest
+// state, and not every frame since.
+func TestDeltasOutweighASnapshotThatNobodyTook(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		h.Publish("a", with(epoch(1), "live"))
+		reader := h.Subscribe("a", cursor(1))
+		defer reader.Close()
+		sink := attach(h, cursor(1), &tray{pace: func() time.Duration { return time.Minute }})
+		defer sink.sub.Close()
+		want(t, reader, "live")
+		sink.want(t, "live")
+		for n := 2; n <= 9; n++ {
+			u := step(n)
+			u.Delta = fmt.Appendf(nil, "+%-10000d", n)
+			h.Publish("a", u)
+		}
+		sink.want(t, "")
+		time.Sleep(time.Minute)
+		sink.want(t, "=9 live")
+		want(t, reader, "=99 live")
+	})
+}
+
 // A thousand who need the snapshot at once share one encoding, and meanwhile
 // the publisher goes on.
 func TestSnapshotIsEncodedOnceUnderNoLock(t *testing.T) {

@@ -217,7 +217,12 @@ func TestBatchIsShared(t *testing.T) {
 func TestLongMessagesAreNotJoined(t *testing.T) {
 	bubble(t, func(t *testing.T, h *hub) {
 		long := strings.Repeat("x", 1<<16)
-		h.Publish("a", with(epoch(1), "live"))
+		first := with(epoch(1), "live")
+		first.Snapshot = func() []byte { return make([]byte, 2*len(long)) } // which is longer still
+		h.Publish("a", first)
+		whole := h.Subscribe("a", "")
+		defer whole.Close()
+		read(t, whole)
 		y := attach(h, cursor(1), &tray{pace: func() time.Duration { return time.Second }})
 		defer y.sub.Close()
 		y.want(t, "live")

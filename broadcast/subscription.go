@@ -138,7 +138,16 @@ func (s *Subscription[S]) cut(now time.Time) *Batch {
 			s.place()
 		}
 		n.from = s.seq
-		if s.lost || s.seq < t.base() || t.outweighed(s.seq) {
+		needs := s.lost || s.seq < t.base()
+		if !needs {
+			over, weighed := t.outweighed(s.seq)
+			if !weighed && s.sink != nil {
+				t.prepare(s.sink)
+				return nil // it is called again
+			}
+			needs = over || !weighed
+		}
+		if needs {
 			if n.shot = s.snapshot(); n.shot == nil {
 				return nil
 			}
@@ -182,7 +191,7 @@ func (s *Subscription[S]) snapshot() *snapshot {
 		return t.shot
 	}
 	if b := t.baked; b != nil && b.seq >= s.seq {
-		if s.since > 0 && b.seq >= s.since || b.seq >= t.base() && !t.outweighed(b.seq) {
+		if s.since > 0 && b.seq >= s.since || b.seq >= t.base() && !t.heavy(b.seq) {
 			return b
 		}
 	}
@@ -202,19 +211,34 @@ func (s *Subscription[S]) begin(shot *snapshot, now time.Time) *Batch {
 	return s.topic.batch(need{from: shot.seq, shot: shot, past: true}, now)
 }
 
-// outweighed reports whether the deltas after seq are longer than a snapshot.
-func (t *topic[S]) outweighed(seq uint64) bool {
-	size := t.bulk.Load()
+// light is what missed deltas may weigh while nobody knows what a snapshot does:
+// those who came with a page's first rows need none for as long as they keep up.
+const light = 16 << 10
+
+// outweighed reports whether the deltas after seq are longer than a snapshot;
+// weighed is false where none was encoded yet and it begins to matter.
+func (t *topic[S]) outweighed(seq uint64) (over, weighed bool) {
 	missed := t.since(seq)
-	if size == 0 || len(missed) < 2 {
-		return false
+	size := t.bulk.Load()
+	weighed = size > 0 || t.shot.encoded() // or it cannot be
+	if size == 0 {
+		size = light
+	}
+	if len(missed) < 2 {
+		return false, true
 	}
 	for _, f := range missed {
 		if size -= int64(len(f.message().Data)); size < 0 {
-			return true
+			return weighed && t.bulk.Load() > 0, weighed
 		}
 	}
-	return false
+	return false, true
+}
+
+// heavy reports whether they are known to be.
+func (t *topic[S]) heavy(seq uint64) bool {
+	over, _ := t.outweighed(seq)
+	return over
 }
 
 // dropsFrame stands by itself because the compiler leaves a trace of its false

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +181,17 @@ func FuzzFile(f *testing.F) {
 	} {
 		f.Add(s)
 	}
+	real, err := filepath.Glob("../internal/shop/dashboards/*.yaml")
+	if err != nil || len(real) == 0 {
+		f.Fatalf("the shop has no dashboards: %v", err)
+	}
+	for _, file := range real {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(b))
+	}
 	f.Fuzz(func(t *testing.T, source string) {
 		def, problems := read("x.yaml", "x", source, limits{rows: 10, timeZone: "UTC"})
 		if (def == nil) == (len(problems) == 0) {
@@ -200,7 +212,7 @@ func FuzzFile(f *testing.F) {
 			t.Fatalf("page %v: %v", p, err)
 		}
 		for _, n := range p.Panels {
-			if n.ID == "" || n.SQL == "" || n.Limit < 1 || n.Width < 1 || n.OptionsOf == "" && !slices.Contains(Types(), n.Type) {
+			if n.ID == "" || n.SQL+n.Content == "" || n.Limit < 1 || n.Width < 1 || n.OptionsOf == "" && !slices.Contains(Types(), n.Type) {
 				t.Fatalf("panel %+v", n)
 			}
 			for i := range n.SQL {

@@ -32,9 +32,11 @@ type absence struct {
 
 func absences() []absence {
 	return []absence{
-		{name: "machine-asleep", test: (*away).asleep},
+		{name: "machine-asleep", test: func(a *away) { a.asleep(11 * time.Second) }},
+		{name: "machine-asleep-for-a-minute", test: func(a *away) { a.asleep(time.Minute) }, rare: true},
 		{name: "tab-frozen", test: (*away).frozen},
 		{name: "line-silent", test: (*away).silent},
+		{name: "line-narrow", test: (*away).narrow},
 		{name: "clock-wrong", test: (*away).clocks},
 		{name: "there-and-back", test: (*away).back},
 		{name: "twenty-tabs", test: (*away).tabs, rare: true},
@@ -56,7 +58,7 @@ type away struct {
 // the ways, one of them drawn by the seed; all of them where ROWCAST_FAULTS asks for a time
 // or "away".
 func testAway(t *testing.T, b *browser) {
-	server, db := serve(t, parts, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sum.yaml": sumPage}))
+	server, db := serve(t, parts, "--watch", "public.*", "--dashboards", dashboards(t, map[string]string{"sum.yaml": sumPage, "heavy.yaml": sumPage + heavyPanel}))
 	r := rand.New(rand.NewPCG(seed(t), 8))
 	plan := absences()
 	r.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
@@ -83,9 +85,11 @@ const claims = adds + `;
 	(function each() { claims.push([Date.now(), document.querySelector("#live").dataset.state, shownSum()]); if (claims.length > 5000) claims.shift(); requestAnimationFrame(each) })()`
 
 // watch opens the page, and has it note its claims.
-func (a *away) watch(w *tab, url string) {
+func (a *away) watch(w *tab, url string) { a.watchPage(w, url+"d/sum") }
+
+func (a *away) watchPage(w *tab, page string) {
 	a.Helper()
-	w.watch(url + "d/sum")
+	w.watch(page)
 	w.until("its number", `document.querySelector("[data-panel=sum] [data-value]").textContent !== ""`)
 	w.run(claims)
 }
@@ -124,9 +128,13 @@ func (a *away) isBack(w *tab, since time.Time, within time.Duration, sum int) {
 	w.stayed()
 }
 
+// givenUp is when the server lets go of who answers no ping, with what the machine
+// and its wheel add.
+const givenUp = 40 * time.Second
+
 // asleep stops a whole browser in the middle, as a laptop that is shut does.
-// What its line held meanwhile is no news.
-func (a *away) asleep() {
+// What its line held meanwhile is no news. After a while the server has let go of it.
+func (a *away) asleep(lasts time.Duration) {
 	var cmd *exec.Cmd
 	b := launch(a.T, chromedp.ModifyCmdFunc(func(c *exec.Cmd) {
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -142,9 +150,12 @@ func (a *away) asleep() {
 	}
 	signal(syscall.SIGSTOP)
 	sum := 0
-	for began := time.Now(); time.Since(began) < 11*time.Second; {
+	for began := time.Now(); time.Since(began) < lasts; {
 		sum = a.add()
 		sleep(a.Context(), 500*time.Millisecond)
+	}
+	if lasts > givenUp {
+		a.watched(0)
 	}
 	signal(syscall.SIGCONT)
 	a.isBack(w, time.Now(), 3*time.Second, sum)
@@ -209,6 +220,56 @@ func (a *away) refused() {
 	sleep(a.Context(), 40*time.Second)
 	line.Heal()
 	a.isBack(w, time.Now(), 5*time.Second, sum)
+}
+
+// heavyPanel is some kilobytes that are others with every change, and do not pack.
+const heavyPanel = `  - {id: heavy, title: Heavy, type: table, query: "SELECT i, md5(i || '+' || sum(v)) || md5(sum(v) || '+' || i) AS noise FROM parts, generate_series(1, 60) i GROUP BY i ORDER BY i"}
+`
+
+// narrow is a line of 5 kB/s and a page that has more to say. What comes late is
+// called live no longer than a line that is silent is, however regularly it comes;
+// the reader is told why.
+func (a *away) narrow() {
+	line, url := a.line()
+	line.Set(proxy.Faults{BytesPerSecond: 1 << 20, Slice: 500}) // it can hold no more than a narrow one
+	w := a.b.tab(a.T)
+	w.allow(`WebSocket connection to|Failed to load resource`)
+	a.watchPage(w, url+"d/heavy")
+	line.Set(proxy.Faults{BytesPerSecond: 5000, Slice: 500})
+	began, told, slow, machine := time.Now(), false, 0.0, newLateness()
+	clock, stop := context.WithCancel(a.Context())
+	defer stop()
+	go machine.run(clock)
+	over := map[int]time.Time{} // when each sum was no longer that of the rows
+	for last := 400; time.Since(began) < 10*time.Second || !told; sleep(a.Context(), 100*time.Millisecond) {
+		over[last] = time.Now()
+		last = a.add()
+		told = told || ask[bool](w, `banner.innerText.includes("The line to the server is slow")`)
+		slow = max(slow, figures(a.T, a.server.URL)["rowcast_slow_viewers"])
+		if time.Since(began) > 30*time.Second {
+			a.Fatalf("the page does not say that its line is slow:\n%.500s", w.text())
+		}
+	}
+	sum := a.add()
+	line.Heal()
+	took := w.within(patience, "a page that is right again", fmt.Sprintf(`document.querySelector("#live").dataset.state === "live" && shownSum() === %d && rowsSum() === %[1]d`, sum))
+	oldest := time.Duration(0)
+	for _, c := range ask[[][2]int64](w, `claims.filter(([, state]) => state === "live").map(([at, , sum]) => [at, sum])`) {
+		if then, ok := over[int(c[1])]; ok {
+			oldest = max(oldest, time.UnixMilli(c[0]).Sub(then))
+		}
+	}
+	a.Logf("what was called live was %s old at the most; right %s after the line was healed", oldest.Round(time.Millisecond), took.Round(time.Millisecond))
+	if late := machine.since(began); !raceDetector && (oldest > silentWithin+late || took > rightWithin+late) {
+		a.Errorf("a page on a narrow line called live what was %s old, and was right %s after it was healed", oldest, took)
+	}
+	if slow < 1 {
+		a.Error("the server counts no viewer who is slow")
+	}
+	if wrong := ask[[]string](w, `wrong.slice(0, 5)`); len(wrong) > 0 {
+		a.Errorf("the page showed what never was: %q", wrong)
+	}
+	w.stayed()
 }
 
 // skewed gives a page a clock that is wrong, and one that can be set.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/delta"
 )
 
 // restage makes the table stage as it was.
@@ -45,10 +47,15 @@ func schemaTroubles() []trouble {
 			}
 		}},
 		change("renamed", stage, stage, `ALTER TABLE stage RENAME TO elsewhere`, `ALTER TABLE elsewhere RENAME TO stage`),
-		change("column-added", stage, nil, `ALTER TABLE stage ADD COLUMN more int DEFAULT 7`, `ALTER TABLE stage DROP COLUMN more`),
-		change("column-dropped", stage, stage, `ALTER TABLE stage RENAME word TO old; ALTER TABLE stage ADD word int`,
+		shown(change("column-added", stage, nil, `ALTER TABLE stage ADD COLUMN more int DEFAULT 7`, `ALTER TABLE stage DROP COLUMN more`),
+			func(s *delta.State) bool { return typed(s, "stage", "more", "int4", "7") }),
+		shown(change("column-dropped", stage, stage, `ALTER TABLE stage RENAME word TO old; ALTER TABLE stage ADD word int`,
 			`ALTER TABLE stage DROP word; ALTER TABLE stage RENAME old TO word`),
-		change("column-retyped", stage, nil, `ALTER TABLE stage ALTER n TYPE text`, `ALTER TABLE stage ALTER n TYPE int USING n::int`),
+			func(s *delta.State) bool {
+				return typed(s, "stage", "word", "int4", "") && typed(s, "words", "word", "int4", "") && typed(s, "stage", "old", "text", "*")
+			}),
+		shown(change("column-retyped", stage, nil, `ALTER TABLE stage ALTER n TYPE text`, `ALTER TABLE stage ALTER n TYPE int USING n::int`),
+			func(s *delta.State) bool { return typed(s, "stage", "n", "text", "*") }),
 		again("rewritten", `ALTER TABLE stage ALTER n TYPE bigint USING n + 0; ALTER TABLE stage ALTER n TYPE int`),
 		{name: "emptied-and-filled", lasts: 3 * time.Second, inject: emptyAndFill},
 		again("view-replaced", `CREATE OR REPLACE VIEW glance AS SELECT id, word || '!' AS word FROM gallery;

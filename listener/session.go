@@ -122,27 +122,31 @@ func (s *session) hearing(ctx context.Context) error {
 
 func (s *session) heard(ctx context.Context, pid uint32, payload string) {
 	l := s.listener
-	if at, ok := strings.CutPrefix(payload, "ping "); ok {
-		// Anybody can send a ping; only the backend of our own arming session proves that it lives.
-		proved, err := time.Parse(stamp, at)
-		if pid != s.armPID || err != nil {
-			return
-		}
+	switch bell, proved := notification(payload); {
+	case !proved.IsZero() && pid == s.armPID: // only the backend of our own arming session proves that it lives
 		if after := s.pinged.back(); after > 0 {
 			l.books.noticed(after)
 		}
 		l.emit(ctx, func(h Handler) { h.Proved(proved) })
-		return
+	case bell > 0 && flaw.On("lost-ring") && rand.N(8) == 0:
+	case bell > 0:
+		l.books.rang(bell)
+		l.emit(ctx, func(h Handler) { h.Rang(bell) })
 	}
-	bell, err := strconv.ParseInt(payload, 10, 64)
-	if err != nil || bell <= 0 || bell >= bellLimit {
-		return
+}
+
+// notification reads a payload, which anybody can send: the bell that it rings, or
+// the database's clock at a ping, or neither.
+func notification(payload string) (bell int64, ping time.Time) {
+	if at, ok := strings.CutPrefix(payload, "ping "); ok {
+		ping, _ = time.Parse(stamp, at) // zero where it is none
+		return 0, ping
 	}
-	if flaw.On("lost-ring") && rand.N(8) == 0 {
-		return
+	n, err := strconv.ParseInt(payload, 10, 64)
+	if err != nil || n <= 0 || n >= bellLimit {
+		return 0, time.Time{}
 	}
-	l.books.rang(bell)
-	l.emit(ctx, func(h Handler) { h.Rang(bell) })
+	return n, time.Time{}
 }
 
 // arming owns the arming connection. Giving locks back comes before everything else.

@@ -333,19 +333,71 @@ func TestATableNamedByWatchRingsToo(t *testing.T) {
 	v.until("the ring", func() bool { return v.cell("clock", 0, 0) != first })
 }
 
+// What tells a panel's rows apart may break: by a value that comes twice, or by one
+// that is NULL. The panel is replaced then, once; before and after it a row's change
+// is a step.
 func TestKeysThatBreakReplaceThePanelOnce(t *testing.T) {
-	b := start(t, accounts)
-	v := b.view(page("/d/x", panel("j", "SELECT a.id, x FROM a, generate_series(1, (SELECT v FROM b)) x ORDER BY x")))
-	b.exec("UPDATE b SET v = 1")
-	v.until("one row", func() bool { return v.cell("j", 0, 1) == "1" && len(v.state.Panels["j"].Rows) == 1 })
-	b.exec("UPDATE b SET v = 3")
-	v.until("three rows", func() bool { return len(v.state.Panels["j"].Rows) == 3 })
-	seen := map[string]bool{}
-	for _, r := range v.state.Panels["j"].Rows {
-		if seen[r.Key] {
-			t.Errorf("key %s twice", r.Key)
-		}
-		seen[r.Key] = true
+	for what, breaks := range map[string]struct {
+		sql string
+		all int // times that it breaks, with the NULL that comes later
+	}{
+		"twice": {`INSERT INTO list VALUES (7, 'twice')`, 2},
+		"NULL":  {`INSERT INTO list VALUES (NULL, 'unknown')`, 1},
+		"both":  {`INSERT INTO list VALUES (NULL, 'unknown'), (NULL, 'unknown'), (7, 'word 7')`, 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := start(t, `CREATE TABLE list (n int, word text); INSERT INTO list SELECT i, 'word ' || i FROM generate_series(1, 200) i`)
+			v := b.view(page("/d/x", panel("j", "SELECT n, word FROM list ORDER BY n, word")))
+			v.until("the rows", func() bool { return v.is("live") && len(v.state.Panels["j"].Rows) == 200 })
+			step := func(word string, replaced int) {
+				t.Helper()
+				was := v.replaced
+				b.exec(`UPDATE list SET word = $1 WHERE n = 1`, word)
+				v.until("a change", func() bool { return v.cell("j", 0, 1) == word })
+				if got := v.replaced - was; got != replaced {
+					t.Errorf("%s: the panel was replaced %d times, want %d", word, got, replaced)
+				}
+			}
+			step("before", 0)
+			was := v.replaced
+			b.exec(breaks.sql)
+			v.until("more rows", func() bool { return len(v.state.Panels["j"].Rows) > 200 })
+			if got := v.replaced - was; got != 1 {
+				t.Errorf("a key that broke replaced the panel %d times, want once", got)
+			}
+			seen := map[string]bool{}
+			for _, r := range v.state.Panels["j"].Rows {
+				if seen[r.Key] {
+					t.Errorf("key %s twice", r.Key)
+				}
+				seen[r.Key] = true
+			}
+			step("after", 0)
+			b.exec(`INSERT INTO list VALUES (NULL, 'another'), (8, 'another')`)
+			v.until("still more rows", func() bool { n := len(v.state.Panels["j"].Rows); return n == 203 || n == 205 })
+			step("at last", 0)
+			if got := v.replaced - was; got != breaks.all {
+				t.Errorf("the panel was replaced %d times in all, want %d", got, breaks.all)
+			}
+		})
+	}
+}
+
+// A panel shows what its query answers up to its limit, and says when there is more:
+// from nothing over each number of rows to one too many, and back.
+func TestAPanelAtItsLimit(t *testing.T) {
+	b := start(t, `CREATE TABLE list (n int)`)
+	p := panel("j", "SELECT n FROM list ORDER BY n DESC")
+	p.Limit = 3
+	v := b.view(page("/d/x", p))
+	v.until("nothing", func() bool { return v.is("live") && len(v.state.Panels["j"].Rows) == 0 })
+	for _, n := range []int{1, 2, 3, 4, 5, 3, 4, 1, 0, 9, 0} {
+		b.exec(`WITH gone AS (DELETE FROM list WHERE n > $1) INSERT INTO list SELECT i FROM generate_series(1, $1) i WHERE i NOT IN (SELECT n FROM list)`, n)
+		v.until(fmt.Sprint(n, " rows"), func() bool {
+			p := v.state.Panels["j"]
+			first := n == 0 && len(p.Rows) == 0 || v.cell("j", 0, 0) == fmt.Sprint(n)
+			return first && len(p.Rows) == min(n, 3) && p.Truncated == (n > 3)
+		})
 	}
 }
 

@@ -132,13 +132,14 @@ func (b *bench) watch() {
 // viewer is one who watches a page and applies what it is sent.
 type viewer struct {
 	*bench
-	sub    *broadcast.Subscription[*delta.State]
-	state  *delta.State
-	status delta.Message
-	proof  time.Time // up to when what is shown is proven, as the newest status says
-	frames int
-	queue  []broadcast.Message
-	heard  time.Time // when the queue came
+	sub      *broadcast.Subscription[*delta.State]
+	state    *delta.State
+	status   delta.Message
+	proof    time.Time // up to when what is shown is proven, as the newest status says
+	frames   int
+	replaced int // panels that were, by a delta
+	queue    []broadcast.Message
+	heard    time.Time // when the queue came
 }
 
 func page(address string, panels ...dashboard.Panel) *dashboard.Page {
@@ -182,6 +183,11 @@ func (v *viewer) next(ctx context.Context) error {
 			v.Fatalf("apply %.2000s: %v", data, err)
 		}
 		v.frames++
+		for _, c := range msg.Changes {
+			if msg.Type == delta.TypeDelta && c.Replace {
+				v.replaced++
+			}
+		}
 	case delta.TypeStatus:
 		v.status, v.proof = msg, v.heard.Add(-msg.Age)
 	}

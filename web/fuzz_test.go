@@ -20,6 +20,7 @@ import (
 // socket is open or closed with a code that the protocol lists.
 func FuzzClientMessage(f *testing.F) {
 	for _, seed := range []string{`{"type":"watch","page":"/d/shop"}`, `{"type":"watch","page":"/d/shop","cursor":"e:1"}`,
+		`{"type":"watch","page":"/t/public.orders?sort=-id&where=status.is.paid&rows=50","cursor":"k3f9aQ_LmZuU:17"}`, `{"type":"watch","page":"/d/shop?status=paid","cursor":""}`,
 		`{"type":"watch"}`, `{}`, `null`, `[`, "\xff", `{"type":"watch","page":"\u0000","cursor":"\ud800"}`, `{"TYPE":"watch"}`} {
 		f.Add([]byte(seed), false)
 		f.Add([]byte(seed), true)

@@ -22,6 +22,8 @@ func (c *socket) look(now time.Time) time.Duration {
 	config := &c.server.config
 	if !now.Before(c.due) {
 		switch {
+		case c.waiting && c.asked.Load() && c.late(): // the ping waits behind what is taken in
+			c.due = now.Add(config.Pong)
 		case c.waiting && c.asked.Load():
 			c.cut()
 			return 0
@@ -29,6 +31,7 @@ func (c *socket) look(now time.Time) time.Duration {
 			c.waiting, c.due = false, now.Add(config.Ping)
 		default:
 			c.waiting, c.due = true, now.Add(config.Pong)
+			c.had, c.queued = c.wire.taken(), c.wire.queued()
 			if !c.pinged() {
 				c.asked.Store(true)
 				if c.wire.ping() != nil {
@@ -57,6 +60,14 @@ func (c *socket) look(now time.Time) time.Duration {
 		}
 	}
 	return max(min(next, left), time.Millisecond)
+}
+
+// late reports whether the client takes in what was sent before the ping, or did a
+// moment ago.
+func (c *socket) late() bool {
+	was, had := c.queued, c.had
+	c.had, c.queued = c.wire.taken(), c.wire.queued()
+	return c.had >= had+piece && (c.queued || was)
 }
 
 // pinged reports whether a frame took the ping along that is due now; none does

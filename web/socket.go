@@ -43,6 +43,8 @@ type socket struct {
 	asked   atomic.Bool // a ping went out and nothing came back yet
 	waiting bool        // for the answer to a ping; belongs to the wheel
 	due     time.Time   // when the next ping is, or the answer; belongs to the wheel
+	had     uint64      // bytes that the client had, when it was last late with an answer; belongs to the wheel
+	queued  bool        // something waited for its turn to be sent then; belongs to the wheel
 
 	mu       sync.Mutex // guards all below; frames go out under it, which never waits
 	now      *follow    // the page that is watched

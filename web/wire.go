@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
@@ -13,6 +14,15 @@ import (
 // sendBuffer is the kernel's, small enough that a slow viewer's data waits in the
 // ring that all share, not there.
 const sendBuffer = 64 << 10
+
+// mostUnsent is as much of that as waits for its turn to be sent when more is put
+// in: it is as old as the line takes for it, which for 5 kB/s is three seconds.
+const mostUnsent = 16 << 10
+
+// piece is what a viewer has its time for: to be taken in, where the system tells
+// that, else by the kernel, which wakes who writes when there is more room than that.
+// So one at 5 kB/s gets a page of any size.
+const piece = 16 << 10
 
 // maxControl bounds the control frames that wait for a client which reads nothing.
 const maxControl = 1 << 10
@@ -27,8 +37,9 @@ var errControl = errors.New("too many control frames wait")
 // viewers share.
 //
 // Nothing that is written here waits. What the kernel does not take at once is
-// left to a goroutine, which lives until it has written all of it; until then the
-// wire is busy. Control frames go between frames, never into one.
+// left to a goroutine, which lives until it has written all of it and little of that
+// waits in the kernel; until then the wire is busy. Control frames go between frames,
+// never into one.
 type wire struct {
 	// What a write that fits needs stands together: of a thousand viewers nothing
 	// is in the processor's caches when a frame comes.
@@ -41,10 +52,11 @@ type wire struct {
 	closing bool // a close frame was put in; nothing follows it
 	fd      int
 	sent    uint64 // bytes so far
+	looked  uint64 // of them, when the kernel was last found to have sent most
 	broken  error  // nothing can be written any more; set before the connection is closed
 
 	net.Conn
-	timeout time.Duration // for each 64 KiB at most
+	timeout time.Duration // for each piece
 	drained func()        // is told when the wire is no longer busy
 	room    func() bool   // whether a record may be written behind TLS; nil: that is not known
 
@@ -125,7 +137,24 @@ func (w *wire) send(parts ...[]byte) (busy bool, err error) {
 			return true, nil
 		}
 	}
+	if w.backlog() > mostUnsent {
+		w.wait()
+		return true, nil
+	}
 	return false, nil
+}
+
+// backlog is how much waits in the kernel. It asks no sooner than there may be too
+// much, which is seldom. The mutex is held, and nothing is broken.
+func (w *wire) backlog() int {
+	if !w.direct || w.sent-w.looked <= mostUnsent {
+		return 0
+	}
+	n := unsent(w.fd)
+	if n <= mostUnsent {
+		w.looked = w.sent
+	}
+	return n
 }
 
 // settle waits until the wire is not busy.
@@ -213,6 +242,8 @@ func (w *wire) wait() {
 }
 
 func (w *wire) drain() {
+	late := lateness{limit: w.timeout}
+	taken := w.taken()
 	for {
 		w.mu.Lock()
 		p, control := w.next()
@@ -220,19 +251,12 @@ func (w *wire) drain() {
 			w.flight = len(p)
 		}
 		if p == nil {
-			w.busy = false
-			whole := w.broken == nil
-			if w.settled != nil {
-				close(w.settled)
-				w.settled = nil
+			if w.broken == nil && late.waits(w.backlog(), w.progress(&taken)) {
+				w.mu.Unlock()
+				late.sleep()
+				continue
 			}
-			if whole {
-				_ = w.SetWriteDeadline(time.Time{}) // it would end writes that do not wait
-			}
-			w.mu.Unlock()
-			if whole {
-				w.drained()
-			}
+			w.settleDown(late.over)
 			return
 		}
 		w.mu.Unlock()
@@ -242,15 +266,105 @@ func (w *wire) drain() {
 		}
 		w.mu.Lock()
 		w.sent += uint64(n)
-		switch {
-		case err != nil:
+		switch slow := errors.Is(err, os.ErrDeadlineExceeded) && w.progress(&taken); {
+		case err != nil && !slow:
 			w.fail(err)
 			_ = w.Conn.Close() // the reader finds out
-		case !control && w.broken == nil:
-			w.wrote(len(p))
+		case w.broken != nil:
+		case control:
+			w.control = append(bytes.Clone(p[n:]), w.control...)
+		default:
+			w.wrote(n)
 		}
 		w.mu.Unlock()
 	}
+}
+
+// taken is how much the other end took in so far; 0 where that is not told.
+func (w *wire) taken() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.acknowledged()
+}
+
+// acknowledged is the same with the mutex held.
+func (w *wire) acknowledged() uint64 {
+	if !w.direct || w.broken != nil {
+		return 0
+	}
+	n, told := unacknowledged(w.fd)
+	if !told {
+		return 0
+	}
+	return w.sent - uint64(n)
+}
+
+// progress reports whether the other end took in a piece or more since before, which
+// it keeps. The mutex is held.
+func (w *wire) progress(before *uint64) bool {
+	taken := w.acknowledged()
+	if taken < *before+piece {
+		return false
+	}
+	*before = taken
+	return true
+}
+
+// queued reports whether something waits to be sent.
+func (w *wire) queued() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.direct && w.broken == nil && (w.busy || unsent(w.fd) > 0)
+}
+
+// settleDown ends being busy, or the connection where it took nothing for too long.
+// It is called with the mutex held, and lets go of it.
+func (w *wire) settleDown(dead bool) {
+	if dead {
+		w.fail(os.ErrDeadlineExceeded)
+		_ = w.Conn.Close() // the reader finds out
+	}
+	w.busy = false
+	whole := w.broken == nil
+	if w.settled != nil {
+		close(w.settled)
+		w.settled = nil
+	}
+	if whole {
+		_ = w.SetWriteDeadline(time.Time{}) // it would end writes that do not wait
+	}
+	w.mu.Unlock()
+	if whole {
+		w.drained()
+	}
+}
+
+// lateness waits for what the kernel holds to become little. Nothing tells when
+// it does, so it looks again and again, ever less often.
+type lateness struct {
+	limit time.Duration // without progress
+	since time.Time     // there was some
+	pause time.Duration
+	over  bool
+}
+
+// waits reports whether to look again, or whether it is over.
+func (l *lateness) waits(backlog int, progress bool) bool {
+	if backlog <= mostUnsent {
+		return false
+	}
+	now := time.Now()
+	if l.since.IsZero() || progress {
+		l.since = now
+	}
+	l.over = now.Sub(l.since) > l.limit
+	return !l.over
+}
+
+func (l *lateness) sleep() {
+	const first, longest = time.Millisecond, 50 * time.Millisecond
+	l.pause = min(max(first, 2*l.pause), longest)
+	time.Sleep(l.pause)
 }
 
 // next is what is to be written next, and whether that is control frames. The
@@ -265,7 +379,7 @@ func (w *wire) next() (p []byte, control bool) {
 	case len(w.control) > 0:
 		return w.rest[0][:w.begun], false
 	}
-	return w.rest[0][:min(len(w.rest[0]), fragment)], false
+	return w.rest[0][:min(len(w.rest[0]), piece)], false
 }
 
 // wrote moves on behind n bytes of rest[0]. The mutex is held.

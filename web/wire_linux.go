@@ -8,6 +8,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// unsent is how much of a connection's data the kernel has not sent yet, not even
+// once.
+func unsent(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// unacknowledged is how much of it the other end has not taken in; false: that is
+// not told.
+func unacknowledged(fd int) (int, bool) {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+	return n, err == nil
+}
+
 // roomy returns what tells whether a record can be written to a connection behind
 // TLS without waiting; nil where that cannot be told. Linux says that a socket can
 // be written to while a third of its buffer is free, which is more than a record

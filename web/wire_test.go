@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/proxy"
 	"github.com/rowcast/rowcast/web"
 )
 
@@ -61,6 +63,86 @@ func TestSlowClientDelaysNobody(t *testing.T) {
 	s.until("the slow client is closed", func() bool { return s.Viewers() == 1 })
 	if all := s.Traffic(); all.Slow != 0 || all.Sent < 38<<18 || all.Sent > 200<<20 {
 		t.Errorf("counted: %+v", all)
+	}
+}
+
+// What a client does not take waits for it in the ring, where it is replaced by
+// what is newer, and not in the kernel, which would take a hundred kilobytes: some
+// twenty seconds for a line of 5 kB/s.
+func TestLittleWaitsInTheKernel(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells what was not sent")
+	}
+	s := newSite(t)
+	old := s.begin("/d/shop", "a")
+	slow := rawSocket(t, s)
+	if err := slow.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = slow.Write(clientFrame(0x1, delta.EncodeWatch("/d/shop", "")))
+	s.until("it is answered", func() bool { return s.Traffic().Sent > 200 })
+	const size = 4 << 10
+	sent := 0
+	for n := 2; s.Traffic().Slow == 0; n++ {
+		if sent += size; sent > 100<<10 {
+			t.Fatalf("%d bytes wait for a client that does not read", sent)
+		}
+		before := s.Traffic().Sent
+		old = s.publish(old, state("/d/shop", n, fmt.Sprint(n, strings.Repeat("y", size))))
+		s.until("the frame is on its way", func() bool { return s.Traffic().Sent >= before+size || s.Traffic().Slow == 1 })
+	}
+	t.Logf("slow after %d bytes", sent)
+	_ = slow.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for n := 1000; n < 1050; n++ {
+		old = s.publish(old, state("/d/shop", n, fmt.Sprint(n, strings.Repeat("y", size))))
+	}
+	read := 0
+	for buf := make([]byte, 1<<20); !bytes.Contains(buf[:read], []byte(`"1049yyy`)); {
+		n, err := slow.Read(buf[read:])
+		if read += n; err != nil {
+			t.Fatalf("the newest state does not come: %v after %d bytes", err, read)
+		}
+	}
+	if read > sent+8*size {
+		t.Errorf("it was sent %d bytes to be at the newest state", read)
+	}
+}
+
+// A line so narrow that neither a piece of a page nor the answer to a ping comes
+// through in its time gets a page of any size all the same, as long as it takes in
+// something.
+func TestLargePageOverANarrowLine(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells what was taken in")
+	}
+	t.Parallel()
+	s := newSite(t, func(c *web.Config) {
+		c.Write, c.Ping, c.Pong = 500*time.Millisecond, time.Second, time.Second
+	})
+	want := s.begin("/d/shop", strings.Repeat("x", 220<<10))
+	line, err := proxy.TCP(s.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.Close()
+	line.Set(proxy.Faults{BytesPerSecond: 128 << 10})
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+line.Addr()+"/live", &websocket.DialOptions{Subprotocols: []string{web.Subprotocol}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(-1)
+	if err := conn.Write(t.Context(), websocket.MessageText, delta.EncodeWatch("/d/shop", "")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, b, err := conn.Read(t.Context()) // which answers pings
+		if err != nil {
+			t.Fatalf("the page does not come through: %v", err)
+		}
+		if m, err := delta.Decode(b); err != nil || m.Type == delta.TypeSnapshot && !m.State.Equal(want) {
+			t.Fatalf("it comes as %.100s, %v", b, err)
+		}
 	}
 }
 

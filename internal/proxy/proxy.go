@@ -23,7 +23,8 @@ type Faults struct {
 	// Delay is how much later everything arrives, in each direction. It is all
 	// that is wrong with a line that has it.
 	Delay time.Duration
-	// BytesPerSecond limits each direction; 0: no limit.
+	// BytesPerSecond limits each direction; 0: no limit. What a line made while it
+	// is set can hold besides is little, as on a real one.
 	BytesPerSecond int
 	// Slice delivers that many bytes at a time; 0: as they come.
 	Slice int
@@ -185,7 +186,11 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Lock()
 	target, f := p.target, p.faults
 	p.mu.Unlock()
-	server, err := net.Dial(p.network, target)
+	var way net.Dialer
+	if f.BytesPerSecond > 0 {
+		way.Control = narrow
+	}
+	server, err := way.Dial(p.network, target)
 	if err != nil {
 		client.Close() // as if the server had refused
 		return
@@ -217,7 +222,7 @@ func (p *Proxy) pump(l *link, to io.Writer, from io.Reader, answers bool) {
 	var way *way // once the line was late: what is on it keeps its order
 	defer func() { way.end() }()
 	for {
-		n, end := from.Read(buf)
+		n, end := from.Read(buf[:p.mouthful()])
 		for b := buf[:n]; len(b) > 0; {
 			f, err := p.pass(l)
 			if err != nil {
@@ -260,6 +265,14 @@ func (p *Proxy) pump(l *link, to io.Writer, from io.Reader, answers bool) {
 			return
 		}
 	}
+}
+
+// mouthful is how much is taken in at once: a narrow line holds little.
+func (p *Proxy) mouthful() int {
+	if f, _ := p.state(); f.BytesPerSecond > 0 {
+		return 1 << 10
+	}
+	return 16 << 10
 }
 
 // way is a long one: many chunks are on it at the same time.

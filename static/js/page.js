@@ -221,7 +221,7 @@ export class LivePage {
     if (m.type === "reload") return reload(m.version ?? ""), true;
     const came = m.type === "delta" && !!this.store.status; // by itself, not in the answer to what was asked for
     try {
-      this.store = receive(this.store, m, Date.now());
+      this.store = receive(this.store, m, Date.now(), performance.now());
     } catch (e) {
       if (e instanceof Lost) return false;
       throw e;

@@ -14,9 +14,13 @@ import { ago, sentence } from "./format.js";
  * @typedef {{
  *   page: string, cursor: string, at: number, panels: Map<string, Panel>,
  *   status: Status|null, heard: number, proven: number, link: Link, refused: {code: string, message: string}|null,
- *   ahead: number, started: number,
+ *   ahead: number, started: number, pace: Pace|null,
  * }} Store at: of the newest frame; heard: when a status last came; proven: up to when what is shown was the truth;
  * ahead: the database's clock minus this one's; all in milliseconds
+ *
+ * How long messages are on their way, by a clock that nobody sets. sent: when the newest status was, by the database's clock; came: when
+ * it did; quick: the first minus the second, of the one that was quickest; late: how much longer the newest one took.
+ * @typedef {{sent: number, came: number, quick: number, late: number}} Pace
  *
  * @typedef {"snapshot"|"live"|"timed"|"reconnecting"|"stale"|"offline"} State
  * @typedef {{state: State, word: string, note: string, banner: {kind: "warn"|"bad", head: string, text: string}|null}} Verdict
@@ -29,6 +33,8 @@ import { ago, sentence } from "./format.js";
 export const GRACE = 2500;
 /** How long a connection may be gone before what is shown is called stale. */
 export const PATIENCE = 3000;
+/** Two clocks drift apart by no more than this, so what the quickest message showed grows old. */
+const DRIFT = 2e-4;
 /** A connection that was silent for so long is replaced. */
 export const SILENCE = 15_000;
 
@@ -38,7 +44,7 @@ export const SILENCE = 15_000;
  */
 export const start = (first, now) => ({
   page: first.page, cursor: first.cursor, at: Date.parse(first.at) || 0, panels: first.panels, status: null, heard: 0,
-  proven: Date.parse(first.at) || now, link: { kind: "connecting", retryAt: 0, why: "" }, refused: null, ahead: 0, started: now,
+  proven: Date.parse(first.at) || now, link: { kind: "connecting", retryAt: 0, why: "" }, refused: null, ahead: 0, started: now, pace: null,
 });
 
 /** @param {Store} s @param {Link} link @returns {Store} */
@@ -58,9 +64,9 @@ export const moved = (s, page) => ({ ...s, page, cursor: "", status: null, refus
 
 /**
  * Takes one message of the page that is watched. Throws {@link Lost} where it does not fit what is held.
- * @param {Store} s @param {Message} m @param {number} now @returns {Store}
+ * @param {Store} s @param {Message} m @param {number} now @param {number} ticks now by a clock that nobody sets @returns {Store}
  */
-export function receive(s, m, now) {
+export function receive(s, m, now, ticks = now) {
   switch (m.type) {
     case "watching":
       return { ...s, refused: null };
@@ -68,18 +74,18 @@ export function receive(s, m, now) {
       /** @type {Map<string, Panel>} */
       const panels = new Map();
       for (const [id, change] of Object.entries(m.panels)) panels.set(id, reuse(s.panels.get(id), apply(undefined, change)));
-      return framed({ ...s, cursor: m.cursor, panels }, m.at, now);
+      return framed({ ...s, cursor: m.cursor, panels }, m.at, now, ticks);
     }
     case "delta": {
       if (m.from !== s.cursor) throw new Lost("a delta from another state");
       const panels = new Map(s.panels);
       for (const [id, change] of Object.entries(m.panels)) panels.set(id, apply(panels.get(id), change));
-      return framed({ ...s, cursor: m.cursor, panels }, m.at, now);
+      return framed({ ...s, cursor: m.cursor, panels }, m.at, now, ticks);
     }
     case "status": {
-      const at = Date.parse(m.at ?? ""), known = !Number.isNaN(at) && m.age_ms !== undefined;
-      const proven = m.age_ms !== undefined ? now - m.age_ms : now;
-      return { ...s, status: m, heard: now, proven, ahead: known ? ahead(s, at + /** @type {number} */ (m.age_ms) - now) : s.ahead };
+      const at = Date.parse(m.at ?? ""), age = m.age_ms ?? 0, known = !Number.isNaN(at) && m.age_ms !== undefined;
+      const pace = known ? paced(s.pace, at + age, ticks) : s.pace;
+      return { ...s, status: m, heard: now, proven: now - age - (pace?.late ?? 0), pace, ahead: known && pace ? pace.quick + ticks - now : s.ahead };
     }
     case "error":
       return { ...s, refused: { code: m.code, message: m.message } };
@@ -89,15 +95,19 @@ export function receive(s, m, now) {
 }
 
 /**
- * How far the database's clock is ahead. A message that took longer makes it look slower, so the quickest one counts, unless a
- * clock was set. @param {Store} s @param {number} seen
+ * What a status that was sent then says of the line. Where the database's clock went back it was set, and all begins anew.
+ * @param {Pace|null} p @param {number} sent @param {number} came @returns {Pace}
  */
-const ahead = (s, seen) => (s.heard && Math.abs(seen - s.ahead) < 1000 ? Math.max(seen, s.ahead) : seen);
+function paced(p, sent, came) {
+  const seen = sent - came, quick = p && sent > p.sent - 1000 ? Math.max(seen, p.quick - DRIFT * (came - p.came)) : seen;
+  return { sent, came, quick, late: quick - seen };
+}
 
-/** @param {Store} s @param {string} at @param {number} now @returns {Store} */
-function framed(s, at, now) {
-  const t = Date.parse(at) || s.at;
-  return { ...s, at: t, proven: s.heard ? Math.max(s.proven, Math.min(now, t - s.ahead)) : s.proven };
+/** What came with a frame was no longer on its way than the frame is old. @param {Store} s @param {string} at @param {number} now @param {number} ticks @returns {Store} */
+function framed(s, at, now, ticks) {
+  const t = Date.parse(at) || s.at, p = s.pace;
+  const pace = p && { ...p, late: Math.max(0, Math.min(p.late, p.quick - (t - ticks))) };
+  return { ...s, at: t, pace, proven: s.heard ? Math.max(s.proven, Math.min(now, t - s.ahead)) : s.proven };
 }
 
 /**
@@ -125,12 +135,13 @@ export function verdict(s, now, online) {
   if (s.refused) return refused(s.refused);
   if (link.kind === "stopped") return { state: "offline", word: "Offline", note: "", banner: { kind: "bad", head: "The server ended this connection.", text: `${sentence(link.why)} Load the page again to go on.`.trim() } };
   // A line may still count as open when the network is gone: then it is silent.
-  const silent = !!status && now - s.heard > (status.next_ms ?? 5000) + GRACE;
+  const limit = (status?.next_ms ?? 5000) + GRACE, late = s.pace?.late ?? 0, silent = !!status && now - s.heard > limit;
   if (!online && (link.kind !== "open" || silent)) {
     return { state: "offline", word: "Offline", note: "no network", banner: { kind: "bad", head: `Offline since ${moment(s.proven, now)}.`, text: "This browser has no network. The page catches up by itself." } };
   }
   if (link.kind !== "open" || !status) return unconnected(s, now, age);
   if (silent) return stale(s, age, s.proven, "The server is silent", "The page connects again by itself.");
+  if (now - s.heard + late > limit) return stale(s, age, s.proven, "The line to the server is slow", "The page catches up as fast as it lets.");
   switch (status.state) {
     case "live": return { state: "live", word: "Live", note: "", banner: null };
     case "timed": return { state: "timed", word: `Every ${seconds(status.every_ms ?? 5000)}`, note: "", banner: null };

@@ -72,6 +72,39 @@ test("wherever the two clocks stand, an age is what the server says it is", () =
     assert.equal(s.ahead, 4000 - off);
   }
 });
+const sent = (ms) => status("live", { at: new Date(T + ms - 240).toISOString(), age_ms: 240 });
+test("what comes late is as old as it is, and live no longer than in silence", () => {
+  let s = receive(linked(fresh(), open), sent(0), T + 20);
+  s = receive(s, sent(1000), T + 1000 + 2000);
+  assert.equal(verdict(s, T + 3000, true).state, "live");
+  assert.ok(Math.abs(s.proven - (T + 780)) < 2, String(s.proven - T));
+  assert.equal(verdict(s, T + 3000 + 5600, true).state, "stale");
+  s = receive(s, sent(5000), T + 5000 + 9000);
+  const v = verdict(s, T + 14_000, true);
+  assert.equal(v.state, "stale");
+  assert.match(v.banner.text, /The line to the server is slow; what you see is .* old/);
+  assert.match(v.banner.head, /Stale since/);
+  s = receive(s, sent(15_000), T + 15_030);
+  assert.equal(verdict(s, T + 15_030, true).state, "live");
+  assert.ok(Math.abs(s.ahead + 20) < 5, String(s.ahead));
+});
+test("a clock that is set is no slow line", () => {
+  const day = 86_400_000;
+  let s = receive(linked(fresh(), open), sent(0), T, 50);
+  s = receive(s, sent(5000), T + 5000 + day, 5050); // this device's, forward
+  assert.equal(verdict(s, T + 5000 + day, true).state, "live");
+  assert.ok(Math.abs(s.ahead + day) < 2, String(s.ahead));
+  s = receive(s, sent(10_000 - day), T + 10_000 + day, 10_050); // the database's, back
+  assert.equal(verdict(s, T + 10_000 + day, true).state, "live");
+  s = receive(s, sent(15_000 + day), T + 15_000 + day, 15_050); // and forward
+  assert.equal(verdict(s, T + 15_000 + day, true).state, "live");
+  assert.ok(Math.abs(s.ahead) < 2, String(s.ahead));
+});
+test("two clocks that drift apart are no slow line", () => {
+  let s = receive(linked(fresh(), open), sent(0), T);
+  for (let h = 1; h < 24 * 90; h++) s = receive(s, sent(h * 3_600_000), T + h * 3_600_000 * 1.0001);
+  assert.ok(s.pace.late < 1000, String(s.pace.late));
+});
 test("no network", () => assert.equal(verdict(linked(live(), { kind: "waiting", retryAt: T, why: "" }), T, false).state, "offline"));
 test("no network, though the line counts as open", () => {
   assert.equal(verdict(live(), T + 7500, false).state, "live"); // a server of this machine needs none
