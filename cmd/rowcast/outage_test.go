@@ -218,7 +218,7 @@ func TestMetricsTellOfASlowViewer(t *testing.T) {
 	db.Exec(t, `UPDATE notes SET text = 'at last'`)
 	reads("at last")
 	becomes(t, s, "rowcast_slow_viewers", is(0))
-	if n := metric(t, s, "rowcast_sent_bytes_total"); n < 500_000 {
+	if n := metric(t, s, "rowcast_sent_bytes_total"); n < 100_000 { // the first of the changes was begun, the others were not
 		t.Errorf("%v bytes are counted", n)
 	}
 }
