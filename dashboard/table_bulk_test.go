@@ -45,6 +45,38 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestNoEstimateForAViewer holds that who sees some of the rows is told how many
+// those are, or nothing: the planner's numbers are those of everybody's.
+func TestNoEstimateForAViewer(t *testing.T) {
+	t.Parallel()
+	db := database(t, many)
+	role := "viewer_" + strings.ToLower(t.Name()[4:])
+	exec(t, db, "CREATE ROLE "+role+"; GRANT SELECT ON many, few TO "+role+"; ALTER TABLE many ENABLE ROW LEVEL SECURITY; ALTER TABLE few ENABLE ROW LEVEL SECURITY; "+
+		"CREATE POLICY mine ON many USING (id > 20000); CREATE POLICY mine ON few USING (id <= 7)")
+	t.Cleanup(func() { exec(t, db, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	b := open(t, db, nil)
+	as, err := dashboard.NewRunAs(role, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{"/t/public.few", "/t/public.many"} {
+		p := page(t, b, address)
+		p.RunAs(as)
+		if err := p.For("ann", nil); err != nil {
+			t.Fatal(err)
+		}
+		c, err := b.Count(t.Context(), p)
+		var refused *dashboard.AddressError
+		ok := err == nil && c.Exact && c.Rows == 7
+		if address == "/t/public.many" { // its count is dear
+			ok = errors.As(err, &refused) && refused.Code == "forbidden" && c == dashboard.Count{}
+		}
+		if !ok {
+			t.Errorf("%s: %+v %v", address, c, err)
+		}
+	}
+}
+
 // TestCountOfWhatIsGone holds that a table that was dropped a moment ago, or is
 // locked, is estimated from what was known of it.
 func TestCountOfWhatIsGone(t *testing.T) {
