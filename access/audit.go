@@ -52,7 +52,7 @@ type audit struct {
 
 func (a *audit) write(e Event, who, from, what string, more ...any) {
 	what, _, _ = strings.Cut(what, "?")
-	who, from, what = clip(who), clip(from), clip(what)
+	who, from, what = Clip(who), Clip(from), Clip(what)
 	if e == EventDenied || e == EventOpened || e == EventSignInLimited {
 		if !a.first(string(e)+"\x00"+who+"\x00"+from+"\x00"+what, e == EventOpened, time.Now()) {
 			return
@@ -89,7 +89,8 @@ func (a *audit) first(key string, stays bool, now time.Time) bool {
 	return true
 }
 
-func clip(s string) string {
+// Clip shortens to 200 bytes what a stranger sent, for a log.
+func Clip(s string) string {
 	if len(s) > 200 {
 		return strings.ToValidUTF8(s[:200], "") + "…"
 	}

@@ -13,11 +13,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 )
 
 // OIDC signs people in with an OpenID Connect provider, by the authorization code
@@ -27,6 +29,11 @@ type OIDC struct {
 	config   OIDCConfig
 	client   *http.Client
 	provider atomic.Pointer[oidc.Provider] // nil until it has told its addresses
+	asking   singleflight.Group            // whoever comes meanwhile waits for the same answer
+
+	mu     sync.Mutex
+	failed error     // what asking came to last
+	again  time.Time // not asked before
 }
 
 // OIDCConfig names the provider and what it knows this server as.
@@ -63,16 +70,38 @@ func isLoopback(host string) bool {
 func (o *OIDC) discover(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
 	p := o.provider.Load()
 	if p == nil {
-		var err error
-		if p, err = oidc.NewProvider(oidc.ClientContext(ctx, o.client), o.config.Issuer); err != nil {
+		asked, err, _ := o.asking.Do("", func() (any, error) { return o.ask(context.WithoutCancel(ctx)) })
+		if err != nil {
 			return nil, nil, fmt.Errorf("ask the provider: %w", err)
 		}
-		o.provider.Store(p)
+		p = asked.(*oidc.Provider)
 	}
 	return p, &oauth2.Config{
 		ClientID: o.config.ClientID, ClientSecret: o.config.Secret, RedirectURL: o.config.Redirect,
 		Endpoint: p.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID, "profile"}, o.config.Scopes...),
 	}, nil
+}
+
+// askPause is how long a provider rests that did not answer: whoever is not signed in
+// may have it asked.
+const askPause = time.Second
+
+// ask asks the provider, or says how it answered a moment ago.
+func (o *OIDC) ask(ctx context.Context) (*oidc.Provider, error) {
+	o.mu.Lock()
+	failed, again := o.failed, o.again
+	o.mu.Unlock()
+	if failed != nil && time.Now().Before(again) {
+		return nil, failed
+	}
+	p, err := oidc.NewProvider(oidc.ClientContext(ctx, o.client), o.config.Issuer)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failed, o.again = err, time.Now().Add(askPause)
+	if err == nil {
+		o.provider.Store(p)
+	}
+	return p, err
 }
 
 // flow is a sign-in on its way. The browser that began it keeps it, so that
@@ -158,7 +187,7 @@ func (o *OIDC) end(r *http.Request) (who session, next string, err error) {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
 		if refusesUs(refused) {
-			return who, f.Next, fmt.Errorf("ask the provider for tokens: it answers %d %q", refused.Response.StatusCode, clip(refused.ErrorCode))
+			return who, f.Next, fmt.Errorf("ask the provider for tokens: it answers %d %q", refused.Response.StatusCode, Clip(refused.ErrorCode))
 		}
 		return who, f.Next, ErrWrong
 	}
@@ -177,7 +206,7 @@ func (o *OIDC) end(r *http.Request) (who session, next string, err error) {
 	who = session{Name: token.Subject, Way: ModeOIDC, Groups: o.groups(claims)}
 	for _, name := range []string{"name", "preferred_username"} {
 		if s, _ := claims[name].(string); s != "" && who.Label == "" {
-			who.Label = clip(strings.ToValidUTF8(s, ""))
+			who.Label = Clip(strings.ToValidUTF8(s, ""))
 		}
 	}
 	return who, f.Next, nil

@@ -298,7 +298,9 @@ func TestWhoSignsInAtTheSameMomentHasNotFailed(t *testing.T) {
 
 // Nor is an outage of the provider, or that many come back from it at the same moment.
 func TestAnOutageIsNotCounted(t *testing.T) {
+	var asked atomic.Int64
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
 		time.Sleep(20 * time.Millisecond)
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
@@ -329,4 +331,8 @@ func TestAnOutageIsNotCounted(t *testing.T) {
 		})
 	}
 	all.Wait()
+	// Whoever comes is not what asks it: it is asked once, and not again for a second.
+	if n := asked.Load(); n > 2 {
+		t.Errorf("a provider that is down was asked %d times", n)
+	}
 }

@@ -10,19 +10,20 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/rowcast/rowcast/access"
 	"github.com/rowcast/rowcast/delta"
 )
 
 // serveSocket answers GET /live. It returns as soon as the socket's reader runs,
 // so that nothing of the request is kept.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
-	if p := s.refusal(r); p != nil {
-		s.fail(w, r, p)
-		return
-	}
 	v := visitorOf(r.Context())
 	if err := s.mayConnect(v); err != nil {
 		s.fail(w, r, err)
+		return
+	}
+	if p := s.refusal(r); p != nil {
+		s.fail(w, r, p)
 		return
 	}
 	if err := v.somebody(); err != nil && r.Header.Get("Origin") == "" {
@@ -76,7 +77,9 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 // refusal says why a request may not open a socket; nil: it may.
 func (s *Server) refusal(r *http.Request) *problem {
 	if !s.allows(r) {
-		s.logs(r.Context()).Warn("a socket from another origin was refused", "origin", r.Header.Get("Origin"), "host", r.Host)
+		if s.tells("origin " + visitorOf(r.Context()).from) {
+			s.logs(r.Context()).Warn("a socket from another origin was refused", "origin", access.Clip(r.Header.Get("Origin")), "host", access.Clip(r.Host))
+		}
 		return &problem{status: http.StatusForbidden, code: codeForbidden, message: "this origin may not open a socket here"}
 	}
 	if offered := r.Header.Values("Sec-WebSocket-Protocol"); len(offered) > 0 && !offers(offered, Subprotocol) {

@@ -220,10 +220,16 @@ func (s *Server) open(v *visitor, page *dashboard.Page) (release func(), err err
 	}), nil
 }
 
-// tellFull logs a refusal, of each who is refused once a minute at most.
-func (s *Server) tellFull(v *visitor, page *dashboard.Page, full *share) {
+// tells whether something is to be logged of somebody: once a minute, so that
+// nobody fills the log.
+func (s *Server) tells(who string) bool {
 	once := access.Allowance{Burst: 1, Every: time.Minute}
-	if s.paces.Wait("told "+full.who, once, time.Now()) > 0 {
+	return s.paces.Wait("told "+who, once, time.Now()) == 0
+}
+
+// tellFull logs a refusal.
+func (s *Server) tellFull(v *visitor, page *dashboard.Page, full *share) {
+	if !s.tells(full.who) {
 		return
 	}
 	who := full.who

@@ -83,6 +83,21 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+// Whoever comes from elsewhere is told to the log once a minute, and not at length.
+func TestForeignOriginsDoNotFillTheLog(t *testing.T) {
+	s := newSite(t)
+	for range 20 {
+		_, res, err := websocket.Dial(t.Context(), s.http.URL+"/live", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"https://" + strings.Repeat("e", 8<<10) + ".example"}}})
+		if err == nil || res == nil || res.StatusCode != http.StatusForbidden {
+			t.Fatalf("answered %v, %v", res, err)
+		}
+	}
+	said := s.logs.String()
+	if n := strings.Count(said, "a socket from another origin was refused"); n != 1 || len(said) > 2<<10 {
+		t.Errorf("it is said %d times, in %d bytes", n, len(said))
+	}
+}
+
 // Where it is known that people come by https, a page of the same name that came by
 // http, and so could be anybody's, is another origin; for sockets, streams and forms.
 func TestOriginsHaveAScheme(t *testing.T) {

@@ -147,7 +147,9 @@ func (s *Server) toProvider(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	to, kept, err := v.gate.BeginOIDC(r.Context(), safeNext(query.Get("next")), query.Has("silent"))
 	if err != nil {
-		s.logs(r.Context()).Error("the provider of sign-ins cannot be asked", "error", err)
+		if s.tells("provider") {
+			s.logs(r.Context()).Error("the provider of sign-ins cannot be asked", "error", err)
+		}
 		m := s.signInModel(r, "/")
 		m.Trouble = "The provider of sign-ins does not answer. Try again."
 		s.writePage(w, r, http.StatusServiceUnavailable, views.SignInPage(m))

@@ -81,6 +81,7 @@ func TestPowers(t *testing.T) {
 	tries := []try{
 		{"bypasses", `ALTER ROLE ` + role + ` BYPASSRLS`, `ALTER ROLE ` + role + ` NOBYPASSRLS`, "bypasses row-level security", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"makes roles", `ALTER ROLE ` + role + ` CREATEROLE`, `ALTER ROLE ` + role + ` NOCREATEROLE`, "makes and grants roles", "CREATE ROLE rowcast_reader LOGIN;"},
+		{"replicates", `ALTER ROLE ` + role + ` REPLICATION`, `ALTER ROLE ` + role + ` NOREPLICATION`, "reads what is written to every table, by replication", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"owns", `ALTER TABLE notes OWNER TO ` + role, `ALTER TABLE notes OWNER TO postgres; GRANT SELECT ON notes TO ` + role, "owns tables", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"becomes an owner", `ALTER TABLE notes OWNER TO ` + other + `; GRANT ` + other + ` TO ` + role, `REVOKE ` + other + ` FROM ` + role, "may become " + other + ", which owns tables", "REVOKE " + other + " FROM " + role + ";"},
 	}

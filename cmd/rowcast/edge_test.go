@@ -135,8 +135,14 @@ func TestServeOverTLS(t *testing.T) {
 	if _, message, err := conn.Read(ctx); err != nil || !strings.Contains(string(message), `"watching"`) {
 		t.Errorf("the socket's first message: %s, %v", message, err)
 	}
-	if _, err := command(t, "health", "--url", s.url+"healthz"); err != nil {
-		t.Errorf("health: %v", err)
+	at, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--url", s.url + "healthz"}, {"--listen", at.Host, "--tls-cert", cert}, {"--listen", "0.0.0.0:" + at.Port(), "--tls-cert", cert}} {
+		if _, err := command(t, append([]string{"health"}, args...)...); err != nil {
+			t.Errorf("health %v: %v", args, err)
+		}
 	}
 	if _, err := command(t, "serve", "--database-url", db.URL, "--tls-cert", cert); err == nil || !strings.Contains(err.Error(), "--tls-key") {
 		t.Errorf("a certificate without its key: %v", err)

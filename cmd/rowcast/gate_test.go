@@ -115,6 +115,20 @@ func TestIdleConnectionsOfOneAddress(t *testing.T) {
 func TestFiguresHaveTheirOwnConnections(t *testing.T) {
 	figures := freeAddress(t)
 	s := serve(t, pgtest.New(t).URL, "--metrics-listen", figures)
+	// A page of somebody else may have bound its name to this machine.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+figures+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host, req.Close = "rebound.example", true
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("under a foreign name they are answered %d", res.StatusCode)
+	}
 	if code, _ := get(t, s.url+"metrics"); code != http.StatusNotFound {
 		t.Errorf("they are among the pages as well: %d", code)
 	}
@@ -126,7 +140,7 @@ func TestFiguresHaveTheirOwnConnections(t *testing.T) {
 		}
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-		_, _ = io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+		_, _ = io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -136,6 +150,9 @@ func TestFiguresHaveTheirOwnConnections(t *testing.T) {
 			refused++
 		case http.StatusOK:
 			_, _ = io.Copy(io.Discard, res.Body)
+			if h := res.Header; h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'") {
+				t.Errorf("the headers are %v", h)
+			}
 		default:
 			t.Errorf("answered %d", res.StatusCode)
 		}

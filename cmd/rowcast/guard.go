@@ -90,7 +90,8 @@ FROM pg_catalog.pg_roles r CROSS JOIN LATERAL (VALUES
 	(3, r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend'), 'reaches beyond the database'),
 	(4, r.rolname = 'pg_write_all_data', 'writes every table'),
 	(5, r.rolcreaterole, 'makes and grants roles'),
-	(6, EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	(6, r.rolreplication, 'reads what is written to every table, by replication'),
+	(7, EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	            WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast') AND c.relowner = r.oid), 'owns tables')
 ) AS p(rank, has, what)
 WHERE p.has AND EXISTS (SELECT FROM session s WHERE pg_catalog.pg_has_role(s.oid, r.oid, 'MEMBER'))

@@ -141,10 +141,14 @@ func (f *serveFlags) serveMetrics(metrics http.Handler, log *slog.Logger) func(c
 		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", metrics)
+		var handler http.Handler = mux
+		if isLoopback(f.MetricsListen) {
+			handler = onlyLoopback(mux)
+		}
 		ln, err := net.Listen("tcp", f.MetricsListen)
 		if err != nil {
 			return fmt.Errorf("serve metrics: %w", err)
 		}
-		return serveBeside(ctx, ln, "metrics", mux, 30*time.Second, log)
+		return serveBeside(ctx, ln, "metrics", handler, 30*time.Second, log)
 	}
 }
