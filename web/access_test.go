@@ -179,6 +179,9 @@ func TestWhatIsNotThereAndWhatIsNotForYouLookAlike(t *testing.T) {
 		is, one := d.ask("GET", pair[0], ben...)
 		isNot, other := d.ask("GET", pair[1], ben...)
 		one, other = strings.ReplaceAll(one, pair[0], ""), strings.ReplaceAll(other, pair[1], "")
+		if n := nonce(isNot); n != "" { // the one thing that differs between any two pages
+			one, other = strings.ReplaceAll(one, nonce(is), ""), strings.ReplaceAll(other, n, "")
+		}
 		if strings.HasPrefix(pair[0], "/d/shop") && strings.Contains(one, "<html") && !strings.Contains(one, "It is not there, or no rule names you.") {
 			t.Errorf("%s claims to know: %s", pair[0], one)
 		}

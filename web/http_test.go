@@ -23,11 +23,41 @@ import (
 	"github.com/rowcast/rowcast/web"
 )
 
+// nonce is what the page's own scripts have; "" where there is none.
+func nonce(resp *http.Response) string {
+	_, rest, _ := strings.Cut(resp.Header.Get("Content-Security-Policy"), "script-src 'nonce-")
+	n, _, _ := strings.Cut(rest, "'")
+	return n
+}
+
+// A page's scripts carry its nonce, which is another one each time.
+func TestNonce(t *testing.T) {
+	s := newSite(t)
+	s.begin("/d/shop", "a")
+	seen := map[string]bool{}
+	for _, address := range []string{"/", "/d/shop", "/d/shop", "/d/nowhere", "/d/nowhere"} {
+		resp, body := s.ask("GET", address)
+		n := nonce(resp)
+		if len(n) < 20 || seen[n] {
+			t.Errorf("%s: the nonce %q", address, n)
+		}
+		seen[n] = true
+		loads := strings.Count(body, "<script") + strings.Count(body, `rel="modulepreload"`)
+		if have := strings.Count(body, `nonce="`+n+`"`); loads < 2 || have != loads {
+			t.Errorf("%s: %d of %d have it", address, have, loads)
+		}
+	}
+}
+
 // guarded checks the headers that every answer has.
 func guarded(t *testing.T, route string, resp *http.Response) {
 	t.Helper()
+	scripts := "'none'"
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") && resp.Header.Get("Location") == "" {
+		scripts = "'nonce-" + nonce(resp) + "' 'strict-dynamic'"
+	}
 	for name, want := range map[string]string{
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"Content-Security-Policy": "default-src 'none'; script-src " + scripts + "; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
 			"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
 		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"strings"
@@ -115,7 +116,9 @@ func theme(r *http.Request) string {
 // not half a page.
 func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
 	var b bytes.Buffer
-	if err := page.Render(views.WithTheme(r.Context(), theme(r)), &b); err != nil {
+	nonce := rand.Text()
+	w.Header().Set("Content-Security-Policy", s.policy(nonce))
+	if err := page.Render(templ.WithNonce(views.WithTheme(r.Context(), theme(r)), nonce), &b); err != nil {
 		if r.Context().Err() == nil {
 			s.logs(r.Context()).Error("a page could not be rendered", "error", err)
 		}

@@ -19,10 +19,12 @@ import (
 	"github.com/rowcast/rowcast/static"
 )
 
-// policy lets a page load its own files and nothing else. No markup can be made
-// from text, not even by the page's own code. It is shown in frames of these
-// origins only.
-func policy(embed origins) string {
+// policy lets a page load its own files and nothing else, and run the scripts that
+// have the answer's nonce, with what those import: other scripts of the same origin
+// may be a neighbour's, below another path. Answers without a nonce run none. No
+// markup can be made from text, not even by the page's own code. It is shown in
+// frames of these origins only.
+func policy(embed origins) func(nonce string) string {
 	ancestors := "'none'"
 	if len(embed) > 0 {
 		ancestors = "'self'"
@@ -30,8 +32,15 @@ func policy(embed origins) string {
 			ancestors += " " + o.scheme + "://" + o.host
 		}
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
-		"base-uri 'none'; form-action 'self'; frame-ancestors " + ancestors + "; require-trusted-types-for 'script'; trusted-types 'none'"
+	rest := "style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; " +
+		"frame-ancestors " + ancestors + "; require-trusted-types-for 'script'; trusted-types 'none'"
+	return func(nonce string) string {
+		scripts := "'none'"
+		if nonce != "" {
+			scripts = "'nonce-" + nonce + "' 'strict-dynamic'"
+		}
+		return "default-src 'none'; script-src " + scripts + "; " + rest
+	}
 }
 
 // maxBody bounds what any request may carry.
@@ -105,7 +114,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}()
 		h := w.Header()
 		h.Set(requestHeader, v.request)
-		h.Set("Content-Security-Policy", s.policy)
+		h.Set("Content-Security-Policy", s.policy(""))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		if len(s.config.Embed) == 0 {
