@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -145,13 +146,22 @@ func testRowIsRefusedOnce(w *tab, url string) {
 // How long a frame took says nothing where it waited for its reader.
 func testTimesOfWhatWaited(w *tab, change func()) {
 	newest := `document.querySelector("[data-d=frames] tr")?.lastElementChild.innerText`
-	total := func(n string) string { return column("total") + `[0] === ` + quoted(n) }
+	n := 450
+	step := func() string {
+		n++
+		change()
+		return column("total") + `[0] === ` + quoted(fmt.Sprintf("%d.00", n))
+	}
 	w.press("l")
-	change()
-	w.until("a frame that is measured", total("451.00")+` && / m?s$/.test(`+newest+`)`)
+	// A first status that was late makes the database's clock look slow, until one is quicker.
+	for measured := false; !measured; {
+		w.until("a frame whose time is told", step()+` && / m?s$|clocks differ$/.test(`+newest+`)`)
+		if measured = ask[bool](w, `/ m?s$/.test(`+newest+`)`); !measured && n > 500 {
+			w.Fatal("no frame of fifty is measured")
+		}
+	}
 	w.run(`window.still = true`)
-	change()
-	w.until("a frame that is drawn", total("452.00")+` && frames.length > 0`)
+	w.until("a frame that is drawn", step()+` && frames.length > 0`)
 	w.run(`for (let i = 0; i < 2; i++) document.dispatchEvent(new Event("visibilitychange")); window.still = false; for (const f of frames.splice(0)) f(performance.now())`)
 	w.until("that it was out of sight", newest+` === "– in background"`)
 	w.do("close what stands behind Live", pressed(kb.Escape))
