@@ -132,23 +132,22 @@ func (a *app) countDatabase(count, gauge register) {
 	})
 }
 
-// serveMetrics answers GET /metrics on an address of its own, for those who
-// gather them and do not sign in.
-func (f *serveFlags) serveMetrics(metrics http.Handler, log *slog.Logger) func(context.Context) error {
-	return func(ctx context.Context) error {
-		if !isLoopback(f.MetricsListen) {
-			log.Warn("whoever reaches this address may read the figures, and the names of pages and tables", "listen", f.MetricsListen)
-		}
-		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", metrics)
-		var handler http.Handler = mux
-		if isLoopback(f.MetricsListen) {
-			handler = onlyLoopback(mux)
-		}
-		ln, err := net.Listen("tcp", f.MetricsListen)
-		if err != nil {
-			return fmt.Errorf("serve metrics: %w", err)
-		}
-		return serveBeside(ctx, ln, "metrics", handler, 30*time.Second, log)
+// openMetrics answers GET /metrics on an address of its own, for those who
+// gather them and do not sign in. It listens from now on, and answers while what it
+// returns runs.
+func (f *serveFlags) openMetrics(ctx context.Context, metrics http.Handler, log *slog.Logger) (func(context.Context) error, error) {
+	if !isLoopback(f.MetricsListen) {
+		log.Warn("whoever reaches this address may read the figures, and the names of pages and tables", "listen", f.MetricsListen)
 	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
+	var handler http.Handler = mux
+	if isLoopback(f.MetricsListen) {
+		handler = onlyLoopback(mux)
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", f.MetricsListen)
+	if err != nil {
+		return nil, fmt.Errorf("serve metrics: %w", err)
+	}
+	return func(ctx context.Context) error { return serveBeside(ctx, ln, "metrics", handler, 30*time.Second, log) }, nil
 }

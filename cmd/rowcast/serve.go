@@ -150,7 +150,11 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 		with.extra = append(with.extra, sessions.Run)
 	}
 	if f.MetricsListen != "" {
-		with.extra = append(with.extra, f.serveMetrics(app.metrics, s.log))
+		figures, err := f.openMetrics(ctx, app.metrics, s.log)
+		if err != nil {
+			return err
+		}
+		with.extra = append(with.extra, figures)
 	}
 	app.listening.Store(true)
 	url := f.url(edge)
