@@ -133,7 +133,7 @@ func misconfigured(a *arena) func() {
 	a.exec(`UPDATE stage SET n = n + 1`)
 	told := func(what string, ok func(body string) bool) {
 		for deadline := time.Now().Add(10 * time.Second); ; sleep(a.Context(), 20*time.Millisecond) {
-			body, err := fetch(a.Context(), a.server.URL+"d/stage")
+			body, err := bodyOf(a.Context(), a.server.URL+"d/stage")
 			if err == nil && ok(string(body)) {
 				return
 			}

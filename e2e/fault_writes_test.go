@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -338,7 +336,7 @@ func emptyAndFill(a *arena) func() {
 		asking.Go(func() {
 			whole := 0
 			for ctx.Err() == nil {
-				body, err := fetch(ctx, a.server.URL+path)
+				body, err := bodyOf(ctx, a.server.URL+path)
 				if err == nil {
 					whole++
 					if n := rowsOf(body); n != 20 {
@@ -356,24 +354,6 @@ func emptyAndFill(a *arena) func() {
 		asking.Wait()
 		end()
 	}
-}
-
-// fetch is a whole answer; what is refused or breaks off is an error.
-func fetch(ctx context.Context, url string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %.200s", res.Status, body)
-	}
-	return body, err
 }
 
 // rowsOf counts the rows of an export, or reads a count.

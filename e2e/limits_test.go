@@ -272,7 +272,7 @@ func TestPanicOverOnePanel(t *testing.T) {
 		}
 	}
 	for _, c := range all {
-		body, err := fetch(ctx, c.server.URL+"d/page")
+		body, err := bodyOf(ctx, c.server.URL+"d/page")
 		if err != nil || !strings.Contains(string(body), "in the end") || !strings.Contains(string(body), "Something went wrong here") {
 			t.Errorf("%s: a browser is not shown what there is beside it: %v\n%.2000s", c.flaw, err, body)
 		}

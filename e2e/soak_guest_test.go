@@ -294,6 +294,7 @@ func load(ctx context.Context, server, page string) (*delta.State, error) {
 	return m.State, nil
 }
 
+// bodyOf is a whole answer; what is refused or breaks off is an error.
 func bodyOf(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -17,7 +17,8 @@ type mirror struct {
 	*recorder
 	r     *running
 	bell  int64
-	dirty chan struct{}
+	dirty chan struct{} // holds one where the table is to be read
+	news  chan struct{} // holds one where it was read, or a proof came
 	t     *testing.T
 
 	mu        sync.Mutex
@@ -33,16 +34,16 @@ type commit struct {
 	by    time.Time
 }
 
-func (m *mirror) touch() {
+func touch(c chan struct{}) {
 	select {
-	case m.dirty <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-func (m *mirror) Rang(int64)                  { m.touch() }
-func (m *mirror) Reset()                      { m.recorder.Reset(); m.touch() }
-func (m *mirror) Lost(reason, message string) { m.touch() }
+func (m *mirror) Rang(int64)                  { touch(m.dirty) }
+func (m *mirror) Reset()                      { m.recorder.Reset(); touch(m.dirty) }
+func (m *mirror) Lost(reason, message string) { touch(m.dirty) }
 
 // Proved checks the claim: all that had committed before at is in the snapshot.
 func (m *mirror) Proved(at time.Time) {
@@ -52,6 +53,7 @@ func (m *mirror) Proved(at time.Time) {
 		return
 	}
 	m.proofs++
+	touch(m.news)
 	for w, history := range m.committed {
 		for _, c := range history {
 			if c.by.Before(at) && c.value > m.seen[w] {
@@ -78,6 +80,7 @@ func (m *mirror) run(ctx context.Context, conn *pgx.Conn) {
 		copy(m.seen[:], values)
 		m.armed = generation
 		m.mu.Unlock()
+		touch(m.news)
 		var unarmed <-chan time.Time
 		if generation == 0 {
 			unarmed = time.After(20 * time.Millisecond)
@@ -129,7 +132,7 @@ func TestNothingIsLost(t *testing.T) {
 	run(t, admin, `CREATE TABLE c (id int PRIMARY KEY, v int NOT NULL)`, `INSERT INTO c SELECT n, 0 FROM generate_series(0, 3) n`)
 	bell := watch(t, admin, "c")
 
-	m := &mirror{recorder: newRecorder(), bell: bell, dirty: make(chan struct{}, 1), t: t}
+	m := &mirror{recorder: newRecorder(), bell: bell, dirty: make(chan struct{}, 1), news: make(chan struct{}, 1), t: t}
 	launchWith(t, url, m)
 	m.wait(t, 0, "reset", is("reset"))
 	m.r.Watched(true)
@@ -183,17 +186,15 @@ func (m *mirror) prove(t *testing.T) {
 		return m.proofs
 	}
 	before := proofs()
-	for deadline := time.Now().Add(5 * time.Second); proofs() == before; time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no proof came for a quiet table")
-		}
+	if !m.await(func() bool { return proofs() > before }) {
+		t.Fatal("no proof came for a quiet table")
 	}
 }
 
 // settle waits until the mirror shows the truth.
 func (m *mirror) settle(t *testing.T, admin *pgx.Conn, seed uint64, round int) {
 	t.Helper()
-	var truth [writers]int
+	var truth, seen [writers]int
 	rows, err := admin.Query(t.Context(), `SELECT v FROM c ORDER BY id`)
 	if err != nil {
 		t.Fatal(err)
@@ -203,15 +204,26 @@ func (m *mirror) settle(t *testing.T, admin *pgx.Conn, seed uint64, round int) {
 		t.Fatal(err)
 	}
 	copy(truth[:], values)
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	right := m.await(func() bool {
 		m.mu.Lock()
-		seen := m.seen
-		m.mu.Unlock()
-		if seen == truth {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("seed %d, round %d: the mirror shows %v, the table holds %v", seed, round, seen, truth)
+		defer m.mu.Unlock()
+		seen = m.seen
+		return seen == truth
+	})
+	if !right {
+		t.Fatalf("seed %d, round %d: the mirror shows %v, the table holds %v", seed, round, seen, truth)
+	}
+}
+
+// await waits for news until it is so, for five seconds.
+func (m *mirror) await(so func() bool) bool {
+	deadline := time.After(5 * time.Second)
+	for !so() {
+		select {
+		case <-m.news:
+		case <-deadline:
+			return false
 		}
 	}
+	return true
 }

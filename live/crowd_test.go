@@ -31,7 +31,9 @@ func TestManyPagesOfSeveralDashboardsShareTheirCycles(t *testing.T) {
 	if n := b.engine.Stats().Cycles - before; n > 450 { // each by itself: 900
 		t.Errorf("%d cycles for ten changes of ninety pages", n)
 	}
-	time.Sleep(2 * time.Second) // safety readings, and looks at what each page reads
+	// Safety readings, and looks at what each page reads; then a ping, which tells whether anybody rang.
+	read := time.Now().Add(2 * time.Second)
+	b.await("a ping after them", func() bool { return b.engine.Stats().Proved.After(read) })
 	if n := b.engine.Stats().Unrung; n > 0 {
 		t.Errorf("%d changes are said to have rung nobody", n)
 	}

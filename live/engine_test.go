@@ -79,11 +79,7 @@ func TestAPageByTheClockLosesItsDatabase(t *testing.T) {
 	const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'rowcast/%' AND application_name "
 	looks := b.wire.sent("panels").begins
 	b.exec(end + "LIKE '%/listen'")
-	for deadline := time.Now().Add(10 * time.Second); b.wire.sent("panels").begins == looks; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("a lost doorbell leads to no look")
-		}
-	}
+	b.await("a look, for the doorbell was lost", func() bool { return b.wire.sent("panels").begins > looks })
 	gone := time.Now()
 	b.exec(end + "NOT LIKE '%/listen'")
 	v.until("stale", func() bool { return v.is("stale") })
@@ -263,19 +259,22 @@ func TestWhatNobodyWatchesCostsNothing(t *testing.T) {
 // eventually polls a count that only the database knows.
 func (b *bench) eventually(what, sql string, want int) {
 	b.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for {
+	b.await(fmt.Sprintf("%s: %d", what, want), func() bool {
 		var n int
 		if err := b.conn.QueryRow(context.Background(), sql).Scan(&n); err != nil {
 			b.Fatal(err)
 		}
-		if n == want {
-			return
-		}
+		return n == want
+	})
+}
+
+// await asks again and again, for ten seconds, what nobody is told of.
+func (b *bench) await(what string, so func() bool) {
+	b.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			b.Fatalf("%s: %d, want %d", what, n, want)
+			b.Fatalf("waited in vain for %s", what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -82,9 +82,7 @@ func TestWhatIsSlowIsKnownWhenItsPageIsGone(t *testing.T) {
 	defer v.sub.Close()
 	v.until("the slow panel", func() bool { return v.cell("slow0", 0, 0) == "101" })
 	release()
-	for b.engine.Stats().Pages > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	b.await("the page to be gone", func() bool { return b.engine.Stats().Pages == 0 })
 	w, took := b.quick(sleepers(2, slow), 2)
 	if took > time.Second {
 		t.Errorf("the first frame took %v", took)

@@ -184,27 +184,15 @@ func closeCode(conn net.Conn) (websocket.StatusCode, error) {
 	r := bufio.NewReader(conn)
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	for {
-		head := make([]byte, 2)
-		if _, err := io.ReadFull(r, head); err != nil {
+		frame, err := rawFrame(r)
+		if err != nil {
 			return 0, err
 		}
-		n := int(head[1])
-		if n == 126 {
-			long := make([]byte, 2)
-			if _, err := io.ReadFull(r, long); err != nil {
-				return 0, err
-			}
-			n = int(binary.BigEndian.Uint16(long))
-		}
-		body := make([]byte, n)
-		if _, err := io.ReadFull(r, body); err != nil {
-			return 0, err
-		}
-		if head[0] == 0x88 {
-			if n < 2 {
+		if frame[0] == 0x88 {
+			if len(frame) < 4 {
 				return 0, errors.New("a close without a code")
 			}
-			return websocket.StatusCode(binary.BigEndian.Uint16(body)), nil
+			return websocket.StatusCode(binary.BigEndian.Uint16(frame[2:])), nil
 		}
 	}
 }

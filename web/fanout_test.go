@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -125,40 +126,45 @@ func TestCompressedOnce(t *testing.T) {
 	old := s.begin("/d/shop", "a")
 	var conns []net.Conn
 	for range 2 {
-		conn := rawSocket(t, s, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n")
+		conn := rawSocket(t, s, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")
 		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
 		_, _ = conn.Write(clientFrame(0x1, delta.EncodeWatch("/d/shop", "e:1")))
 		for range 2 { // watching, status
-			if frame := rawFrame(t, conn); frame[0] != 0x81 {
-				t.Fatalf("got %x", frame)
+			if frame, err := rawFrame(conn); err != nil || frame[0] != 0x81 {
+				t.Fatalf("got %x, %v", frame, err)
 			}
 		}
 		conns = append(conns, conn)
 	}
 	s.publish(old, state("/d/shop", 2, strings.Repeat("long ", 1000)))
-	one, other := rawFrame(t, conns[0]), rawFrame(t, conns[1])
+	one, err := rawFrame(conns[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := rawFrame(conns[1])
+	if err != nil {
+		t.Fatal(err)
+	}
 	if one[0] != 0xc1 || len(one) > 1000 || !bytes.Equal(one, other) {
 		t.Errorf("frames of %d and %d bytes, %x", len(one), len(other), one[:2])
 	}
 }
 
 // rawFrame reads one frame of less than 64 KiB.
-func rawFrame(t *testing.T, conn net.Conn) []byte {
-	t.Helper()
+func rawFrame(r io.Reader) ([]byte, error) {
 	frame := make([]byte, 2, 4)
-	_, err := io.ReadFull(conn, frame)
+	if _, err := io.ReadFull(r, frame); err != nil {
+		return nil, err
+	}
 	size := int(frame[1])
-	if size == 126 && err == nil {
+	if size == 126 {
 		frame = frame[:4]
-		_, err = io.ReadFull(conn, frame[2:])
-		size = int(frame[2])<<8 | int(frame[3])
+		if _, err := io.ReadFull(r, frame[2:]); err != nil {
+			return nil, err
+		}
+		size = int(binary.BigEndian.Uint16(frame[2:]))
 	}
 	data := make([]byte, size)
-	if err == nil {
-		_, err = io.ReadFull(conn, data)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(frame, data...)
+	_, err := io.ReadFull(r, data)
+	return append(frame, data...), err
 }

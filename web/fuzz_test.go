@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -87,7 +86,7 @@ func FuzzClientBytes(f *testing.F) {
 		other := s.dial()
 		other.watch("/d/shop", "")
 		other.expect(delta.TypeWatching, delta.TypeSnapshot, delta.TypeStatus)
-		conn := upgraded(t, s.http.Listener.Addr().String())
+		conn := rawSocket(t, s).(*net.TCPConn)
 		if _, err := conn.Write(data); err != nil {
 			t.Logf("write: %v", err) // the server had closed it already
 		}
@@ -101,28 +100,4 @@ func FuzzClientBytes(f *testing.F) {
 		}
 		_ = conn.Close()
 	})
-}
-
-// upgraded is a connection that speaks the socket's protocol from here on.
-func upgraded(t *testing.T, address string) *net.TCPConn {
-	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := io.WriteString(conn, "GET /live HTTP/1.1\r\nHost: "+address+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: "+web.Subprotocol+"\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	answer := make([]byte, 0, 1024)
-	for one := make([]byte, 1); !bytes.HasSuffix(answer, []byte("\r\n\r\n")); answer = append(answer, one[0]) {
-		if _, err := io.ReadFull(conn, one); err != nil {
-			t.Fatalf("%v after %q", err, answer)
-		}
-	}
-	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101")) {
-		t.Fatalf("%q", answer)
-	}
-	return conn.(*net.TCPConn)
 }

@@ -29,6 +29,27 @@ func raw(t *testing.T, s *site, request string) net.Conn {
 	return conn
 }
 
+// answered sends bytes as they are, and reads the answer's head; what else comes is
+// read from the reader.
+func answered(t *testing.T, s *site, request string, want int) (*http.Response, *bufio.Reader) {
+	t.Helper()
+	r := bufio.NewReader(raw(t, s, request))
+	res, err := http.ReadResponse(r, nil)
+	if err != nil || res.StatusCode != want {
+		t.Fatalf("answered with %v, %v; want %d", res, err, want)
+	}
+	return res, r
+}
+
+// serveBy serves the site anew, by a server that is changed before it starts.
+func serveBy(s *site, change func(*http.Server)) {
+	s.http.Close()
+	s.http = httptest.NewUnstartedServer(nil)
+	s.http.Config = s.HTTPServer()
+	change(s.http.Config)
+	s.http.Start()
+}
+
 // A body that does not come holds its own connection up, for a while, whatever
 // the route and method; one that is too large is not read to its end.
 func TestBodiesThatDoNotCome(t *testing.T) {
@@ -48,12 +69,7 @@ func TestBodiesThatDoNotCome(t *testing.T) {
 		"one that is all": {"GET /d/shop HTTP/1.1\nHost: x\nContent-Length: 4\n\nfull", http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn := raw(t, s, c.request)
-			r := bufio.NewReader(conn)
-			res, err := http.ReadResponse(r, nil)
-			if err != nil || res.StatusCode != c.want {
-				t.Fatalf("answered with %v, %v; want %d", res, err, c.want)
-			}
+			res, r := answered(t, s, c.request, c.want)
 			if res.Header.Get("Content-Security-Policy") == "" {
 				t.Error("without a policy")
 			}
@@ -92,12 +108,7 @@ func TestARequestHasOneLength(t *testing.T) {
 	} {
 		for _, method := range []string{"GET /d/shop", "POST /sign-in"} {
 			t.Run(name+", "+method[:4], func(t *testing.T) {
-				conn := raw(t, s, method+" HTTP/1.1\nHost: x\n"+c.head+"\n\n0\n\n"+smuggled)
-				r := bufio.NewReader(conn)
-				res, err := http.ReadResponse(r, nil)
-				if err != nil || res.StatusCode != c.want {
-					t.Fatalf("answered with %v, %v; want %d", res, err, c.want)
-				}
+				res, r := answered(t, s, method+" HTTP/1.1\nHost: x\n"+c.head+"\n\n0\n\n"+smuggled, c.want)
 				_, _ = io.Copy(io.Discard, res.Body)
 				if more, err := io.ReadAll(r); len(more) > 0 || timedOut(err) {
 					t.Errorf("and then with %.60q, %v", more, err)
@@ -115,9 +126,21 @@ func TestAnswersThatAreNotTakenIn(t *testing.T) {
 		rows[i] = fmt.Sprint(i) + strings.Repeat("x", 1<<20)
 	}
 	s.begin("/d/shop", rows...)
+	cut := make(chan struct{}, 2) // one for each below
+	serveBy(s, func(server *http.Server) {
+		server.ConnState = func(_ net.Conn, is http.ConnState) {
+			if is == http.StateClosed {
+				cut <- struct{}{}
+			}
+		}
+	})
 	for _, path := range []string{"/api/v1/snapshot", "/api/v1/events"} {
 		conn := raw(t, s, "GET "+path+query("/d/shop")+" HTTP/1.1\nHost: x\n\n")
-		time.Sleep(600 * time.Millisecond) // three times as long as it may take
+		select {
+		case <-cut:
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s: who takes nothing in is waited for", path)
+		}
 		if got, err := io.Copy(io.Discard, conn); got > 11<<20 || timedOut(err) {
 			t.Errorf("%s: %d bytes came after all, %v", path, got, err)
 		}
@@ -134,13 +157,11 @@ func timedOut(err error) bool {
 func TestHeadersThatDoNotEnd(t *testing.T) {
 	s := newSite(t)
 	s.begin("/d/shop", "a")
-	s.http.Close()
-	s.http = httptest.NewUnstartedServer(nil)
-	s.http.Config = s.HTTPServer()
-	if s.http.Config.ReadHeaderTimeout /= 10; s.http.Config.ReadHeaderTimeout <= 0 || s.http.Config.ReadHeaderTimeout > time.Second {
-		t.Fatal("headers may take their time")
-	}
-	s.http.Start()
+	serveBy(s, func(server *http.Server) {
+		if server.ReadHeaderTimeout /= 10; server.ReadHeaderTimeout <= 0 || server.ReadHeaderTimeout > time.Second {
+			t.Fatal("headers may take their time")
+		}
+	})
 	began := time.Now()
 	var slow []net.Conn
 	for i := range 300 {
@@ -177,8 +198,5 @@ func TestHeadersThatDoNotEnd(t *testing.T) {
 	if took := time.Since(began); took > 9*time.Second {
 		t.Errorf("they were waited for %v", took)
 	}
-	long := raw(t, s, fmt.Sprintf("GET /d/shop HTTP/1.1\nHost: x\nX-Long: %s\n\n", strings.Repeat("a", 40<<10)))
-	if res, err := http.ReadResponse(bufio.NewReader(long), nil); err != nil || res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-		t.Errorf("a long header is answered with %v, %v", res, err)
-	}
+	answered(t, s, "GET /d/shop HTTP/1.1\nHost: x\nX-Long: "+strings.Repeat("a", 40<<10)+"\n\n", http.StatusRequestHeaderFieldsTooLarge)
 }

@@ -321,14 +321,9 @@ func TestDrainCutsWhoDoesNotAnswer(t *testing.T) {
 // rawSocket is a connection that is upgraded and then left to the test.
 func rawSocket(t *testing.T, s *site, headers ...string) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn := raw(t, s, "GET /live HTTP/1.1\nHost: x\nConnection: Upgrade\nUpgrade: websocket\n"+
+		"Sec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\nSec-WebSocket-Protocol: rowcast.v1\n"+strings.Join(append(headers, "\n"), "\n"))
 	_ = conn.(*net.TCPConn).SetReadBuffer(4096)
-	_, _ = io.WriteString(conn, "GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: rowcast.v1\r\n"+strings.Join(headers, "")+"\r\n")
 	one := make([]byte, 1) // byte by byte, so that nothing after the head is read
 	var head []byte
 	for !bytes.HasSuffix(head, []byte("\r\n\r\n")) {
@@ -340,6 +335,7 @@ func rawSocket(t *testing.T, s *site, headers ...string) net.Conn {
 	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
 		t.Fatalf("%s", head)
 	}
+	_ = conn.SetDeadline(time.Time{}) // it may stand still for long
 	return conn
 }
 

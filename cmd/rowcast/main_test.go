@@ -23,20 +23,34 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // output is what a command wrote, readable while it writes.
 type output struct {
-	mu   sync.Mutex // guards text
+	mu   sync.Mutex // guards all below
 	text bytes.Buffer
+	more chan struct{} // closed when there is; nil: nobody waits for it
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.more != nil {
+		close(o.more)
+		o.more = nil
+	}
 	return o.text.Write(p)
 }
 
 func (o *output) String() string {
+	text, _ := o.now()
+	return text
+}
+
+// now is what was written so far, and a channel that says when there is more.
+func (o *output) now() (text string, more <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.text.String()
+	if o.more == nil {
+		o.more = make(chan struct{})
+	}
+	return o.text.String(), o.more
 }
 
 // command runs rowcast to its end.
@@ -84,27 +98,36 @@ func begin(t *testing.T, database string, args ...string) *server {
 func (s *server) serves(t *testing.T) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
-	for s.url == "" {
+	for {
+		log, more := s.log.now()
+		for line := range strings.Lines(log) {
+			var entry struct{ Msg, URL string }
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
+				s.url = entry.URL
+				return
+			}
+		}
 		select {
 		case err := <-s.done:
 			s.done = nil
 			t.Fatalf("serve ended: %v\n%s", err, s.log)
 		case <-deadline:
 			t.Fatalf("serve did not start\n%s", s.log)
-		case <-time.After(5 * time.Millisecond):
-		}
-		for line := range strings.Lines(s.log.String()) {
-			var entry struct{ Msg, URL string }
-			if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
-				s.url = entry.URL
-			}
+		case <-more:
 		}
 	}
 }
 
-func get(t *testing.T, url string) (int, string) {
+func get(t *testing.T, url string, header ...string) (int, string) {
 	t.Helper()
-	resp, err := http.Get(url)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,12 +293,17 @@ func TestServeWaitsForADatabaseThatIsDown(t *testing.T) {
 
 func await(t *testing.T, log *output, want string) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
-	for !strings.Contains(log.String(), want) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%q was never said:\n%s", want, log)
+	deadline := time.After(15 * time.Second)
+	for {
+		text, more := log.now()
+		if strings.Contains(text, want) {
+			return
 		}
-		time.Sleep(5 * time.Millisecond)
+		select {
+		case <-more:
+		case <-deadline:
+			t.Fatalf("%q was never said:\n%s", want, text)
+		}
 	}
 }
 
