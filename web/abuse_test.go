@@ -88,8 +88,8 @@ func TestFloodOfPings(t *testing.T) {
 	})
 	before := heap()
 	conn := rawSocket(t, s)
-	go flood(conn, [][]byte{clientFrame(0x9, make([]byte, 125))}, 1<<20)
 	s.until("it is in", func() bool { return s.Viewers() == 1 })
+	go flood(conn, [][]byte{clientFrame(0x9, make([]byte, 125))}, 1<<20)
 	s.until("it is cut", func() bool { return s.Viewers() == 0 })
 	if grown := heap() - before; grown > 1<<20 {
 		t.Errorf("it cost %d bytes", grown)
