@@ -108,6 +108,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(p.seconds()))
 	}
+	if p.status == http.StatusServiceUnavailable && p != errStopping && s.tells("unavailable") {
+		s.logs(r.Context()).Warn("a request was answered 503; others of this minute are not told", "code", p.code)
+	}
 	if p.status == http.StatusUnauthorized && wantsPage(r) && visitorOf(r.Context()).signInURL() != "" {
 		s.toSignIn(w, r)
 		return

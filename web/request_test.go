@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -82,5 +83,28 @@ func TestWhoNamesARequest(t *testing.T) {
 			t.Errorf("%q of %s is called %q", c.given, c.from, id)
 		}
 		seen[id] = true
+	}
+}
+
+// What cannot be had is told in the log with the name of the request that was told so,
+// once a minute, whoever asks how often.
+func TestUnavailableIsLogged(t *testing.T) {
+	s := newSite(t)
+	s.mu.Lock()
+	s.fault = context.DeadlineExceeded
+	s.mu.Unlock()
+	var first string
+	for i := range 20 {
+		resp, _ := s.ask("GET", "/d/shop")
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			t.Fatal(resp.Status)
+		}
+		if i == 0 {
+			first = resp.Header.Get("X-Request-Id")
+		}
+	}
+	said := s.logs.String()
+	if strings.Count(said, "answered 503") != 1 || !strings.Contains(said, "request="+first+" ") || !strings.Contains(said, "page=/d/shop") {
+		t.Errorf("of %s the log says %q", first, said)
 	}
 }

@@ -220,6 +220,9 @@ func New(c Config) *Server {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
+// mostAtOnce is how many requests one connection of HTTP/2 may have under way.
+const mostAtOnce = 100
+
 // HTTPServer returns an http.Server for s whose limits fit it: headers are
 // bounded in time and size, and no deadline cuts a stream. Bodies are read whole,
 // within limits, before a route is found.
@@ -229,8 +232,10 @@ func (s *Server) HTTPServer() *http.Server {
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+		// A browser has one connection; what each of its requests may send is read into memory.
+		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: mostAtOnce, MaxReceiveBufferPerConnection: 2 * maxBody, MaxReceiveBufferPerStream: maxBody, WriteByteTimeout: s.config.Write},
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return context.Background() },
 	}
 }
 
