@@ -111,13 +111,18 @@ func (g *gate) count(conn net.Conn, s http.ConnState) {
 	}
 }
 
+// refusal is answered without a request that was read, so with what is said of every
+// answer.
+const refusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n" +
+	"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nCache-Control: no-store\r\nRetry-After: 10\r\nConnection: close\r\nContent-Length: "
+
 func (g *gate) refuse(conn net.Conn, why string) {
 	defer func() {
 		_ = conn.Close()
 		<-g.leaving
 	}()
 	_ = conn.SetDeadline(time.Now().Add(parting))
-	_, _ = io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 10\r\nConnection: close\r\nContent-Length: "+strconv.Itoa(len(why))+"\r\n\r\n"+why)
+	_, _ = io.WriteString(conn, refusal+strconv.Itoa(len(why))+"\r\n\r\n"+why)
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}

@@ -75,6 +75,9 @@ func TestIdleConnectionsOfOneAddress(t *testing.T) {
 		if err != nil {
 			return 0, err.Error()
 		}
+		if h := res.Header; res.StatusCode == http.StatusServiceUnavailable && (h.Get("Content-Security-Policy") == "" || h.Get("X-Content-Type-Options") == "" || h.Get("Cache-Control") != "no-store") {
+			t.Errorf("the refusal has %v", h)
+		}
 		body, _ := io.ReadAll(res.Body)
 		return res.StatusCode, string(body)
 	}
