@@ -50,6 +50,7 @@ func onslaughts() []onslaught {
 		}, 6, 250, true},
 		{"connections that say nothing", halfOpen, 300, 150, false},
 		{"handshakes", handshake, 6, 150, true},
+		{"handshakes of another site", foreign, 6, 150, true},
 		{"bodies that do not come", halfBody, 300, 150, false},
 		{"messages that unpack to megabytes", bomb, 4, 150, false},
 		{"messages without a pause", messages, 4, 150, true},
@@ -212,8 +213,12 @@ func (f *flooded) half(ctx context.Context, text string) {
 }
 
 func (f *flooded) dial(ctx context.Context) *websocket.Conn {
+	return f.dialAs(ctx, http.Header{"X-Forwarded-For": {f.from}})
+}
+
+func (f *flooded) dialAs(ctx context.Context, head http.Header) *websocket.Conn {
 	conn, res, err := websocket.Dial(ctx, strings.TrimSuffix(f.URL, "/")+"/live", &websocket.DialOptions{
-		Subprotocols: []string{web.Subprotocol}, CompressionMode: websocket.CompressionNoContextTakeover, HTTPHeader: http.Header{"X-Forwarded-For": {f.from}},
+		Subprotocols: []string{web.Subprotocol}, CompressionMode: websocket.CompressionNoContextTakeover, HTTPHeader: head,
 	})
 	if res != nil && res.StatusCode != http.StatusSwitchingProtocols {
 		f.note(res)
@@ -229,6 +234,14 @@ func (f *flooded) dial(ctx context.Context) *websocket.Conn {
 func handshake(ctx context.Context, f *flooded, _ int64) {
 	if conn := f.dial(ctx); conn != nil {
 		f.fine.Add(1)
+		_ = conn.CloseNow()
+	}
+}
+
+// foreign is what the visitors of another site's page would do by it.
+func foreign(ctx context.Context, f *flooded, n int64) {
+	if conn := f.dialAs(ctx, http.Header{"X-Forwarded-For": {f.from}, "Origin": {fmt.Sprintf("https://%d.example", n)}}); conn != nil {
+		f.Error("a page of another site has a socket")
 		_ = conn.CloseNow()
 	}
 }
