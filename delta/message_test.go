@@ -195,7 +195,7 @@ func FuzzDecode(f *testing.F) {
 		if y := s.At.Year(); y < 1 || y > 9999 {
 			return
 		}
-		if _, err := delta.Decode(delta.EncodeSnapshot(s)); err != nil {
+		if whole, err := delta.Decode(delta.EncodeSnapshot(s)); err != nil || !whole.State.Equal(s) {
 			t.Fatalf("%v in the snapshot of %s", err, b)
 		}
 	})

@@ -26,7 +26,7 @@ import (
 // application whose writes are timed, ledger by one that has nothing to do with
 // the program; stage is what schemas are changed of, heap what is written in
 // great numbers; gallery and parts are read through a view, a function and a
-// partitioned root.
+// partitioned root; of posters the view and the partitions come and go.
 const troubleSchema = `
 CREATE TABLE till (id int PRIMARY KEY, n bigint NOT NULL);
 CREATE TABLE ledger (id int PRIMARY KEY, n bigint NOT NULL);
@@ -42,7 +42,12 @@ CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper($1
 CREATE TABLE parts (k int, n int) PARTITION BY LIST (k);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
 CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2);
-INSERT INTO parts SELECT 1 + i % 2, i FROM generate_series(1, 20) i UNION ALL VALUES (1, 1000), (2, 1000);`
+INSERT INTO parts SELECT 1 + i % 2, i FROM generate_series(1, 20) i UNION ALL VALUES (1, 1000), (2, 1000);
+CREATE TABLE posters (k int, word text) PARTITION BY LIST (k);
+CREATE TABLE posters_1 PARTITION OF posters FOR VALUES IN (1);
+CREATE TABLE posters_2 PARTITION OF posters FOR VALUES IN (2);
+INSERT INTO posters SELECT 1 + i % 2, 'poster ' || i FROM generate_series(1, 20) i;
+CREATE VIEW hung AS SELECT k, word FROM posters;`
 
 // servant is the role that the program uses: it owns the tables, so that it may
 // put bells on them, and is no superuser.
@@ -104,7 +109,9 @@ func wants() map[string][]question {
 			{id: "parts", query: `SELECT k, count(*) AS n, max(n) AS last FROM parts GROUP BY k ORDER BY k`}},
 		"/d/till":  {{id: "till", query: `SELECT n FROM till ORDER BY n`}},
 		"/d/stage": {{id: "stage", query: `SELECT * FROM stage ORDER BY id`}, {id: "words", query: `SELECT id, word FROM stage ORDER BY id`}},
-		"/d/heap":  {{id: "heap", query: `SELECT batch, count(*) AS n FROM heap GROUP BY batch ORDER BY batch`}},
+		"/d/posters": {{id: "hung", query: `SELECT word, k FROM hung ORDER BY word`}, {id: "all", query: `SELECT count(*) AS n FROM posters`},
+			{id: "each", query: `SELECT k, count(*) AS n FROM posters GROUP BY k ORDER BY k`}},
+		"/d/heap": {{id: "heap", query: `SELECT batch, count(*) AS n FROM heap GROUP BY batch ORDER BY batch`}},
 		"/t/public.acct?sort=v&where=grp.lt.4&where=v.gt.900&rows=50": {
 			{id: "rows", query: `SELECT id, grp, v FROM acct WHERE grp < 4 AND v > 900 ORDER BY v, id LIMIT 50`}},
 		"/t/public.acct?sort=id&rows=50&page=2": {
@@ -160,6 +167,7 @@ func newArena(t *testing.T, r *rand.Rand) *arena {
 		"till.yaml":    yaml("Till", pages["/d/till"]...),
 		"stage.yaml":   yaml("Stage", pages["/d/stage"]...),
 		"heap.yaml":    yaml("Heap", pages["/d/heap"]...),
+		"posters.yaml": yaml("Posters", pages["/d/posters"]...),
 		"gallery.yaml": yaml("Gallery", pages["/d/gallery"]...),
 		"by.yaml":      fmt.Sprintf(byYAML, cut.query),
 	})
@@ -220,7 +228,7 @@ func (a *arena) begin(url string, pages map[string][]question) {
 			s.written = tillOf(a.patrons[0].diary)
 		case "/d/gallery":
 			s.written = galleryOf(a.scribe.diary)
-		case "/d/stage", "/d/heap":
+		case "/d/stage", "/d/heap", "/d/posters":
 			s.still = true
 		}
 		if address != "/d/till" && !a.judge.names(address) {
@@ -292,6 +300,9 @@ func (a *arena) witness(s *sight) func(*delta.Message, *delta.State) {
 		if screen == nil {
 			return
 		}
+		if diff := torn(screen.Panels); diff != "" {
+			a.judge.accuse("%s: %s", s.page, diff)
+		}
 		for id, p := range screen.Panels {
 			switch {
 			case p.Err != nil && !a.mayErr(s.page):
@@ -315,6 +326,41 @@ func (a *arena) witness(s *sight) func(*delta.Message, *delta.State) {
 			}
 		}
 	}
+}
+
+// torn says how panels of one frame are not of one snapshot: the stage and its words
+// have the same, and so have the posters, counted in three ways; "" where they are.
+func torn(panels map[string]*delta.Panel) string {
+	if stage, words := panels["stage"], panels["words"]; inSnapshot(stage) && inSnapshot(words) {
+		if of, beside := columnsOf(stage, "id", "word"), columnsOf(words, "id", "word"); !slices.Equal(of, beside) {
+			return fmt.Sprintf("beside the stage %.200q there are the words %.200q", of, beside)
+		}
+	}
+	if hung, all, each := panels["hung"], panels["all"], panels["each"]; inSnapshot(hung) && inSnapshot(all) && inSnapshot(each) {
+		sum := 0
+		for _, n := range columnsOf(each, "n") {
+			more, _ := strconv.Atoi(n)
+			sum += more
+		}
+		if n := columnsOf(all, "n"); len(n) != 1 || n[0] != strconv.Itoa(sum) || sum != len(hung.Rows) {
+			return fmt.Sprintf("of %s posters %d hang, and their parts have %d", n, len(hung.Rows), sum)
+		}
+	}
+	return ""
+}
+
+// columnsOf is what the rows have in these columns, one text for each row.
+func columnsOf(p *delta.Panel, names ...string) (rows []string) {
+	for _, row := range p.Rows {
+		var cells []string
+		for i, c := range p.Columns {
+			if slices.Contains(names, c.Name) {
+				cells = append(cells, row.Cells[i].Text)
+			}
+		}
+		rows = append(rows, strings.Join(cells, " "))
+	}
+	return rows
 }
 
 // mayErr tells whether the page's panels may have errors now.

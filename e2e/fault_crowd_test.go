@@ -29,14 +29,15 @@ func (a *arena) comeBack(n int) func() {
 	if cost > float64(heave+n*(64<<10)) && !raceDetector {
 		a.Errorf("%d viewers who came back took %.0f MB", n, cost/1e6)
 	}
-	a.judgeReturn(c, began, asked)
+	a.judgeReturn(c, began, asked, 0) // their lines broke
 	a.Logf("%.0f snapshots were taken for all pages", a.resources()["rowcast_cycles_total"]-cycles)
 	return c.leave
 }
 
 // judgeReturn checks that the crowd came back spread over the time that it had,
-// and that the database was asked for its page as if it were one viewer.
-func (a *arena) judgeReturn(c *crowd, began time.Time, asked int) (peak, mean float64) {
+// at least so many of them by a hint, and that the database was asked for its page as
+// if it were one viewer.
+func (a *arena) judgeReturn(c *crowd, began time.Time, asked, told int) (peak, mean float64) {
 	a.Helper()
 	came := c.arrivals()
 	const bucket = 250 * time.Millisecond
@@ -56,20 +57,23 @@ func (a *arena) judgeReturn(c *crowd, began time.Time, asked int) (peak, mean fl
 	} else {
 		a.Logf("their table was read %d times", n)
 	}
-	c.judgeHints(a)
+	c.judgeHints(a, told)
 	return peak, mean
 }
 
-// judgeHints checks that those who were told when to come back were told different
+// judgeHints checks that so many at least were told when to come back, at different
 // moments, spread over seconds.
-func (c *crowd) judgeHints(a *arena) {
+func (c *crowd) judgeHints(a *arena, least int) {
 	a.Helper()
 	c.mu.Lock()
 	hints := slices.Sorted(slices.Values(c.hints))
 	c.mu.Unlock()
 	n := len(hints)
+	if n < least {
+		a.Errorf("%d were told when to come back, want %d", n, least)
+	}
 	if n == 0 {
-		return // nobody told them
+		return
 	}
 	most := 0
 	for i := range hints {

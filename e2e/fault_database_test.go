@@ -91,10 +91,10 @@ func databaseTroubles() (all []trouble) {
 			a.exec(`ALTER ROLE `+servant+` NOLOGIN`, ending("%"))
 			return func() { a.exec(`ALTER ROLE ` + servant + ` LOGIN`) }
 		}},
-		trouble{name: "forbidden", lasts: 2 * time.Second, spoils: []string{"/d/stage"}, inject: func(a *arena) func() {
+		shown("/d/stage", trouble{name: "forbidden", lasts: 2 * time.Second, spoils: []string{"/d/stage"}, inject: func(a *arena) func() {
 			a.exec(`ALTER TABLE stage OWNER TO postgres`, `INSERT INTO stage VALUES (100, 'forbidden', 1)`)
 			return func() { a.exec(`DELETE FROM stage WHERE id = 100`, `ALTER TABLE stage OWNER TO `+servant) }
-		}},
+		}}, failed("stage")),
 		trouble{name: "full", stale: everywhere, lasts: 6 * time.Second, spoils: everywhere, inject: takeAllConnections},
 	)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,61 +23,68 @@ const unheardOf = staleWithin + time.Second
 // schemaTroubles change tables, views and triggers under the pages that read
 // them. Pages of other tables must not notice.
 func schemaTroubles() []trouble {
-	stage, gallery := []string{"/d/stage"}, []string{"/d/gallery"}
+	stage, gallery, posters := []string{"/d/stage"}, []string{"/d/gallery"}, []string{"/d/posters"}
 	change := func(name string, page, spoils []string, there, back string) trouble {
 		return trouble{name: name, lasts: unheardOf, silent: page, spoils: spoils, inject: func(a *arena) func() {
 			a.exec(`SET ROLE `+servant, there)
 			return func() { a.exec(`SET ROLE `+servant, back) }
 		}}
 	}
-	again := func(name, sql string) trouble {
-		return trouble{name: name, lasts: 3 * time.Second, inject: func(a *arena) func() {
+	// again takes steps over and over, each of which is committed for others to see,
+	// and never leaves a round half done.
+	again := func(name string, silent []string, steps ...string) trouble {
+		return trouble{name: name, lasts: 3 * time.Second, silent: silent, inject: func(a *arena) func() {
 			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-				_, err := conn.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
-				sleep(ctx, 50*time.Millisecond)
-				return err
+				for _, sql := range steps {
+					if _, err := conn.Exec(context.WithoutCancel(ctx), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+						return err
+					}
+					sleep(ctx, 50*time.Millisecond)
+				}
+				return nil
 			})
 		}}
 	}
 	return []trouble{
-		{name: "dropped", lasts: unheardOf, silent: stage, spoils: stage, inject: func(a *arena) func() {
+		shown("/d/stage", trouble{name: "dropped", lasts: unheardOf, silent: stage, spoils: stage, inject: func(a *arena) func() {
 			a.exec(`DROP TABLE stage`)
 			return func() {
 				a.exec(`SET ROLE `+servant, restage)
 				a.watch("public.stage")
 			}
-		}},
-		change("renamed", stage, stage, `ALTER TABLE stage RENAME TO elsewhere`, `ALTER TABLE elsewhere RENAME TO stage`),
-		shown(change("column-added", stage, nil, `ALTER TABLE stage ADD COLUMN more int DEFAULT 7`, `ALTER TABLE stage DROP COLUMN more`),
+		}}, failed("stage")),
+		shown("/d/stage", change("renamed", stage, stage, `ALTER TABLE stage RENAME TO elsewhere`, `ALTER TABLE elsewhere RENAME TO stage`), failed("stage")),
+		shown("/d/stage", change("column-added", stage, nil, `ALTER TABLE stage ADD COLUMN more int DEFAULT 7`, `ALTER TABLE stage DROP COLUMN more`),
 			func(s *delta.State) bool { return typed(s, "stage", "more", "int4", "7") }),
-		shown(change("column-dropped", stage, stage, `ALTER TABLE stage RENAME word TO old; ALTER TABLE stage ADD word int`,
+		shown("/d/stage", change("column-removed", stage, stage, `ALTER TABLE stage RENAME word TO old`, `ALTER TABLE stage RENAME old TO word`),
+			func(s *delta.State) bool { return typed(s, "stage", "old", "text", "*") && failed("words")(s) }),
+		shown("/d/stage", change("column-dropped", stage, stage, `ALTER TABLE stage RENAME word TO old; ALTER TABLE stage ADD word int`,
 			`ALTER TABLE stage DROP word; ALTER TABLE stage RENAME old TO word`),
 			func(s *delta.State) bool {
 				return typed(s, "stage", "word", "int4", "") && typed(s, "words", "word", "int4", "") && typed(s, "stage", "old", "text", "*")
 			}),
-		shown(change("column-retyped", stage, nil, `ALTER TABLE stage ALTER n TYPE text`, `ALTER TABLE stage ALTER n TYPE int USING n::int`),
+		shown("/d/stage", change("column-retyped", stage, nil, `ALTER TABLE stage ALTER n TYPE text`, `ALTER TABLE stage ALTER n TYPE int USING n::int`),
 			func(s *delta.State) bool { return typed(s, "stage", "n", "text", "*") }),
-		again("rewritten", `ALTER TABLE stage ALTER n TYPE bigint USING n + 0; ALTER TABLE stage ALTER n TYPE int`),
+		again("rewritten", nil, `ALTER TABLE stage ALTER n TYPE bigint USING n + 0; ALTER TABLE stage ALTER n TYPE int`),
 		{name: "emptied-and-filled", lasts: 3 * time.Second, inject: emptyAndFill},
-		again("view-replaced", `CREATE OR REPLACE VIEW glance AS SELECT id, word || '!' AS word FROM gallery;
-			UPDATE gallery SET word = word; CREATE OR REPLACE VIEW glance AS SELECT id, word FROM gallery`),
-		change("view-dropped", gallery, gallery, `DROP VIEW glance`, `CREATE VIEW glance AS SELECT id, word FROM gallery`),
-		change("function-dropped", gallery, gallery, `DROP FUNCTION shout`, `CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper($1)'`),
-		again("partition-detached-and-attached", `BEGIN; ALTER TABLE parts DETACH PARTITION parts_2;
-			ALTER TABLE parts ATTACH PARTITION parts_2 FOR VALUES IN (2); COMMIT; INSERT INTO parts_2 VALUES (2, 0); DELETE FROM parts_2 WHERE n = 0`),
-		{name: "partition-comes-and-goes", lasts: 3 * time.Second, inject: func(a *arena) func() {
-			a.exec(`SET ROLE `+servant, `CREATE TABLE parts_3 (k int, n int)`)
-			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-				_, err := conn.Exec(ctx, `ALTER TABLE parts ATTACH PARTITION parts_3 FOR VALUES IN (3); INSERT INTO parts_3 VALUES (3, 0);
-					ALTER TABLE parts DETACH PARTITION parts_3`, pgx.QueryExecModeSimpleProtocol)
-				sleep(ctx, 50*time.Millisecond)
-				return err
-			})
-			return func() { end(); a.exec(`DROP TABLE parts_3`) }
-		}},
+		again("view-replaced-again-and-again", posters, `CREATE OR REPLACE VIEW hung AS SELECT k, word || '!' AS word FROM posters`, `UPDATE posters SET word = word`,
+			`CREATE OR REPLACE VIEW hung AS SELECT k, word FROM posters`, `UPDATE posters SET word = word`),
+		shown("/d/posters", change("view-replaced", posters, nil, `CREATE OR REPLACE VIEW hung AS SELECT k, word || '!' AS word FROM posters; UPDATE posters SET word = word`,
+			`CREATE OR REPLACE VIEW hung AS SELECT k, word FROM posters; UPDATE posters SET word = word`),
+			func(s *delta.State) bool {
+				return typed(s, "hung", "word", "text", "*") && strings.HasSuffix(s.Panels["hung"].Rows[0].Cells[0].Text, "!")
+			}),
+		shown("/d/gallery", change("view-dropped", gallery, gallery, `DROP VIEW glance`, `CREATE VIEW glance AS SELECT id, word FROM gallery`), failed("glance")),
+		shown("/d/gallery", change("function-dropped", gallery, gallery, `DROP FUNCTION shout`, `CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT upper($1)'`), failed("loud")),
+		again("partition-detached-and-attached", posters, `ALTER TABLE posters DETACH PARTITION posters_2`, `UPDATE posters_2 SET word = word`,
+			`ALTER TABLE posters ATTACH PARTITION posters_2 FOR VALUES IN (2)`, `UPDATE posters_2 SET word = word`),
+		shown("/d/posters", change("partition-detached", posters, nil, `ALTER TABLE posters DETACH PARTITION posters_2`, `ALTER TABLE posters ATTACH PARTITION posters_2 FOR VALUES IN (2)`),
+			func(s *delta.State) bool { return typed(s, "all", "n", "int8", "10") }),
+		partitionComes(),
 		{name: "swapped", lasts: 3 * time.Second, silent: stage, inject: func(a *arena) func() {
 			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-				_, err := conn.Exec(ctx, `SET ROLE `+servant+`; BEGIN; CREATE TABLE next (LIKE stage INCLUDING ALL); INSERT INTO next SELECT id, word, n + 1 FROM stage;
+				// One that is given up may yet be done after the end of the fault.
+				_, err := conn.Exec(context.WithoutCancel(ctx), `SET ROLE `+servant+`; BEGIN; CREATE TABLE next (LIKE stage INCLUDING ALL); INSERT INTO next SELECT id, word, n + 1 FROM stage;
 					ALTER TABLE stage RENAME TO last; ALTER TABLE next RENAME TO stage; COMMIT; DROP TABLE last`, pgx.QueryExecModeSimpleProtocol)
 				sleep(ctx, 50*time.Millisecond)
 				return err
@@ -99,6 +107,23 @@ func schemaTroubles() []trouble {
 			return func() { a.watch("public.stage") }
 		}},
 	}
+}
+
+// partitionComes attaches a partition with rows, over and over, and takes it away.
+func partitionComes() trouble {
+	return trouble{name: "partition-comes-and-goes", lasts: 3 * time.Second, silent: []string{"/d/posters"}, inject: func(a *arena) func() {
+		a.exec(`SET ROLE `+servant, `CREATE TABLE posters_3 (k int, word text)`, `INSERT INTO posters_3 SELECT 3, 'late poster ' || i FROM generate_series(1, 5) i`)
+		end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+			for _, sql := range []string{`ALTER TABLE posters ATTACH PARTITION posters_3 FOR VALUES IN (3)`, `UPDATE posters_3 SET word = word`, `ALTER TABLE posters DETACH PARTITION posters_3`} {
+				if _, err := conn.Exec(context.WithoutCancel(ctx), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+					return err
+				}
+				sleep(ctx, 50*time.Millisecond)
+			}
+			return nil
+		})
+		return func() { end(); a.exec(`DROP TABLE posters_3`) }
+	}}
 }
 
 // stageRings tells whether the stage has its bell: the program looks once a minute

@@ -42,7 +42,7 @@ func TestFrozenServerHoldsNoLocks(t *testing.T) {
 				}
 				t.Skip("this PostgreSQL has no unix socket here")
 			}
-			testFrozen(t, program, db.URL, moment.query, moment.come)
+			testFrozen(t, program, db.URL, moment.query, moment.come, nil)
 		})
 		all.run("TCP, "+moment.name, func(t *testing.T) {
 			name := "frozen_" + strings.ReplaceAll(moment.name, " ", "_")
@@ -50,7 +50,7 @@ func TestFrozenServerHoldsNoLocks(t *testing.T) {
 			if _, err := conn.Exec(t.Context(), `CREATE DATABASE `+name); err != nil {
 				t.Fatal(err)
 			}
-			testFrozen(t, program, tcp.DatabaseURL(name), moment.query, moment.come)
+			testFrozen(t, program, tcp.DatabaseURL(name), moment.query, moment.come, (*frozen).flood)
 		})
 	}
 }
@@ -59,8 +59,8 @@ func TestFrozenServerHoldsNoLocks(t *testing.T) {
 const limit = 10 * time.Second
 
 // testFrozen stops the server at a moment that come waits for; without one,
-// before anybody has looked at a page.
-func testFrozen(t *testing.T, program, database, query string, come func(*frozen)) {
+// before anybody has looked at a page. Then more happens to it, if there is more.
+func testFrozen(t *testing.T, program, database, query string, come, more func(*frozen)) {
 	f := &frozen{T: t, conn: pgtest.Connect(t, database)}
 	f.exec(`CREATE TABLE readings (id int PRIMARY KEY, word text NOT NULL)`)
 	f.exec(`INSERT INTO readings VALUES (1, 'before')`)
@@ -78,6 +78,9 @@ func testFrozen(t *testing.T, program, database, query string, come func(*frozen
 	if n := f.locks(); n == 0 {
 		t.Error("the server held no lock when it was stopped: the test tests nothing")
 	}
+	if more != nil {
+		more(f)
+	}
 	for n := f.locks(); n > 0; n = f.locks() {
 		if time.Since(stopped) > limit {
 			t.Fatalf("%d locks are held %s after the server was stopped: %s", n, limit, f.holders())
@@ -91,6 +94,15 @@ func testFrozen(t *testing.T, program, database, query string, come func(*frozen
 		t.Errorf("a write took %s while the server stood still", slowest)
 	}
 	f.writesSilently()
+	if more != nil { // what it had to be told holds the queue's end until its session is over
+		for n := f.count(sessions); n > 0; n = f.count(sessions) {
+			if time.Since(stopped) > 2*limit {
+				t.Fatalf("%d sessions are left %s after the server was stopped", n, 2*limit)
+			}
+			f.pause(20 * time.Millisecond)
+		}
+		t.Logf("no session %s after the server was stopped", time.Since(stopped).Round(100*time.Millisecond))
+	}
 
 	var resumed time.Time
 	if err := f.conn.QueryRow(t.Context(), `SELECT pg_catalog.clock_timestamp()`).Scan(&resumed); err != nil {
@@ -103,8 +115,16 @@ func testFrozen(t *testing.T, program, database, query string, come func(*frozen
 	page.until("what was written meanwhile", func(s *delta.State, live time.Time) bool {
 		return live.After(resumed) && shows(s, "meanwhile")
 	})
+	if took := time.Since(resumed); took > rightWithin {
+		t.Errorf("right only %s after it went on", took)
+	}
 	f.exec(`UPDATE readings SET word = 'after'`)
 	page.until("what was written after", func(s *delta.State, live time.Time) bool { return shows(s, "after") })
+}
+
+// flood notifies the server of more than lines hold, by far.
+func (f *frozen) flood() {
+	f.exec(`SELECT count(pg_notify('rowcast', i || repeat('x', 2000))) FROM generate_series(1, 20000) i`)
 }
 
 // frozen looks at the database from outside.
@@ -134,6 +154,8 @@ func (f *frozen) pause(d time.Duration) {
 	case <-time.After(d):
 	}
 }
+
+const sessions = `SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name LIKE 'rowcast/%' AND datname = current_database()`
 
 const ours = ` FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
 	WHERE a.application_name LIKE 'rowcast/%' AND a.datname = current_database()`

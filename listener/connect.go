@@ -15,7 +15,7 @@ const (
 	bellLimit = 1 << 56 // bell numbers are below
 	reserved  = 0x726f7763617374
 	muteKey   = 5<<56 | reserved
-	fewest    = 2 // slots that every ring() tried that ever was
+	fewest    = 1 // slots that every ring() tried that ever was
 	most      = 4
 	mostBells = 500
 
@@ -355,7 +355,7 @@ func (s *session) progress(ctx context.Context) (failure, error) {
 			return noSlot(s.slots), nil
 		}
 	}
-	if s.slot > fewest { // writers who began before there was this slot did not try it
+	if s.slot > fewest { // writers who began before there was this slot did not try it, and nobody knows when that was
 		if err := s.listOlder(ctx); err != nil {
 			return failure{}, err
 		}
