@@ -174,6 +174,7 @@ func TestTwoListeners(t *testing.T) {
 	conn := connect(t, url)
 	run(t, conn, `CREATE TABLE a (v int)`)
 	bell := watch(t, conn, "a")
+	run(t, conn, `SELECT rowcast.set_slots(2)`)
 	one, two := start(t, url), start(t, url)
 	if a, b := one.State().Slot, two.State().Slot; a == b || a == 0 || b == 0 {
 		t.Fatalf("slots %d and %d", a, b)
@@ -201,43 +202,51 @@ func own(t *testing.T, url string, slot int) (give func()) {
 	return func() { run(t, conn, `SELECT pg_advisory_unlock_all()`) }
 }
 
-// A server without a slot goes by the clock, until one is free or one more is made.
-func TestThirdServerGoesByTheClock(t *testing.T) {
+// A server without a slot goes by the clock, until one is free or one more is made; who
+// has one notices nothing that lasts.
+func TestAServerWithoutASlotGoesByTheClock(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	install(t, url)
-	first := own(t, url, 1)
-	own(t, url, 2)
-	third := start(t, url)
-	if s := third.State(); s.Slot != 0 || s.Reason != "not_armed" || !strings.Contains(s.Message, "all 2 slots") || !strings.Contains(s.Message, "set_slots(3)") {
+	first := start(t, url)
+	second := start(t, url)
+	if s := second.State(); !s.Full() || s.Reason != "not_armed" || !strings.Contains(s.Message, "all slots (1)") || !strings.Contains(s.Message, "set_slots(2)") {
 		t.Fatalf("state %+v", s)
 	}
-	if armed := third.Arm(t.Context(), []int64{1}); len(armed) != 0 {
+	if armed := second.Arm(t.Context(), []int64{1}); len(armed) != 0 {
 		t.Fatal("armed without a slot")
 	}
-	from := third.len()
-	run(t, connect(t, url), `SELECT rowcast.set_slots(3)`)
-	third.wait(t, from, "loss of the connection that knew two", is("lost"))
-	third.wait(t, from, "reset when there is one more", is("reset"))
-	third.arm(t, 1)
-	if s := third.State(); s.Slot != 3 || s.Reason != "" {
+	long := connect(t, url) // before there were two slots
+	run(t, long, `BEGIN`, `SELECT txid_current()`)
+	from, of := second.len(), first.len()
+	run(t, connect(t, url), `SELECT rowcast.set_slots(2)`)
+	first.wait(t, of, "reset of the one that had a slot", is("reset"))
+	if s := first.State(); s.Slot != 1 || s.Reason != "" {
+		t.Fatalf("state %+v of the first beside a transaction of before", s)
+	}
+	second.wait(t, from, "loss of the connection that knew one", is("lost"))
+	run(t, long, `COMMIT`)
+	second.wait(t, from, "reset when there is one more", is("reset"))
+	second.arm(t, 1)
+	if s := second.State(); s.Slot != 2 || s.Reason != "" || s.Full() {
 		t.Fatalf("state %+v", s)
 	}
 
-	fourth := start(t, url)
-	if s := fourth.State(); s.Slot != 0 || !strings.Contains(s.Message, "all 3 slots") {
+	third := start(t, url)
+	if s := third.State(); !s.Full() || !strings.Contains(s.Message, "all slots (2)") {
 		t.Fatalf("state %+v", s)
 	}
-	from = fourth.len()
-	first()
-	fourth.wait(t, from, "reset when a slot is free", is("reset"))
-	if s := fourth.State(); s.Slot != 1 || s.Reason != "" {
+	from = third.len()
+	first.stop()
+	third.wait(t, from, "reset when a slot is free", is("reset"))
+	if s := third.State(); s.Slot != 1 || s.Reason != "" {
 		t.Fatalf("state %+v after a slot became free", s)
 	}
-	fourth.arm(t, 1)
+	third.arm(t, 1)
 }
 
-// Who takes a slot that was made lately waits for writers who began before and did not try it.
+// Who takes a slot that was made lately waits for writers who began before and did not
+// try it, whether or not it knew the doorbell before.
 func TestALateSlotWaitsForEarlierWriters(t *testing.T) {
 	t.Parallel()
 	url := database(t)
@@ -246,23 +255,52 @@ func TestALateSlotWaitsForEarlierWriters(t *testing.T) {
 	run(t, conn, `CREATE TABLE a (v int)`)
 	bell := watch(t, conn, "a")
 	own(t, url, 1)
-	own(t, url, 2)
 	run(t, early, `BEGIN`, `INSERT INTO a VALUES (1)`)
-	run(t, conn, `SELECT rowcast.set_slots(3)`)
-	third := start(t, url)
-	if s := third.State(); s.Slot != 3 || s.Reason != "not_armed" || !strings.Contains(s.Message, "transactions") {
+	run(t, conn, `SELECT rowcast.set_slots(2)`)
+	second := start(t, url)
+	if s := second.State(); s.Slot != 2 || s.Reason != "not_armed" || !strings.Contains(s.Message, "transactions") {
 		t.Fatalf("state %+v beside a writer of before", s)
 	}
-	if armed := third.Arm(t.Context(), []int64{bell}); len(armed) != 0 {
+	if armed := second.Arm(t.Context(), []int64{bell}); len(armed) != 0 {
 		t.Fatal("armed beside a writer that did not try the slot")
 	}
-	from := third.len()
+	from := second.len()
 	run(t, early, `COMMIT`)
-	third.wait(t, from, "reset", is("reset"))
-	third.arm(t, bell)
-	from = third.len()
+	second.wait(t, from, "reset", is("reset"))
+	second.arm(t, bell)
+	from = second.len()
 	run(t, early, `INSERT INTO a VALUES (2)`)
-	third.wait(t, from, "ring", rings(bell))
+	second.wait(t, from, "ring", rings(bell))
+}
+
+// Who waits in a late slot for a transaction that may go on for hours takes the first
+// one as soon as it is free, which that transaction tried.
+func TestTheFirstSlotNeedNotBeWaitedFor(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	install(t, url)
+	conn, early := connect(t, url), connect(t, url)
+	run(t, conn, `CREATE TABLE a (v int)`)
+	bell := watch(t, conn, "a")
+	leave := own(t, url, 1)
+	run(t, early, `BEGIN`, `INSERT INTO a VALUES (1)`)
+	run(t, conn, `SELECT rowcast.set_slots(2)`)
+	second := start(t, url)
+	if s := second.State(); s.Slot != 2 || s.Reason != "not_armed" {
+		t.Fatalf("state %+v beside a writer of before", s)
+	}
+	from := second.len()
+	leave()
+	second.wait(t, from, "reset", is("reset"))
+	if s := second.State(); s.Slot != 1 || s.Reason != "" {
+		t.Fatalf("state %+v", s)
+	}
+	if armed := second.Arm(t.Context(), []int64{bell}); len(armed) != 0 {
+		t.Fatal("armed beside a writer that went by silently") // it holds the key itself
+	}
+	run(t, early, `COMMIT`)
+	second.arm(t, bell)
+	run(t, connect(t, url), `SELECT pg_advisory_lock(2::bigint << 56 | 32210705904137076)`) // nobody has it any more
 }
 
 func TestCap(t *testing.T) {
@@ -350,9 +388,9 @@ func TestUnknownVersion(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	install(t, url)
-	run(t, connect(t, url), `CREATE OR REPLACE FUNCTION rowcast.version() RETURNS int LANGUAGE sql AS 'SELECT 3'`)
+	run(t, connect(t, url), `CREATE OR REPLACE FUNCTION rowcast.version() RETURNS int LANGUAGE sql AS 'SELECT 4'`)
 	r := start(t, url)
-	if s := r.State(); s.Reason != "not_armed" || !strings.Contains(s.Message, "version 3") {
+	if s := r.State(); s.Reason != "not_armed" || !strings.Contains(s.Message, "version 4") {
 		t.Fatalf("state %+v", s)
 	}
 }
@@ -371,7 +409,7 @@ func TestReplacedFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	from := r.len()
-	run(t, conn, definition)
+	run(t, conn, strings.Replace(definition, "BEGIN", "BEGIN -- otherwise", 1))
 	r.wait(t, from, "loss", is("lost"))
 	r.wait(t, from, "reset", is("reset"))
 	if s := r.State(); s.Reason != "not_armed" || !strings.Contains(s.Message, "transactions") {

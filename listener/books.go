@@ -76,7 +76,7 @@ func (b *books) connected(s *session) {
 	clear(b.bells)
 	clear(b.habits)
 	b.current, b.notice = s, 0
-	b.status = State{Connected: true, Slot: s.slot, Cap: s.cap, Muted: s.muted, Reason: s.blocked.reason, Message: s.blocked.message}
+	b.status = State{Connected: true, Slot: s.slot, Slots: s.slots, Cap: s.cap, Muted: s.muted, Reason: s.blocked.reason, Message: s.blocked.message}
 }
 
 // lost ends every generation: the locks went, or are going, with their session.
@@ -118,11 +118,11 @@ func (b *books) state() State {
 	return state
 }
 
-func (b *books) setStatus(slot int, muted bool, blocked failure) {
+func (b *books) setStatus(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.status.Slot, b.status.Muted = slot, muted
-	b.status.Reason, b.status.Message = blocked.reason, blocked.message
+	b.status.Slot, b.status.Slots, b.status.Muted = s.slot, s.slots, s.muted
+	b.status.Reason, b.status.Message = s.blocked.reason, s.blocked.message
 }
 
 func (b *books) noticed(after time.Duration) {

@@ -11,18 +11,20 @@ import (
 )
 
 const (
-	protocol  = 2       // what rowcast.version() must say
+	protocol  = 3       // what rowcast.version() must say
 	bellLimit = 1 << 56 // bell numbers are below
 	reserved  = 0x726f7763617374
 	muteKey   = 5<<56 | reserved
 	fewest    = 1 // slots that every ring() tried that ever was
-	most      = 4
 	mostBells = 500
 
 	connectTimeout   = 5 * time.Second
 	longQueueTimeout = time.Minute // to read 800 MB and more, on a machine that does other things
 	answerTimeout    = time.Second // a session that takes longer is late, and as good as lost
 )
+
+// MostSlots is how many servers can have a slot, and so go by the bell, of one database.
+const MostSlots = 4
 
 func key(slot int, bell int64) int64 { return int64(slot)<<56 | bell }
 
@@ -179,41 +181,6 @@ FROM (VALUES ('idle_session_timeout', '5s'), ('tcp_user_timeout', '5s'), ('state
 	return nil
 }
 
-// takeSlot tries the slots that ring() tries; none free is no error.
-func (s *session) takeSlot(ctx context.Context) error {
-	if err := s.countSlots(ctx); err != nil {
-		return err
-	}
-	for slot := 1; slot <= s.slots; slot++ {
-		var got bool
-		if err := s.arm.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_lock($1)`, plain, key(slot, reserved)).Scan(&got); err != nil {
-			return fmt.Errorf("take slot: %w", err)
-		}
-		if !got {
-			continue
-		}
-		// Who takes slots away makes sure that they are free: before this one was taken, perhaps.
-		if err := s.countSlots(ctx); err != nil {
-			return err
-		}
-		if slot <= s.slots {
-			s.slot = slot
-			return nil
-		}
-		if _, err := s.arm.Exec(ctx, `SELECT pg_catalog.pg_advisory_unlock($1)`, plain, key(slot, reserved)); err != nil {
-			return fmt.Errorf("give back slot: %w", err)
-		}
-	}
-	return nil
-}
-
-func (s *session) countSlots(ctx context.Context) error {
-	if err := s.arm.QueryRow(ctx, `SELECT rowcast.slots()`, plain).Scan(&s.slots); err != nil {
-		return fmt.Errorf("count slots: %w", err)
-	}
-	return nil
-}
-
 // checkSelf proves that a notification of the arming session reaches the waiting listening session, and that
 // the arming session's lock keeps the listening session out.
 func (s *session) checkSelf(ctx context.Context) error {
@@ -253,7 +220,9 @@ const functionsSQL = `
 SELECT count(*),
        COALESCE(pg_catalog.bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
                                     AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')), false),
-       COALESCE(pg_catalog.max(CASE WHEN p.proname = 'ring' THEN p.oid::text || '/' || p.xmin::text END), '')
+       COALESCE(pg_catalog.max(CASE WHEN p.proname = 'ring' THEN p.oid::text || '/' || p.xmin::text END), ''),
+       COALESCE(pg_catalog.max(CASE WHEN p.proname = 'ring' THEN pg_catalog.regexp_replace(p.prosrc,
+           '(\s+AND\s+)?pg_catalog\.pg_try_advisory_xact_lock_shared\(\d+::pg_catalog\.int8 OPERATOR\(pg_catalog\.\+\) bell\)', '', 'g') END), '')
 FROM pg_catalog.pg_namespace AS n
 JOIN pg_catalog.pg_proc AS p ON p.pronamespace = n.oid
 WHERE n.nspname = 'rowcast' AND p.proname IN ('ring', 'held', 'arm', 'disarm', 'version', 'slots')`
@@ -262,7 +231,7 @@ WHERE n.nspname = 'rowcast' AND p.proname IN ('ring', 'held', 'arm', 'disarm', '
 func (s *session) inspect(ctx context.Context) error {
 	var count int
 	var allowed bool
-	if err := s.arm.QueryRow(ctx, functionsSQL, plain).Scan(&count, &allowed, &s.ring); err != nil {
+	if err := s.arm.QueryRow(ctx, functionsSQL, plain).Scan(&count, &allowed, &s.ring, &s.body); err != nil {
 		return fmt.Errorf("look for the doorbell: %w", err)
 	}
 	block := func(f failure) {
@@ -290,59 +259,12 @@ func (s *session) inspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.listener.known = s.ring
+	s.listener.known = s.body
 	if !replaced {
 		return nil
 	}
+	s.listener.rewritten = true
 	return s.listOlder(ctx)
-}
-
-// listOlder notes, once for each ring(), who may still run the one before.
-func (s *session) listOlder(ctx context.Context) error {
-	if s.listener.listed == s.ring {
-		return nil
-	}
-	const running = `
-SELECT virtualtransaction FROM pg_catalog.pg_locks
-WHERE locktype = 'virtualxid' AND pid <> pg_catalog.pg_backend_pid()
-UNION ALL
-SELECT transaction::text FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()`
-	rows, err := s.arm.Query(ctx, running, plain)
-	if err == nil {
-		s.listener.older, err = pgx.CollectRows(rows, pgx.RowTo[string])
-	}
-	if err != nil {
-		return fmt.Errorf("list running transactions: %w", err)
-	}
-	s.listener.listed = s.ring
-	return nil
-}
-
-// replaced says whether a writer may still run a ring() that tries other keys than the one in the catalog. A later
-// migration than the second may have replaced it (the first tried four slots); after two days nobody is left who
-// could have begun before.
-func (s *session) replaced(ctx context.Context) (bool, error) {
-	if s.listener.known != "" {
-		return s.listener.known != s.ring, nil
-	}
-	const readable = `
-SELECT EXISTS (
-    SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'rowcast' AND c.relname = 'goose_version' AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))`
-	var ok bool
-	if err := s.arm.QueryRow(ctx, readable, plain).Scan(&ok); err != nil {
-		return false, fmt.Errorf("look for the doorbell's history: %w", err)
-	}
-	if !ok {
-		return false, nil
-	}
-	const recent = `
-SELECT EXISTS (SELECT FROM rowcast.goose_version
-               WHERE version_id > 2 AND is_applied AND tstamp > pg_catalog.now() - interval '2 days')`
-	if err := s.arm.QueryRow(ctx, recent, plain).Scan(&ok); err != nil {
-		return false, fmt.Errorf("read the doorbell's history: %w", err)
-	}
-	return ok, nil
 }
 
 // progress does what still stands between this session and arming, and says what is left of it.
@@ -374,8 +296,11 @@ SELECT transaction::text FROM pg_catalog.pg_prepared_xacts WHERE transaction::te
 			return failure{}, fmt.Errorf("wait for older transactions: %w", err)
 		}
 		if len(s.listener.older) > 0 {
-			return settling, nil
+			if first, err := s.takeFirst(ctx); err != nil || !first {
+				return settling, err
+			}
 		}
+		s.listener.rewritten = false
 	}
 	if s.heldMute {
 		return failure{}, nil

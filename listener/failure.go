@@ -49,8 +49,8 @@ var (
 
 func noSlot(slots int) failure {
 	f := failure{reason: "not_armed", passes: true, message: fmt.Sprintf(
-		"all %d slots are taken by other rowcast servers: tables go by the clock until one is free", slots)}
-	if slots < most {
+		"all slots (%d) are taken by other rowcast servers: tables go by the clock until one is free", slots)}
+	if slots < MostSlots {
 		f.message += fmt.Sprintf("; as the owner of the schema rowcast SELECT rowcast.set_slots(%d) makes one more", slots+1)
 	}
 	return f

@@ -55,9 +55,10 @@ type Listener struct {
 	watched chan struct{} // wakes the arming session for the first ping
 
 	// Kept across connections, and owned by whoever connects or arms, one after the other.
-	known  string   // the ring() function last seen
-	older  []string // transactions that may still run the one before
-	listed string   // the ring() for which they were listed
+	known     string   // what the ring() last seen does
+	older     []string // transactions that may still run the one before
+	listed    string   // the ring() for which they were listed
+	rewritten bool     // it did something else, not only try fewer slots
 }
 
 // New returns a Listener; Run makes it work.
@@ -188,7 +189,8 @@ func (l *Listener) Generation(bell int64) uint64 { return l.books.generation(bel
 // State is how the doorbell stands.
 type State struct {
 	Connected bool
-	Slot      int    // from 1, as many as rowcast.slots() says, 4 at most; 0 while all are taken, or where slots are of no use
+	Slot      int    // from 1; 0 while all are taken, or where slots are of no use
+	Slots     int    // as rowcast.slots() says; 0 while slots are of no use
 	Armed     int    // bells armed now
 	Cap       int    // how many may be
 	Rings     uint64 // heard since the start, of whatever bell
@@ -196,6 +198,9 @@ type State struct {
 	Reason    string // why nothing can be armed, as the protocol names it; "" where it can
 	Message   string // the same for people
 }
+
+// Full tells whether other servers have all slots, so that one more has to be made, or one of them to go.
+func (s State) Full() bool { return s.Connected && s.Slot == 0 && s.Slots > 0 }
 
 // Notice is how long the last ping took from here to its commit and back as a notification; 0 before the first
 // one of a connection. A ring's way from its commit to here is the second half of that, so it is no shorter.

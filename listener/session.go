@@ -23,6 +23,7 @@ type session struct {
 	armPID    uint32
 	cap       int
 	ring      string // which ring() the catalog held when it connected
+	body      string // what that does, but for the slots that it tries
 
 	// Owned by connect, then by the arming goroutine.
 	slot      int
@@ -299,7 +300,7 @@ func (s *session) follow(ctx context.Context, usage float64) error {
 	books := s.listener.books
 	if usage > s.listener.config.QueueLimit && s.heldMute {
 		s.heldMute, s.muted, s.blocked = false, true, queueing
-		books.setStatus(s.slot, s.muted, s.blocked)
+		books.setStatus(s)
 		books.disarmAll()
 		s.listener.config.Log.Warn("notification queue is filling", "usage", usage)
 		s.listener.emit(ctx, func(h Handler) { h.Muted(true) })
@@ -316,7 +317,7 @@ func (s *session) follow(ctx context.Context, usage float64) error {
 		return err
 	}
 	s.blocked = blocked
-	books.setStatus(s.slot, s.muted, s.blocked)
+	books.setStatus(s)
 	if s.muted != wasMuted {
 		muted := s.muted
 		s.listener.emit(ctx, func(h Handler) { h.Muted(muted) })

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/listener"
 	"github.com/rowcast/rowcast/live"
 	"github.com/rowcast/rowcast/migrations"
 )
@@ -24,6 +25,7 @@ type bells struct {
 	log      *slog.Logger
 	again    chan struct{} // size 1
 	said     string        // the last complaint, so that it is said once
+	crowded  bool          // that there is no room was said
 }
 
 func newBells(db *database, patterns []string, book *dashboard.Book, log *slog.Logger) *bells {
@@ -33,6 +35,10 @@ func newBells(db *database, patterns []string, book *dashboard.Book, log *slog.L
 // bellsEvery is how often new partitions and repaired triggers are looked for.
 const bellsEvery = time.Minute
 
+// roomAfter is how long a server waits for a slot before it makes one more: so long
+// as one that is being replaced by it may take to leave.
+const roomAfter = 5 * time.Second
+
 func (b *bells) nudge() {
 	select {
 	case b.again <- struct{}{}:
@@ -40,18 +46,51 @@ func (b *bells) nudge() {
 	}
 }
 
-// Run repeats prepare until ctx ends.
-func (b *bells) Run(ctx context.Context) error {
-	tick := time.NewTicker(bellsEvery)
+// Run repeats prepare until ctx ends, and sees to it that the doorbell has a slot.
+func (b *bells) Run(ctx context.Context, doorbell *listener.Listener) error {
+	tick, look := time.NewTicker(bellsEvery), time.NewTicker(roomAfter)
 	defer tick.Stop()
+	defer look.Stop()
+	full := false // when it was last looked, and so since then
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-look.C:
+			was := full
+			state := doorbell.State()
+			if full = state.Full(); full && was {
+				b.makeRoom(ctx, state.Slots)
+			}
+			continue
 		case <-tick.C:
 		case <-b.again:
 		}
 		b.prepare(ctx)
+	}
+}
+
+// makeRoom makes one slot more for a server that found none. It costs the writers, so
+// only that server asks for it, and nobody takes it back unasked: whoever owns the
+// functions may.
+func (b *bells) makeRoom(ctx context.Context, slots int) {
+	if slices.Equal(b.patterns, []string{"none"}) || slots >= listener.MostSlots {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, roomAfter)
+	defer cancel()
+	conn, err := b.db.connect(ctx, "bells")
+	if err != nil {
+		return // prepare says so
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	tag, err := conn.Exec(ctx, `SELECT rowcast.set_slots($1::pg_catalog.int4) WHERE rowcast.slots() OPERATOR(pg_catalog.=) $2::pg_catalog.int4`, slots+1, slots)
+	switch {
+	case err != nil && ctx.Err() == nil && !b.crowded:
+		b.crowded = true
+		b.log.Warn("there is no room for this server by the bell", "slots", slots, "error", short(err))
+	case err == nil && tag.RowsAffected() > 0: // else another one that has no slot was quicker
+		b.log.Info("writers ring for one server more", "slots", slots+1)
 	}
 }
 
