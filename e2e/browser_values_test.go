@@ -31,7 +31,7 @@ func testExactValues(t *testing.T, b *browser) {
 	conn := db.Conn(t)
 	tablesOfTypes(t, conn)
 	server := start(t, binary(t), nil, "serve", "--database-url", db.URL, "--listen", "127.0.0.1:0", "--watch", "public.*")
-	for _, table := range []string{"torture", "plain", "arrays", "composites"} {
+	for _, table := range []string{"torture", "plain", "arrays", "composites", "ranges"} {
 		w := b.tab(t)
 		w.watch(server.URL + "t/public." + table)
 		var first []delta.Cell
