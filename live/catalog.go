@@ -19,9 +19,10 @@ var catalogQuery string
 type catalog struct {
 	asked  map[uint32]bool // for which relations
 	tables map[uint32]*table
-	read   time.Time // when it was begun to be read
-	due    time.Time // when it must be read again
-	wanted bool      // a page reads a relation that is not in it
+	read   time.Time     // when it was begun to be read
+	due    time.Time     // when it must be read again
+	wanted bool          // a page reads a relation that is not in it
+	took   time.Duration // to read it
 }
 
 // table is one relation of the catalog.

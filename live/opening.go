@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -152,8 +153,9 @@ func (e *Engine) startCatalog(now time.Time, jobs *jobs) {
 // anew and read again.
 func (e *Engine) learn(c *catalog, jobs *jobs) {
 	before := e.book
-	took := time.Since(before.read)
-	c.due, c.read, c.wanted = time.Now().Add(min(max(catalogEvery, catalogShare*took), catalogMost)), before.read, before.wanted
+	c.took = time.Since(before.read)
+	usual := min(c.took, cmp.Or(before.took, c.took)) // a machine that was busy for a moment has nobody wait for the next look
+	c.due, c.read, c.wanted = time.Now().Add(min(max(catalogEvery, catalogShare*usual), catalogMost)), before.read, before.wanted
 	e.book = c
 	for oid := range e.blocked {
 		if c.tables[oid] == nil {

@@ -14,7 +14,7 @@ import (
 const (
 	catalogEvery = 2 * time.Second        // how often the watched relations' bells are looked at
 	catalogMost  = 4 * time.Second        // how often where a look takes long
-	catalogShare = 50                     // a look waits so many times as long as the last one took, between these two
+	catalogShare = 50                     // a look waits so many times as long as the quicker of the last two took, between these two
 	catalogLate  = 500 * time.Millisecond // how long it may wait for pages that open
 	catalogLeast = 20 * time.Millisecond  // least time between two looks at it
 	unarmedEvery = 250 * time.Millisecond // pace of a page that could not be armed for a second
