@@ -39,7 +39,7 @@ func TestStatusPage(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &shown); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{"viewers", "frames", "proof", "statements", "busy", "sessions", "process"} {
+	for _, id := range []string{"viewers", "frames", "proof", "statements", "waited", "sessions", "process"} {
 		rows := shown.Panels[id].Rows
 		if len(rows) != 1 {
 			t.Fatalf("%s has %d rows", id, len(rows))
