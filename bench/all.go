@@ -48,7 +48,9 @@ type stand struct {
 }
 
 // rows are all that the command can measure, in the order of the table.
-func rows() []row { return slices.Concat(viewerRows(), writerRows(), readingRows(), screenRows()) }
+func rows() []row {
+	return slices.Concat(viewerRows(), writerRows(), readingRows(), databaseRows(), screenRows())
+}
 
 func rowNames() string {
 	var names []string

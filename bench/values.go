@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"text/tabwriter"
@@ -315,29 +313,8 @@ type counted struct{ cycles, seconds float64 }
 
 // scrape asks the server's metrics.
 func scrape(ctx context.Context, url string) (c counted, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"metrics", nil)
-	if err != nil {
-		return c, fmt.Errorf("ask for metrics: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return c, fmt.Errorf("ask for metrics: %w", err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return c, fmt.Errorf("read metrics: %w", err)
-	}
-	for name, to := range map[string]*float64{"rowcast_cycles_total": &c.cycles, "rowcast_cycle_seconds_sum": &c.seconds} {
-		_, rest, found := strings.Cut(string(text), "\n"+name+" ")
-		line, _, _ := strings.Cut(rest, "\n")
-		if *to, err = strconv.ParseFloat(line, 64); !found || err != nil {
-			return c, fmt.Errorf("no %s among the metrics", name)
-		}
-	}
-	return c, nil
+	err = counters(ctx, url, map[string]*float64{"rowcast_cycles_total": &c.cycles, "rowcast_cycle_seconds_sum": &c.seconds})
+	return c, err
 }
 
 // reportValues prints one line for each crowd.

@@ -155,8 +155,8 @@ type inbox struct {
 
 // counters are what the engine has done so far.
 type counters struct {
-	cycles, frames, unrung, repeats, failures, left, busy, statements atomic.Uint64
-	pages                                                             atomic.Int64
+	cycles, frames, unrung, repeats, failures, left atomic.Uint64
+	pages                                           atomic.Int64
 }
 
 // Stats are what the engine has done since it started, and what it does now.
@@ -169,9 +169,7 @@ type Stats struct {
 	Left     uint64 // turns that pages kept because a reading had used up its budget
 	Pages    int64  // watched now
 
-	Reading    time.Duration // spent in those cycles, arming and comparing included
-	Statements uint64        // sent to the database in pipelines
-	Proved     time.Time     // up to when every ring was heard, at the last ping; zero before the first
+	Proved time.Time // up to when every ring was heard, at the last ping; zero before the first
 }
 
 // Stats may be called from anywhere.
@@ -180,7 +178,7 @@ func (e *Engine) Stats() Stats {
 	return Stats{
 		Cycles: c.cycles.Load(), Frames: c.frames.Load(), Unrung: c.unrung.Load(),
 		Repeats: c.repeats.Load(), Failures: c.failures.Load(), Pages: c.pages.Load(),
-		Left: c.left.Load(), Reading: time.Duration(c.busy.Load()), Statements: c.statements.Load(),
+		Left:   c.left.Load(),
 		Proved: e.provedAt(),
 	}
 }
@@ -213,7 +211,6 @@ func New(cfg Config) *Engine {
 		}
 		w.at.session = newSession(cfg, w.role, statement)
 		w.at.session.claims = &e.claims
-		w.at.session.sent = &e.counters.statements
 	}
 	return e
 }

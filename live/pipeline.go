@@ -202,7 +202,6 @@ func (t *transaction) run(sql string, args [][]byte, st step) {
 		t.pipe.SendQueryParams(sql, args, nil, nil, nil)
 	}
 	t.steps = append(t.steps, st)
-	t.sent.Add(1)
 }
 
 func other(take func(*pgconn.ResultReader, *snapshot) error) step {
@@ -275,7 +274,6 @@ func (t *transaction) ask(i int) {
 	t.become(i, q.query)
 	st := t.statements[q.text]
 	t.pipe.SendQueryPrepared(st.name, q.args, nil, nil)
-	t.sent.Add(1)
 	t.window.sent(q)
 	t.steps = append(t.steps, step{query: i, lock: none, answer: true, take: func(rr *pgconn.ResultReader, snap *snapshot) error {
 		if t.full != none && t.full != q.page {

@@ -54,12 +54,24 @@ func (e *Engine) discovery(p *page) time.Time {
 	return p.discovered.Add(e.cfg.Safety)
 }
 
+// tells says that a reading of the page is under way, or begins now, which will
+// tell what it reads: to look for that beside it would be to read it twice.
+func (e *Engine) tells(p *page, now time.Time) bool {
+	if p.unsure || p.watches {
+		return false
+	}
+	if e.main.busy {
+		return p.read.After(p.discovered)
+	}
+	return !e.due(p).After(now)
+}
+
 // startDiscovery reads one page by itself, only to see what it reads; with it
 // those that ask the same for other values and read the same as far as known.
 func (e *Engine) startDiscovery(now time.Time, jobs *jobs) time.Time {
 	var pick *page
 	for _, p := range e.pages {
-		if p.state != nil && (pick == nil || e.discovery(p).Before(e.discovery(pick))) {
+		if p.state != nil && !e.tells(p, now) && (pick == nil || e.discovery(p).Before(e.discovery(pick))) {
 			pick = p
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,12 +29,11 @@ type session struct {
 	bypasses   bool    // the role that reads sees every row, whatever the database's rules say
 	claims     *claims // settings that some page sets
 	window     window
-	planned    time.Time      // when plans were last given up
-	sent       *atomic.Uint64 // statements so far, of all sessions
+	planned    time.Time // when plans were last given up
 }
 
 func newSession(cfg Config, role string, statement time.Duration) *session {
-	return &session{claims: &claims{}, cfg: cfg, role: role, statement: statement, window: window{ahead: startAhead}, sent: new(atomic.Uint64)}
+	return &session{claims: &claims{}, cfg: cfg, role: role, statement: statement, window: window{ahead: startAhead}}
 }
 
 // settings fix what shapes the text of a cell, so that the same value reads

@@ -164,7 +164,6 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 			return func() {}
 		}
 		return func() {
-			e.counters.busy.Add(uint64(res.ended.Sub(armed)))
 			e.cfg.Meter.Armed(res.began.Sub(armed))
 			e.cfg.Meter.Cycle(res.ended.Sub(armed))
 			e.settle(&e.main, res)

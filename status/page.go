@@ -28,7 +28,6 @@ func (b *Board) Page() *dashboard.Page {
 			Stat: &dashboard.Stat{Thresholds: thresholds}}
 	}
 	lasts := dashboard.Format{Format: "duration"}
-	share := dashboard.Format{Format: "percent"}
 	one := 1
 	rate := dashboard.Format{Decimals: &one}
 	late := []dashboard.Threshold{{From: 3, Color: "amber"}}
@@ -41,7 +40,7 @@ func (b *Board) Page() *dashboard.Page {
 			stat("latency", "Commit to frame", "median", map[string]dashboard.Format{"median": lasts, "p99": {Format: "duration", Label: "for 99 of 100"}, "rings": {Decimals: &one, Label: "rings a second"}}),
 			stat("proof", "Age of the proof", "", map[string]dashboard.Format{"age": lasts, "unrung": {Label: "unrung changes"}}, late...),
 			stat("statements", "Statements a second", "", map[string]dashboard.Format{"statements": rate, "each": {Decimals: &one, Label: "for each frame"}}),
-			stat("busy", "Database's time", "", map[string]dashboard.Format{"share": share, "each": {Format: "duration", Label: "for each frame"}}),
+			stat("waited", "Database wait", "a second", map[string]dashboard.Format{"waited": lasts, "each": {Format: "duration", Label: "for each frame"}}),
 			stat("sessions", "Database sessions", "", map[string]dashboard.Format{"bells": {Label: "bells armed"}}),
 			stat("process", "Memory", "", map[string]dashboard.Format{"memory": {Format: "bytes"}, "cpu": {Format: "percent", Label: "of a core"}}),
 			chart("frames_over_time", "Frames a second, over time", "", map[string]dashboard.Format{"frames": rate}, "frames"),
@@ -78,7 +77,7 @@ func (h *history) panels(now time.Time) map[string]*delta.Panel {
 		"proof":   single(number("age", age, 1), whole("unrung", s.value("rowcast_unrung_changes_total"))),
 
 		"statements": single(number("statements", s.rate(recent, "rowcast_database_statements_total"), 1), number("each", s.each(minuteAgo, "rowcast_database_statements_total"), 1)),
-		"busy":       single(number("share", s.rate(recent, "rowcast_database_seconds_total"), 4), number("each", s.each(minuteAgo, "rowcast_database_seconds_total"), 6)),
+		"waited":     single(number("waited", s.rate(recent, "rowcast_database_seconds_total"), 6), number("each", s.each(minuteAgo, "rowcast_database_seconds_total"), 6)),
 		"sessions":   single(whole("sessions", s.value("rowcast_database_sessions")), whole("bells", s.value("rowcast_bells_armed")), whole("refused", s.value("rowcast_database_refusals_total"))),
 		"process":    single(whole("memory", s.value("process_resident_memory_bytes")), number("cpu", s.rate(recent, "process_cpu_seconds_total"), 4)),
 

@@ -127,7 +127,7 @@ func TestFiguresAreOfLately(t *testing.T) {
 		s.want("frames", "10.0 1100 5000 0")
 		s.want("latency", "0.015000 0.019900 20.0") // evenly spread within 10 to 20 ms
 		s.want("statements", "30.0 3.0")
-		s.want("busy", "0.2000 0.020000")
+		s.want("waited", "0.200000 0.020000")
 		rows := strings.Split(s.panel("panels", Address), "\n")
 		if len(rows) != 2 || !strings.HasPrefix(rows[0], "/d/shop late 100") || !strings.Contains(rows[0], " 0.500000 ") || !strings.HasPrefix(rows[1], "/d/shop soon 100") {
 			t.Errorf("panels are %q", rows)

@@ -30,7 +30,7 @@ func (f adminFlags) openAdmin(reader *database) (*database, error) {
 	if f.AdminDatabaseURL == "" {
 		return reader, nil
 	}
-	admin, err := databaseFlags{f.AdminDatabaseURL, f.AdminPasswordFile}.open()
+	admin, err := databaseFlags{f.AdminDatabaseURL, f.AdminPasswordFile}.counted(reader.traffic)
 	if err != nil {
 		return nil, fmt.Errorf("administrator: %w", err)
 	}
@@ -48,7 +48,10 @@ type database struct {
 // connection before it fills the memory.
 const maxMessage = 16 << 20
 
-func (f databaseFlags) open() (*database, error) {
+func (f databaseFlags) open() (*database, error) { return f.counted(&traffic{}) }
+
+// counted is a database whose sessions are counted there.
+func (f databaseFlags) counted(by *traffic) (*database, error) {
 	config, err := pgx.ParseConfig(f.DatabaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("read database URL: %w", redacted(err))
@@ -65,9 +68,8 @@ func (f databaseFlags) open() (*database, error) {
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement // whatever the URL says: none is pasted into a text
 	config.MaxProtocolMessageBodyLen = maxMessage
-	db := &database{config: config, sessions: newSessions(config), traffic: &traffic{}}
-	config.Tracer = db.traffic
-	return db, nil
+	by.follow(config)
+	return &database{config: config, sessions: newSessions(config), traffic: by}, nil
 }
 
 // redacted keeps what is wrong with a URL and drops the URL, which may hold a

@@ -62,11 +62,15 @@ func (c *demoCommand) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.createShop(ctx, s, db); err != nil {
+	trade, err := c.open() // what the shop writes is none of the server's figures
+	if err != nil {
+		return err
+	}
+	if err := c.createShop(ctx, s, trade); err != nil {
 		return err
 	}
 	seller := shop.NewSeller(shop.SellerConfig{
-		Connect: func(ctx context.Context) (*pgx.Conn, error) { return db.connectAs(ctx, "shop/till") },
+		Connect: func(ctx context.Context) (*pgx.Conn, error) { return trade.connectAs(ctx, "shop/till") },
 		Rate:    c.Rate, Log: s.log,
 	})
 	parts := []func(context.Context) error{seller.Run}

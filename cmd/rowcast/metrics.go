@@ -112,15 +112,19 @@ func (a *app) countViewers(count, gauge register) {
 
 func (a *app) countDatabase(count, gauge register) {
 	traffic := a.db.traffic
-	count("database_statements_total", "Statements sent to the database.", func() float64 {
-		return float64(traffic.statements.Load() + a.engine.Stats().Statements)
-	})
-	count("database_seconds_total", "Time that the database was waited for, with arming and comparing.", func() float64 {
-		return time.Duration(traffic.busy.Load()).Seconds() + a.engine.Stats().Reading.Seconds()
+	count("database_statements_total", "Statements that the database was sent, by every session, each step of a pipeline counted.", func() float64 { return float64(traffic.statements.Load()) })
+	count("database_seconds_total", "Time that the database was waited for, of all sessions together: what it worked, what it waited for itself, such as a lock, and the way there and back.", func() float64 {
+		return time.Duration(traffic.waited.Load()).Seconds()
 	})
 	count("database_connects_total", "Sessions that were asked for.", func() float64 { return float64(traffic.connects.Load()) })
 	count("database_refusals_total", "Sessions that were asked for and not had.", func() float64 { return float64(traffic.refused.Load()) })
-	gauge("database_sessions", "Sessions that are open.", func() float64 { return float64(a.db.sessions.count()) })
+	gauge("database_sessions", "Sessions that are open.", func() float64 {
+		open := a.db.sessions.count()
+		if a.admin != nil && a.admin != a.db {
+			open += a.admin.sessions.count()
+		}
+		return float64(open)
+	})
 	count("rings_total", "Rings that were heard, of whatever bell.", func() float64 { return float64(a.listener.State().Rings) })
 	gauge("notice_seconds", "What the last notification of the server's own took from being asked for to being heard; 0 before the first.", func() float64 { return a.listener.Notice().Seconds() })
 	gauge("bells_armed", "Bells that are armed now.", func() float64 { return float64(a.listener.State().Armed) })

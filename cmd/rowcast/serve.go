@@ -170,6 +170,7 @@ type app struct {
 	log       *slog.Logger
 	spool     *spool
 	db        *database
+	admin     *database // installs the doorbell; nil, or db: that one does
 	gauges    *gauges
 	hub       *broadcast.Hub[*delta.State]
 	listener  *listener.Listener
@@ -187,7 +188,7 @@ type app struct {
 func (f *serveFlags) wire(s *streams, db *database, book *dashboard.Book, gate *access.Gate, proxies access.Proxies, with serving) *app {
 	log := s.log
 	a := &app{
-		log: log, spool: s.spool, db: db, book: book, hub: broadcast.New[*delta.State](broadcast.Config{}),
+		log: log, spool: s.spool, db: db, admin: with.admin, book: book, hub: broadcast.New[*delta.State](broadcast.Config{}),
 		connections: f.MaxAddressSockets, relays: proxies.Relays,
 	}
 	a.listener = listener.New(listener.Config{Connect: db.connect, Log: log, AllowPrepared: f.AllowPrepared})
