@@ -302,6 +302,12 @@ func (f *serveFlags) url(edge *edge) string {
 	return edge.scheme() + "://" + net.JoinHostPort(host, port) + strings.TrimRight(f.BasePath, "/") + "/"
 }
 
+// standstill has the database end a session that stands still, because its process
+// does, between two statements of a transaction or, over TCP, in the middle of an
+// answer. A server that does not know one of the settings goes without.
+const standstill = `SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '5s', false),
+	(SELECT pg_catalog.set_config(name, '8s', false) FROM pg_catalog.pg_settings WHERE name = 'tcp_user_timeout')`
+
 // pool serves what is asked beside the pages: lookups in the catalog, or counts
 // and exports. It is small, and holds no session that nobody uses.
 func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.Pool, error) {
@@ -314,8 +320,10 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	// would be made anew for each look at the catalog.
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		const set = `SELECT pg_catalog.set_config('statement_timeout', '5s', false), pg_catalog.set_config('jit', 'off', false)`
-		if _, err := conn.Exec(ctx, set, pgx.QueryExecModeExec); err != nil {
-			return fmt.Errorf("limit session: %w", err)
+		for _, sql := range []string{set, standstill} {
+			if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
+				return fmt.Errorf("limit session: %w", err)
+			}
 		}
 		return nil
 	}
