@@ -116,6 +116,10 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if err := f.guardRole(ctx, s, db); err != nil {
 		return err
 	}
+	db.cautionWay(s.log)
+	if f.openToAll() {
+		with.extra = append(with.extra, f.remind(s.log))
+	}
 	pool, err := db.pool(ctx, "catalog", catalogSessions)
 	if err != nil {
 		return err
@@ -138,6 +142,9 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	installer := db
 	if with.admin != nil {
 		installer = with.admin
+	}
+	if installer != db {
+		installer.cautionWay(s.log)
 	}
 	bells := newBells(installer, f.Watch, book, s.log)
 	bells.prepare(ctx)
