@@ -76,19 +76,30 @@ func TestPowers(t *testing.T) {
 	db := pgtest.New(t)
 	role, other := newRole(t, db), newRole(t, db)
 	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY); GRANT SELECT ON notes TO `+role)
-	reader := asRole(t, db.URL, role)
+	reader, conn := asRole(t, db.URL, role), pgtest.Connect(t, db.URL)
 	type try struct{ name, give, take, power, mend string }
 	tries := []try{
 		{"bypasses", `ALTER ROLE ` + role + ` BYPASSRLS`, `ALTER ROLE ` + role + ` NOBYPASSRLS`, "bypasses row-level security", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"makes roles", `ALTER ROLE ` + role + ` CREATEROLE`, `ALTER ROLE ` + role + ` NOCREATEROLE`, "makes and grants roles", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"replicates", `ALTER ROLE ` + role + ` REPLICATION`, `ALTER ROLE ` + role + ` NOREPLICATION`, "reads what is written to every table, by replication", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"owns", `ALTER TABLE notes OWNER TO ` + role, `ALTER TABLE notes OWNER TO postgres; GRANT SELECT ON notes TO ` + role, "owns tables", "CREATE ROLE rowcast_reader LOGIN;"},
+		{"owns a schema", `CREATE SCHEMA AUTHORIZATION ` + role, `DROP SCHEMA ` + role, "owns a schema", "CREATE ROLE rowcast_reader LOGIN;"},
+		{"owns the database", `ALTER DATABASE ` + db.Name + ` OWNER TO ` + role, `ALTER DATABASE ` + db.Name + ` OWNER TO postgres`, "owns a database", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"becomes an owner", `ALTER TABLE notes OWNER TO ` + other + `; GRANT ` + other + ` TO ` + role, `REVOKE ` + other + ` FROM ` + role, "may become " + other + ", which owns tables", "REVOKE " + other + " FROM " + role + ";"},
 	}
 	for group, what := range map[string]string{
 		"postgres": "is a superuser", "pg_read_server_files": "reaches beyond the database", "pg_write_server_files": "reaches beyond the database",
-		"pg_execute_server_program": "reaches beyond the database", "pg_write_all_data": "writes every table",
+		"pg_execute_server_program": "reaches beyond the database", "pg_signal_backend": "reaches beyond the database",
+		"pg_signal_autovacuum_worker": "reaches beyond the database", "pg_create_subscription": "reaches beyond the database", "pg_write_all_data": "writes every table",
+		"pg_maintain": "locks and rewrites every table", "pg_read_all_data": "reads every table, the one with the hashes of all passwords too",
 	} {
+		var there bool // some are of newer versions than this one
+		if err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)`, group).Scan(&there); err != nil {
+			t.Fatal(err)
+		}
+		if !there {
+			continue
+		}
 		for _, inherit := range []string{"INHERIT", "NOINHERIT"} {
 			tries = append(tries, try{group + " " + inherit, `ALTER ROLE ` + role + ` ` + inherit + `; GRANT ` + group + ` TO ` + role, `REVOKE ` + group + ` FROM ` + role,
 				"may become " + group + ", which " + what, "REVOKE " + group + " FROM " + role + ";"})
