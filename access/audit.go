@@ -22,7 +22,8 @@ const (
 	EventOpened        Event = "page_opened"
 	EventLinkMade      Event = "link_made"
 	EventLinkRevoked   Event = "link_revoked"
-	EventEnded         Event = "viewer_ended" // an open socket lost what let it in
+	EventEnded         Event = "viewer_ended"  // an open socket lost what let it in
+	EventRules         Event = "rules_changed" // the file of rules is another one; the first one too
 	// Those of the command line; by links too.
 	EventUserSet       Event = "user_set" // added, or given another password and groups
 	EventUserRemoved   Event = "user_removed"
