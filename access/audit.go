@@ -30,6 +30,13 @@ const (
 	EventSessionsEnded Event = "sessions_ended" // of one user, or of everybody
 )
 
+// operators begins the names of who runs the program at the machine; no user of it is
+// called so.
+const operators = "os:"
+
+// Operator is the name, in the audit log, of who runs the program as a user of the system.
+func Operator(user string) string { return operators + user }
+
 // again is how long the same thing is not told again: what is tried many times is
 // one line a minute, and a page that stays open, and so connects again now and
 // then, is one line.
