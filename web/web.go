@@ -159,7 +159,7 @@ type Server struct {
 	log     *slog.Logger
 	mux     *http.ServeMux
 	handler http.Handler
-	policy  func(nonce string) string
+	policy  func(nonce string, framed bool) string
 	origins origins
 	public  origin // of the address that people use; zero: not known
 	cross   *http.CrossOriginProtection
