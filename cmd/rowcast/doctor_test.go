@@ -191,3 +191,43 @@ func TestDoctorTriesPanels(t *testing.T) {
 		t.Errorf("a dashboard of a table without a bell: %v\n%s", err, out)
 	}
 }
+
+// What runs as its viewers cannot be tried as the role that connects, and is no fault:
+// only they may read it, or its settings are theirs.
+func TestDoctorLeavesWhatRunsAsItsViewers(t *testing.T) {
+	db := pgtest.New(t)
+	role, anna := newRole(t, db), newRole(t, db)
+	db.Script(t, `CREATE SCHEMA hidden; CREATE TABLE notes (id int PRIMARY KEY); CREATE TABLE hidden.notes (id int PRIMARY KEY, owner text); CREATE TABLE rules (owner text PRIMARY KEY);
+		ALTER TABLE rules ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON rules USING (owner = current_setting('app.user'))`)
+	if _, err := command(t, "watch", "*.*", "--database-url", db.URL); err != nil {
+		t.Fatal(err)
+	}
+	db.Script(t, strings.NewReplacer("ROLE_", role, "ANNA_", anna).Replace(`ALTER ROLE ROLE_ NOINHERIT; GRANT ANNA_ TO ROLE_; GRANT USAGE ON SCHEMA rowcast TO ROLE_;
+		GRANT SELECT ON rules TO ROLE_; GRANT USAGE ON SCHEMA hidden TO ANNA_; GRANT SELECT ON notes, hidden.notes TO ANNA_`))
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"hidden":  "run_as: {role: '{user}'}\npanels: [{id: all, type: table, query: SELECT id FROM hidden.notes}]\n",
+		"notes":   "run_as: {role: '{user}'}\npanels: [{id: all, type: table, query: SELECT id FROM notes}]\n",
+		"setting": "run_as: {settings: {app.user: '{user}'}}\npanels: [{id: all, type: table, query: \"SELECT owner FROM rules WHERE owner = current_setting('app.user')\"}]\n",
+		"plain":   "panels: [{id: all, type: table, query: SELECT 1 AS one}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte("title: A page\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := asRole(t, db.URL, role)
+	out, err := command(t, "doctor", "--database-url", reader, "--dashboards", dir)
+	if err != nil || !strings.Contains(out, "1 panels of 1 dashboards answer within") || strings.Count(out, "runs as whoever looks at it") != 3 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := command(t, "check", dir, "--database-url", reader); err != nil || !strings.Contains(out, "it is not checked") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	// Where the role that connects is to read them itself, that it may not is told.
+	if err := os.WriteFile(filepath.Join(dir, "notes.yaml"), []byte("title: A page\npanels: [{id: all, type: table, query: SELECT id FROM notes}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := command(t, "doctor", "--database-url", reader, "--dashboards", dir); err == nil || !strings.Contains(out, "permission denied for table notes") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
