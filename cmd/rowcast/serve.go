@@ -327,10 +327,11 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	// would be made anew for each look at the catalog.
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		const set = `SELECT pg_catalog.set_config('statement_timeout', '5s', false), pg_catalog.set_config('jit', 'off', false)`
-		for _, sql := range []string{set, standstill} {
-			if _, err := conn.Exec(ctx, sql, pgx.QueryExecModeExec); err != nil {
-				return fmt.Errorf("limit session: %w", err)
-			}
+		if _, err := conn.Exec(ctx, set, pgx.QueryExecModeExec); err != nil {
+			return fmt.Errorf("limit session: %w", err)
+		}
+		if _, err := conn.Exec(ctx, standstill, pgx.QueryExecModeExec); err != nil {
+			return fmt.Errorf("limit session: %w", err)
 		}
 		return nil
 	}
