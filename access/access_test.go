@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -281,6 +283,44 @@ func TestAFileThatIsWrongKeepsItsLastVersion(t *testing.T) {
 		time.Sleep(lookEvery)
 		if p.get().Admins.Names(root) {
 			t.Error("a change is not seen")
+		}
+	})
+}
+
+// The rules that count are told with what tells one file from another: those at the
+// start, and each that is taken later; no mistake, and none that says the same again.
+func TestRulesThatChangeAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		path := write(t, t.TempDir(), "access.yaml", "admins: {users: [root]}\n")
+		p, err := OpenPolicy(path, quiet, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := New(Config{Mode: ModeProxy, Proxies: Proxies{netip.MustParsePrefix("127.0.0.1/32")}, Headers: Headers{User: "X-User"}, Policy: p,
+			Audit: slog.New(slog.NewTextHandler(&said, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range []struct {
+			text string
+			told int
+		}{{"", 1}, {"admins: {users: [root, eve]}\n", 2}, {"admins: {users: [root, eve]}\n", 2}, {"admins: {users: [root", 2}, {"admins: {users: [root]}\n", 3}} {
+			if c.text != "" {
+				time.Sleep(2 * lookEvery)
+				write(t, filepath.Dir(path), "access.yaml", c.text)
+			}
+			g.Admin(Viewer{Name: "root"})
+			if n := strings.Count(said.String(), "event=rules_changed file="+path+" sha256="); n != c.told {
+				t.Errorf("after version %d told %d times, want %d:\n%s", i, n, c.told, &said)
+			}
+		}
+		var sums []string
+		for _, m := range regexp.MustCompile(`sha256=(\w{64})`).FindAllStringSubmatch(said.String(), -1) {
+			sums = append(sums, m[1])
+		}
+		if len(sums) != 3 || sums[0] != sums[2] || sums[0] == sums[1] {
+			t.Errorf("versions are told as %v", sums)
 		}
 	})
 }

@@ -22,12 +22,20 @@ const (
 	EventOpened        Event = "page_opened"
 	EventLinkMade      Event = "link_made"
 	EventLinkRevoked   Event = "link_revoked"
-	EventEnded         Event = "viewer_ended" // an open socket lost what let it in
+	EventEnded         Event = "viewer_ended"  // an open socket lost what let it in
+	EventRules         Event = "rules_changed" // the file of rules is another one; the first one too
 	// Those of the command line; by links too.
 	EventUserSet       Event = "user_set" // added, or given another password and groups
 	EventUserRemoved   Event = "user_removed"
 	EventSessionsEnded Event = "sessions_ended" // of one user, or of everybody
 )
+
+// operators begins the names of who runs the program at the machine; no user of it is
+// called so.
+const operators = "os:"
+
+// Operator is the name, in the audit log, of who runs the program as a user of the system.
+func Operator(user string) string { return operators + user }
 
 // again is how long the same thing is not told again: what is tried many times is
 // one line a minute, and a page that stays open, and so connects again now and

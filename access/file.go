@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"os"
@@ -19,10 +20,12 @@ type file[T any] struct {
 	log   *slog.Logger
 	next  atomic.Int64 // when to look again, in Unix nanoseconds; whoever moves it on looks
 	last  atomic.Pointer[version[T]]
+	taken func(version[T]) // is told of each good version from now on; nil: nobody is
 }
 
 type version[T any] struct {
 	value T
+	sum   [sha256.Size]byte // of the file's bytes
 	stamp stamp
 	wrong bool // the stamp is of a version that cannot be read
 }
@@ -35,28 +38,29 @@ type stamp struct {
 
 func openFile[T any](path string, log *slog.Logger, parse func([]byte) (T, error)) (*file[T], error) {
 	f := &file[T]{path: path, parse: parse, log: log}
-	value, at, err := f.read()
+	first, err := f.read()
 	if err != nil {
 		return nil, err
 	}
-	f.last.Store(&version[T]{value: value, stamp: at})
+	f.last.Store(&first)
 	f.next.Store(time.Now().Add(lookEvery).UnixNano())
 	return f, nil
 }
 
-func (f *file[T]) read() (value T, at stamp, err error) {
-	at, err = f.stat()
-	if err != nil {
-		return value, at, err
+// read reads the file as it is now. Its stamp holds where the rest cannot be read.
+func (f *file[T]) read() (v version[T], err error) {
+	if v.stamp, err = f.stat(); err != nil {
+		return v, err
 	}
 	b, err := os.ReadFile(f.path)
 	if err != nil {
-		return value, at, fmt.Errorf("read file: %w", err)
+		return v, fmt.Errorf("read file: %w", err)
 	}
-	if value, err = f.parse(b); err != nil {
-		return value, at, fmt.Errorf("read %s: %w", f.path, err)
+	v.sum = sha256.Sum256(b)
+	if v.value, err = f.parse(b); err != nil {
+		return v, fmt.Errorf("read %s: %w", f.path, err)
 	}
-	return value, at, nil
+	return v, nil
 }
 
 func (f *file[T]) stat() (stamp, error) {
@@ -83,13 +87,16 @@ func (f *file[T]) look() {
 	if err == nil && at == last.stamp {
 		return
 	}
-	value, at, err := f.read()
+	next, err := f.read()
 	if err != nil {
-		if !last.wrong || at != last.stamp {
+		if !last.wrong || next.stamp != last.stamp {
 			f.log.Error("a file cannot be read; its last version stays", "file", f.path, "error", err)
 		}
-		f.last.Store(&version[T]{value: last.value, stamp: at, wrong: true})
+		f.last.Store(&version[T]{value: last.value, sum: last.sum, stamp: next.stamp, wrong: true})
 		return
 	}
-	f.last.Store(&version[T]{value: value, stamp: at})
+	f.last.Store(&next)
+	if f.taken != nil && next.sum != last.sum {
+		f.taken(next)
+	}
 }

@@ -75,7 +75,9 @@ func New(c Config) (*Gate, error) {
 	if c.Audit == nil {
 		c.Audit = c.Log
 	}
-	return &Gate{config: c, audit: audit{log: c.Audit}}, nil
+	g := &Gate{config: c, audit: audit{log: c.Audit}}
+	c.Policy.tell(&g.audit)
+	return g, nil
 }
 
 // Pass is what a request proved. It may be kept and looked at again. The zero

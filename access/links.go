@@ -257,3 +257,30 @@ func (l *Links) Revoke(id string) error {
 	_ = os.Remove(l.path(id, ".used")) // it says nothing by itself
 	return nil
 }
+
+// RevokeLinksBy ends all links in a state folder that somebody made, and returns them;
+// a folder without links has none.
+func RevokeLinksBy(state, by string) ([]Link, error) {
+	if by == "" {
+		return nil, errors.New("say who made them")
+	}
+	l := &Links{dir: filepath.Join(state, "links")}
+	all, err := l.List()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ended []Link
+	for _, found := range all {
+		if found.By != by {
+			continue
+		}
+		if err := l.Revoke(found.ID); err != nil {
+			return ended, err
+		}
+		ended = append(ended, found)
+	}
+	return ended, nil
+}

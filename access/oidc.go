@@ -196,8 +196,11 @@ func (o *OIDC) end(r *http.Request) (who session, next string, err error) {
 	}
 	raw, _ := tokens.Extra("id_token").(string)
 	token, err := provider.VerifierContext(ctx, &oidc.Config{ClientID: o.config.ClientID}).Verify(ctx, raw)
-	if err != nil || subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(f.Nonce)) != 1 || CheckName(token.Subject) != nil {
+	if err != nil || subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(f.Nonce)) != 1 || token.Subject == "" {
 		return who, f.Next, ErrWrong
+	}
+	if err := checkSubject(token.Subject); err != nil {
+		return who, f.Next, err
 	}
 	var claims map[string]any
 	if err := token.Claims(&claims); err != nil {
@@ -210,6 +213,25 @@ func (o *OIDC) end(r *http.Request) (who session, next string, err error) {
 		}
 	}
 	return who, f.Next, nil
+}
+
+// ErrSubject says that the provider knows somebody by what can name nobody here. That
+// is not their failure.
+var ErrSubject = errors.New("the provider's subject can be no user's name here")
+
+// checkSubject returns an error unless a provider's subject can name a user. It may have
+// colons, as Keycloak's of another directory do (f:uuid:name), for it stands in no users
+// file; but not begin as those do who run the program. Commas stand between names where
+// a page's settings list them.
+func checkSubject(s string) error {
+	err := CheckName(strings.ReplaceAll(s, ":", "_"))
+	if strings.HasPrefix(s, operators) {
+		err = fmt.Errorf("%q is for who runs the program", operators)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %q: %w", ErrSubject, Clip(s), err)
+	}
+	return nil
 }
 
 // groups are those of the claim that may be names of groups.
@@ -241,7 +263,7 @@ func (g *Gate) BeginOIDC(ctx context.Context, next string, silent bool) (string,
 // EndOIDC ends it with the provider's answer, and returns the session's cookie,
 // the one that takes the other from the browser, and where to go. Its error is
 // [ErrWrong] where the answer proves nothing, [ErrNobody] where the provider would
-// have to ask first, [ErrBusy] or a [*Wait]; any other is a fault.
+// have to ask first, [ErrSubject], [ErrBusy] or a [*Wait]; any other is a fault.
 func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, next string, err error) {
 	gone = cookie("")
 	gone.Name, gone.MaxAge = FlowCookie, -1

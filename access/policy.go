@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"path"
@@ -74,6 +75,18 @@ func parsePolicy(b []byte) (policy, error) {
 		}
 	}
 	return p, nil
+}
+
+// tell has the rules that count told, those of now and each version that is taken
+// later. It is called before anything is asked.
+func (p *Policy) tell(a *audit) {
+	if p.file == nil {
+		return
+	}
+	p.file.taken = func(v version[policy]) {
+		a.write(EventRules, "", "", "", "file", p.file.path, "sha256", hex.EncodeToString(v.sum[:]))
+	}
+	p.file.taken(*p.file.last.Load())
 }
 
 func (p *Policy) get() policy {

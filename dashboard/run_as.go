@@ -110,6 +110,10 @@ func (d *document) steady(def *definition) {
 	}
 }
 
+// othersRead tells whether the queries are read by their viewers' roles, so that it says
+// nothing what the role that connects may read.
+func (def *definition) othersRead() bool { return def.runAs != nil && def.runAs.role != "" }
+
 // RunsAsViewer tells whether the page is another one for each viewer. It has to
 // be made theirs by For before it is read.
 func (p *Page) RunsAsViewer() bool { return p.runAs != nil }

@@ -209,6 +209,35 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// Whoever takes a file slowly gets all of it, although the database has sent it long
+// since, and ends the transaction that stands idle.
+func TestSlowReaderOfAnExportGetsItWhole(t *testing.T) {
+	t.Parallel()
+	db := database(t, many)
+	exec(t, db, "ALTER DATABASE "+db.Config().ConnConfig.Database+" SET idle_in_transaction_session_timeout = '50ms'")
+	b := open(t, connect(t, db.Config().ConnString()), nil)
+	p, rows := page(t, b, "/t/public.few"), 0
+	err := b.Export(t.Context(), p, func([]dashboard.ExportColumn) error {
+		awaitNobody(t, db) // who was idle is gone
+		return nil
+	}, func([][]byte) error { rows++; return nil })
+	if err != nil || rows != 30 {
+		t.Errorf("%d rows of 30: %v", rows, err)
+	}
+}
+
+// awaitNobody waits until no session of the database is in a transaction but this one.
+func awaitNobody(t *testing.T, db *pgxpool.Pool) {
+	t.Helper()
+	for others := 1; others > 0; {
+		err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_catalog.pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL`).Scan(&others)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestExportsAreFew(t *testing.T) {
 	t.Parallel()
 	b := open(t, database(t, many), nil)

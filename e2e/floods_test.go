@@ -54,7 +54,8 @@ func onslaughts() []onslaught {
 		{"bodies that do not come", halfBody, 300, 150, false},
 		{"messages that unpack to megabytes", bomb, 4, 150, false},
 		{"messages without a pause", messages, 4, 150, true},
-		{"pings without a pause", pings, 4, 150, true},
+		{"pings without a pause", raw("", "\x89\x80\x00\x00\x00\x00"), 4, 150, true},
+		{"pieces of a message, with nothing in them", raw("\x01\x80\x00\x00\x00\x00", "\x00\x80\x00\x00\x00\x00"), 4, 150, true},
 	}
 }
 
@@ -283,26 +284,30 @@ func messages(ctx context.Context, f *flooded, n int64) {
 	<-ended
 }
 
-// pings sends a thousand at a time until its socket is closed.
-func pings(ctx context.Context, f *flooded, _ int64) {
-	const open = "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-For: "
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimSuffix(strings.TrimPrefix(f.URL, "http://"), "/"))
-	if err != nil {
-		return
+// raw sends a frame, and then another one, a thousand at a time, until its socket is
+// closed.
+func raw(first, again string) func(context.Context, *flooded, int64) {
+	return func(ctx context.Context, f *flooded, _ int64) {
+		const open = "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-For: "
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimSuffix(strings.TrimPrefix(f.URL, "http://"), "/"))
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+		_, _ = io.WriteString(conn, open+f.from+"\r\n\r\n")
+		r := bufio.NewReader(conn)
+		if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+			sleep(ctx, 5*time.Millisecond)
+			return
+		}
+		f.fine.Add(1)
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		_, err = io.WriteString(conn, first)
+		many := []byte(strings.Repeat(again, 1000))
+		for err == nil {
+			_, err = conn.Write(many)
+		}
+		f.refused.Add(1)
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	_, _ = io.WriteString(conn, open+f.from+"\r\n\r\n")
-	r := bufio.NewReader(conn)
-	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
-		sleep(ctx, 5*time.Millisecond)
-		return
-	}
-	f.fine.Add(1)
-	go func() { _, _ = io.Copy(io.Discard, r) }()
-	many := []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", 1000))
-	for err == nil {
-		_, err = conn.Write(many)
-	}
-	f.refused.Add(1)
 }

@@ -77,7 +77,7 @@ func newUnit(t *testing.T, database string) *unit {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	u := &unit{dir: dir, as: []string{"env"}, text: replaced(readFile(t, unitFile), "/etc/rowcast", dir+"/etc", "/usr/local/bin/", dir+"/bin/",
-		"/var/lib/rowcast", dir+"/state", "postgres://rowcast_reader@db.internal:5432/app", database)}
+		"/var/lib/rowcast", dir+"/state", "postgres://rowcast_reader@db.internal:5432/app?sslmode=verify-full&require_auth=scram-sha-256", database)}
 	if os.Geteuid() == 0 {
 		u.user, u.as = "nobody", []string{program(t, "setpriv"), "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"}
 	}

@@ -35,7 +35,7 @@ WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
 )
 
 // fixed are the statements that every session has prepared, named by their place.
-var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, atMost, setLocal}
+var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, atMost, setLocal, bypasses}
 
 // none is the index of no query and of no lock.
 const none = -1
@@ -293,33 +293,6 @@ func (t *transaction) ask(i int) {
 	t.pipe.SendFlushRequest()
 }
 
-// become has the queries from here on run as somebody. Where one runs as its
-// viewer that is said anew before each: what an earlier one did must not count.
-func (t *transaction) become(i int, q query) {
-	if q.as == "" && t.as.as == "" {
-		return
-	}
-	st := step{query: i, lock: none, take: discard}
-	set := func(name, value string) {
-		t.run(setLocal, [][]byte{[]byte(name), []byte(value)}, st)
-	}
-	set("role", t.base)
-	for _, name := range t.claims.all(q.set) { // those too that this page does not know of
-		value := ""
-		for _, s := range q.set {
-			if s.Name == name {
-				value = s.Value
-			}
-		}
-		set(name, value)
-	}
-	if q.role != "" {
-		set("role", q.role)
-	}
-	t.as = q
-	t.pipe.SendFlushRequest()
-}
-
 // end adds what comes after the queries.
 func (t *transaction) end() {
 	t.become(none, query{})
@@ -330,6 +303,7 @@ func (t *transaction) end() {
 	t.run(standing, nil, other(takeStanding))
 	t.run(rollback, nil, other(discard))
 	t.run(unlock, nil, other(discard))
+	t.judge()
 	t.pipe.SendPipelineSync()
 	t.ended = true
 }

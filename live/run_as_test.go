@@ -228,6 +228,25 @@ func TestARoleAboveTheRulesShowsNothing(t *testing.T) {
 	}
 }
 
+// A role may be given that power while pages are open, the one that reads as well as
+// one that a page becomes; and another page of the same session keeps its rows.
+func TestARoleThatRisesAboveTheRulesShowsNothing(t *testing.T) {
+	b, prefix := governed(t, owned, func(c *live.Config) { c.Safety, c.Next = 500*time.Millisecond, 100*time.Millisecond })
+	ben := b.view(theirs(prefix+"_ben", ""))
+	for role, c := range map[string]struct{ as, user string }{prefix + "_anna": {as: prefix + "_anna"}, "reader_" + prefix: {user: "anna"}} {
+		v := b.view(theirs(c.as, c.user))
+		v.until("anna's rows", func() bool { return v.column("notes") == "a1 a2" && v.is("live") })
+		b.exec("ALTER ROLE " + role + " BYPASSRLS")
+		v.until("the refusal to "+role, func() bool { return v.fault("notes") == "forbidden" && v.column("notes") == "" })
+		late := b.view(theirs(c.as, c.user))
+		late.until("the refusal to who comes later", func() bool { return late.fault("notes") == "forbidden" && late.column("notes") == "" })
+		b.exec("UPDATE notes SET id = id")
+		ben.until("his rows", func() bool { return ben.column("notes") == "b1" && ben.is("live") && ben.fault("notes") == "" })
+		b.exec("ALTER ROLE " + role + " NOBYPASSRLS")
+		v.until("the rows to come back", func() bool { return v.column("notes") == "a1 a2" && v.fault("notes") == "" })
+	}
+}
+
 func TestThoseWhoSeeTheSameShareOnePage(t *testing.T) {
 	b, prefix := governed(t, owned)
 	one, two := b.view(theirs(prefix+"_anna", "")), b.view(theirs(prefix+"_anna", ""))

@@ -26,7 +26,6 @@ type session struct {
 	limit      time.Duration // of a lock's wait
 	identity   string
 	base       string  // the parameter role as it is between pages: "none", or what the session began with
-	bypasses   bool    // the role that reads sees every row, whatever the database's rules say
 	claims     *claims // settings that some page sets
 	window     window
 	planned    time.Time // when plans were last given up
@@ -69,9 +68,8 @@ const identity = `SELECT pg_catalog.concat_ws('/',
 	(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
 	pg_catalog.pg_postmaster_start_time())`
 
-// reader is the role that reads: as what it began, and whether rules for rows
-// mean nothing to it.
-const reader = `SELECT pg_catalog.current_setting('role'), rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user`
+// reader is the role that reads, as it began.
+const reader = `SELECT pg_catalog.current_setting('role')`
 
 // ensure connects where needed.
 func (s *session) ensure(ctx context.Context) error {
@@ -103,7 +101,7 @@ func (s *session) ensure(ctx context.Context) error {
 	s.types = map[uint32]typeOf{}
 	s.zone, s.limit, s.planned = "", s.cfg.LockTimeout, time.Now()
 	s.identity = string(id.Rows[0][0])
-	s.base, s.bypasses = string(who.Rows[0][0]), string(who.Rows[0][1]) == "t"
+	s.base = string(who.Rows[0][0])
 	return nil
 }
 

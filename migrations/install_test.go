@@ -373,3 +373,19 @@ func TestDumpAndRestore(t *testing.T) {
 	run(t, copied.writer, `INSERT INTO a VALUES (2)`)
 	equal(t, "rings", copied.rings(t), []string{strconv.FormatInt(bell, 10)})
 }
+
+// What alters a table in a transaction is ended by the database where its process
+// stands still meanwhile: its lock keeps writers out.
+func TestAlteringIsBounded(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	run(t, l.writer, `CREATE TABLE orders (id int)`, `CREATE TABLE limits (idle text)`,
+		`CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN
+			INSERT INTO public.limits VALUES (current_setting('idle_in_transaction_session_timeout'));
+		END$$`,
+		`CREATE EVENT TRIGGER note ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER') EXECUTE FUNCTION note()`)
+	l.watch(t, "public.orders")
+	if got := value[string](t, l.writer, `SELECT string_agg(DISTINCT idle, ' ') FROM limits`); got != "5s" {
+		t.Errorf("a session that alters a table may be idle in its transaction for %q", got)
+	}
+}

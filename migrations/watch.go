@@ -228,7 +228,9 @@ func alter(ctx context.Context, conn *pgx.Conn, ddl []string) error {
 func alterOnce(ctx context.Context, conn *pgx.Conn, ddl []string) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		ms := strconv.FormatInt(lockWait.Milliseconds(), 10)
-		if _, err := tx.Exec(ctx, `SELECT pg_catalog.set_config('lock_timeout', $1, true)`, ms); err != nil {
+		// A process that is frozen here would keep writers out.
+		const limits = `SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('idle_in_transaction_session_timeout', '5s', true)`
+		if _, err := tx.Exec(ctx, limits, ms); err != nil {
 			return err
 		}
 		for _, statement := range ddl {

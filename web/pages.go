@@ -117,7 +117,7 @@ func theme(r *http.Request) string {
 func (s *Server) writePage(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
 	var b bytes.Buffer
 	nonce := rand.Text()
-	w.Header().Set("Content-Security-Policy", s.policy(nonce))
+	w.Header().Set("Content-Security-Policy", s.policy(nonce, s.framed(r)))
 	if err := page.Render(templ.WithNonce(views.WithTheme(r.Context(), theme(r)), nonce), &b); err != nil {
 		if r.Context().Err() == nil {
 			s.logs(r.Context()).Error("a page could not be rendered", "error", err)

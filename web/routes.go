@@ -22,25 +22,37 @@ import (
 // policy lets a page load its own files and nothing else, and run the scripts that
 // have the answer's nonce, with what those import: other scripts of the same origin
 // may be a neighbour's, below another path. Answers without a nonce run none. No
-// markup can be made from text, not even by the page's own code. It is shown in
-// frames of these origins only.
-func policy(embed origins) func(nonce string) string {
-	ancestors := "'none'"
+// markup can be made from text, not even by the page's own code. What may stand in
+// frames does so in those of these origins only.
+func policy(embed origins) func(nonce string, framed bool) string {
+	parents := "'none'"
 	if len(embed) > 0 {
-		ancestors = "'self'"
+		parents = "'self'"
 		for _, o := range embed {
-			ancestors += " " + o.scheme + "://" + o.host
+			parents += " " + o.scheme + "://" + o.host
 		}
 	}
-	rest := "style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; " +
-		"frame-ancestors " + ancestors + "; require-trusted-types-for 'script'; trusted-types 'none'"
-	return func(nonce string) string {
-		scripts := "'none'"
+	return func(nonce string, framed bool) string {
+		scripts, ancestors := "'none'", "'none'"
 		if nonce != "" {
 			scripts = "'nonce-" + nonce + "' 'strict-dynamic'"
 		}
-		return "default-src 'none'; script-src " + scripts + "; " + rest
+		if framed {
+			ancestors = parents
+		}
+		return "default-src 'none'; script-src " + scripts + "; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; " +
+			"base-uri 'none'; form-action 'self'; frame-ancestors " + ancestors + "; require-trusted-types-for 'script'; trusted-types 'none'"
 	}
+}
+
+// framed tells whether a request's answer may stand in a frame of the origins that are
+// named: what people look at, and what they are told in its place. Nobody signs in or
+// out, or makes links, in a page of somebody else, who could have them click.
+func (s *Server) framed(r *http.Request) bool {
+	if p := r.URL.Path; p != "/" && p != s.config.Status && !strings.HasPrefix(p, "/d/") && !strings.HasPrefix(p, "/t/") {
+		return false
+	}
+	return len(s.config.Embed) > 0
 }
 
 // maxBody bounds what any request may carry.
@@ -114,10 +126,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}()
 		h := w.Header()
 		h.Set(requestHeader, v.request)
-		h.Set("Content-Security-Policy", s.policy(""))
+		framed := s.framed(r)
+		h.Set("Content-Security-Policy", s.policy("", framed))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		if len(s.config.Embed) == 0 {
+		if !framed {
 			h.Set("X-Frame-Options", "DENY")
 		}
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -173,7 +186,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) error {
 // a frame of a site that isolates itself must say that it may be there; the
 // frame's ancestors are judged by the content policy all the same.
 func (s *Server) resourcePolicy(r *http.Request) string {
-	if len(s.config.Embed) > 0 && r.Header.Get("Sec-Fetch-Dest") == "iframe" {
+	if s.framed(r) && r.Header.Get("Sec-Fetch-Dest") == "iframe" {
 		return "cross-origin"
 	}
 	return "same-origin"

@@ -181,6 +181,9 @@ func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request) {
 		m.Trouble, status = "Many sign in at this moment. Try again.", http.StatusServiceUnavailable
 	case errors.Is(err, access.ErrNobody):
 		m.Text = sessionEnded
+	case errors.Is(err, access.ErrSubject):
+		s.logs(r.Context()).Error("a sign-in is refused", "error", err)
+		m.Trouble, status = "The provider knows you by a name that cannot be used here. The server's log says why.", http.StatusForbidden
 	case errors.Is(err, access.ErrWrong):
 		m.Trouble = "That sign-in did not work, or took too long. Begin it again from here."
 	default:

@@ -100,7 +100,9 @@ func (c *socket) read() {
 		}
 		c.asked.Store(false)
 		var next command
+		late := time.AfterFunc(c.server.config.Write, c.cut) // one that does not end would be kept for ever
 		next.watch, next.mistake, err = parse(kind, r)
+		late.Stop()
 		if err != nil {
 			c.end()
 			return
@@ -165,13 +167,16 @@ type bucket struct {
 	last   time.Time
 }
 
-func (b *bucket) take(now time.Time) bool {
+func (b *bucket) take(now time.Time) bool { return b.spend(1, now) }
+
+// spend takes a part of a token, or more than one.
+func (b *bucket) spend(cost float64, now time.Time) bool {
 	b.tokens = min(burst, b.tokens+rate*now.Sub(b.last).Seconds())
 	b.last = now
-	if b.tokens < 1 {
+	if b.tokens < cost {
 		return false
 	}
-	b.tokens--
+	b.tokens -= cost
 	return true
 }
 

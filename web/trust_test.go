@@ -150,6 +150,23 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+// What asks for a click that counts stands in nobody's frame, whoever may frame pages.
+func TestWhatStandsInNoFrame(t *testing.T) {
+	d := newDoor(t, func(c *web.Config) { c.Embed = []string{"https://wiki.example"} })
+	anna := d.signIn("anna")
+	for path, framed := range map[string]bool{
+		"/": true, "/d/shop": true, "/d/nothing": true, "/t/public.orders": true, "/t/public.orders?embed": true, "/s/" + strings.Repeat("x", 12) + "/": true,
+		"/links": false, "/links?page=/d/shop": false, "/sign-in": false, "/sign-in?next=/d/shop": false, "/sign-out": false, "/api/v1/pages": false, "/healthz": false, "/nothing": false, "/d": false,
+	} {
+		resp, _ := d.ask("GET", path, append([]string{"Sec-Fetch-Dest", "iframe"}, anna...)...)
+		policy, options, sharing := resp.Header.Get("Content-Security-Policy"), resp.Header.Get("X-Frame-Options"), resp.Header.Get("Cross-Origin-Resource-Policy")
+		if strings.Contains(policy, "frame-ancestors 'self' https://wiki.example;") != framed || strings.Contains(policy, "frame-ancestors 'none';") == framed ||
+			(options == "") != framed || (sharing == "cross-origin") != framed {
+			t.Errorf("%s, %d, may stand in a frame: %v\n%v", path, resp.StatusCode, !framed, resp.Header)
+		}
+	}
+}
+
 // Queries, and what helps whoever wrote them, are for those who may see them.
 func TestQueriesAreForAuthors(t *testing.T) {
 	for _, author := range []bool{true, false} {

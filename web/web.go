@@ -123,7 +123,7 @@ type Config struct {
 
 	Next       time.Duration // a viewer hears a status at the latest after this; 0: 5 s
 	FirstPaint time.Duration // how long a page waits for its first rows; 0: 3 s
-	Write      time.Duration // how long 16 KiB may take to be written, or a body to be read; 0: 10 s
+	Write      time.Duration // how long 16 KiB may take to be written, or a body or a message to be read; 0: 10 s
 	Ping       time.Duration // between pings of a socket; 0: 25 s
 	Pong       time.Duration // how long its answer may take; 0: 10 s
 }
@@ -159,7 +159,7 @@ type Server struct {
 	log     *slog.Logger
 	mux     *http.ServeMux
 	handler http.Handler
-	policy  func(nonce string) string
+	policy  func(nonce string, framed bool) string
 	origins origins
 	public  origin // of the address that people use; zero: not known
 	cross   *http.CrossOriginProtection

@@ -30,7 +30,10 @@ const maxControl = 1 << 10
 // maxRecord is what TLS writes at once.
 const maxRecord = 16 << 10
 
-var errControl = errors.New("too many control frames wait")
+var (
+	errControl = errors.New("too many control frames wait")
+	errTooFast = errors.New("the client sends too much")
+)
 
 // wire is a socket's connection. The WebSocket library reads from it and writes
 // its control frames to it; messages go past the library, as frames that all
@@ -56,6 +59,7 @@ type wire struct {
 	broken  error  // nothing can be written any more; set before the connection is closed
 
 	net.Conn
+	intake  intake        // belongs to who reads
 	timeout time.Duration // for each piece
 	drained func()        // is told when the wire is no longer busy
 	room    func() bool   // whether a record may be written behind TLS; nil: that is not known
@@ -73,6 +77,16 @@ func (w *wire) open(conn net.Conn, timeout time.Duration) {
 	if w.fd, w.direct = descriptor(conn); !w.direct {
 		w.room = roomy(conn)
 	}
+}
+
+// Read ends the connection of a client that sends more than its messages may take.
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if n > 0 && !w.intake.take(p[:n], time.Now()) {
+		_ = w.Close()
+		return 0, errTooFast
+	}
+	return n, err
 }
 
 // Write takes a whole control frame, which is how the library flushes them.
@@ -420,6 +434,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	r := bufio.NewReaderSize(bytes.NewReader(bytes.Clone(early)), max(256, len(early)))
+	u.wire.intake.take(early, time.Now())
 	_, _ = r.Peek(len(early)) // the library takes over what is buffered, then reads the wire
 	return u.wire, bufio.NewReadWriter(r, bufio.NewWriterSize(u.wire, 256)), nil
 }

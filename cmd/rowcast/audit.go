@@ -48,5 +48,5 @@ func operator() string {
 	if name == "" {
 		name = strconv.Itoa(os.Getuid())
 	}
-	return "os:" + name
+	return access.Operator(name)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,7 +18,7 @@ import (
 )
 
 // told is a line of the audit log.
-type told struct{ Event, User, From, Page, Name, Link, Time string }
+type told struct{ Event, User, From, Page, Name, Link, File, Time string }
 
 // Each event that there is in the source is told of the running server, or of the
 // commands beside it: by whom, from where, and about what.
@@ -36,7 +37,8 @@ func TestTheAuditLogTellsEachEvent(t *testing.T) {
 	}
 	add("anna", "ops")
 	add("ben")
-	s, _ := guardedBy(t, state, "--auth", "password", "--state", state)
+	s, files := guardedBy(t, state, "--auth", "password", "--state", state)
+	rules := filepath.Join(files, "rules")
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	post := func(path string, form url.Values, cookie string) *http.Response {
 		t.Helper()
@@ -99,6 +101,7 @@ func TestTheAuditLogTellsEachEvent(t *testing.T) {
 		"denied": {User: "ben", From: "127.0.0.1", Page: "/d/till"}, "viewer_ended": {User: "anna", From: "127.0.0.1", Page: "/d/till"},
 		"link_made": {User: who, Page: "/d/till", Link: id}, "link_revoked": {User: who, Link: id},
 		"user_set": {User: who, Name: "ben"}, "user_removed": {User: who, Name: "ben"}, "sessions_ended": {User: who, Name: "anna"},
+		"rules_changed": {File: rules},
 	}
 	source, err := os.ReadFile("../../access/audit.go")
 	if err != nil {
@@ -173,5 +176,59 @@ func TestTheCommandLineIsAudited(t *testing.T) {
 	}
 	if list, err := command(t, "share", "list", "--state", state); err != nil || strings.Contains(list, "/d/till") {
 		t.Errorf("%v %s", err, list)
+	}
+}
+
+// Who is removed leaves no link behind; those of others stay, and those that are made at
+// the command line, which are nobody's.
+func TestLinksEndWithTheirMaker(t *testing.T) {
+	state := t.TempDir()
+	links, err := access.OpenLinks(state, "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []string{"anna", "ben", "", "anna", "cleo"} {
+		if _, _, err := links.Make("/d/till", "by "+by, by, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"anna", "cleo"} {
+		if err := access.SetUser(filepath.Join(state, "users"), name, "correct horse", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	audit := filepath.Join(state, "audit")
+	for _, c := range []struct {
+		args  string
+		left  int
+		said  string
+		fails bool
+	}{
+		{args: "share revoke", left: 5, fails: true},
+		{args: "share revoke --by anna some", left: 5, fails: true},
+		{args: "share revoke --by nobody", left: 5, said: "0 links of nobody lead nowhere"},
+		{args: "user remove anna", left: 3, said: "2 links of anna lead nowhere"},
+		{args: "user remove cleo --users " + filepath.Join(state, "users"), left: 2, said: "1 links of cleo"},
+		{args: "share revoke --by ben", left: 1, said: "1 links of ben lead nowhere"},
+	} {
+		out, err := command(t, append(strings.Fields(c.args), "--state", state, "--audit-log", audit)...)
+		all, listErr := links.List()
+		if (err != nil) != c.fails || listErr != nil || len(all) != c.left || !strings.Contains(out, c.said) {
+			t.Errorf("%s: %d links are left, want %d; %v, %v; it says %s", c.args, len(all), c.left, err, listErr, out)
+		}
+	}
+	log, err := os.ReadFile(audit)
+	if err != nil || strings.Count(string(log), `"event":"link_revoked"`) != 4 || strings.Count(string(log), `"by":"anna"`) != 2 {
+		t.Errorf("%v: %s", err, log)
+	}
+	// Where the folder is not said, who removes a user is told what to do.
+	if err := access.SetUser(filepath.Join(state, "users"), "dora", "correct horse", nil); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := command(t, "user", "remove", "dora", "--users", filepath.Join(state, "users")); err != nil || !strings.Contains(out, "rowcast share revoke --by dora --state DIR") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := command(t, "share", "revoke", "--by", "ben", "--state", t.TempDir()); err != nil || !strings.Contains(out, "0 links") {
+		t.Errorf("a folder without links: %v: %s", err, out)
 	}
 }

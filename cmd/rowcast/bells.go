@@ -118,6 +118,9 @@ func (b *bells) install(ctx context.Context) error {
 		return fmt.Errorf("reach database: %w", short(err))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, standstill, pgx.QueryExecModeExec); err != nil {
+		return fmt.Errorf("limit session: %w", short(err))
+	}
 	patterns := b.patterns
 	if slices.Equal(patterns, []string{"auto"}) {
 		if patterns, err = tablesOf(ctx, b.book, conn); err != nil {

@@ -33,7 +33,7 @@ type look func(context.Context, *database, *pgx.Conn) (finding, error)
 // looks are what is looked at in any database.
 func looks() []look {
 	return []look{
-		lookVersion, lookPrimary, lookDirect, lookRole, lookWrites, lookRowSecurity, lookViews, lookFunctions,
+		lookVersion, lookPrimary, lookDirect, lookWay, lookRole, lookSight, lookWrites, lookRowSecurity, lookViews, lookFunctions,
 		lookPrepared, lookQueue, lookSessions, lookSchema, lookBells, lookBare, lookSilent,
 	}
 }

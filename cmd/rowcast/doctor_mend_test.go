@@ -86,6 +86,9 @@ func TestWhatTheDoctorSaysMends(t *testing.T) {
 			back: `ALTER TABLE notes OWNER TO postgres; REVOKE GROUP_ FROM BETWEEN_; GRANT SELECT ON notes TO ROLE_`},
 		{name: "one that may read files", spoil: `GRANT pg_read_server_files TO BETWEEN_; GRANT BETWEEN_ TO ROLE_`, finds: "may become pg_read_server_files, which reaches beyond the database", state: "note",
 			back: `REVOKE pg_read_server_files FROM BETWEEN_`},
+		{name: "one that reads everything", spoil: `GRANT pg_read_all_data TO ROLE_`, finds: "may become pg_read_all_data, which reads every table", state: "note"},
+		{name: "one that sees what others ask", spoil: `GRANT pg_read_all_stats TO BETWEEN_; GRANT BETWEEN_, pg_monitor TO ROLE_`,
+			finds: "as a member of pg_monitor, pg_read_all_settings, pg_read_all_stats, what other sessions ask", state: "note", back: `REVOKE pg_read_all_stats FROM BETWEEN_`},
 	} {
 		ours(c.spoil)
 		f, ok := found(examined(t, reader), c.finds)

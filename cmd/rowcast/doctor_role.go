@@ -18,6 +18,30 @@ func lookRole(ctx context.Context, db *database, conn *pgx.Conn) (finding, error
 		sql: more.mend(ctx, db, conn)}, nil
 }
 
+// lookSight looks for what the role is shown of others' work: it is for monitoring, and
+// what applications ask the database is on view with it.
+func lookSight(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+	names, err := listed(ctx, conn, `SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
+		WHERE r.rolname IN ('pg_monitor', 'pg_read_all_stats', 'pg_read_all_settings') AND EXISTS (
+			SELECT FROM pg_catalog.pg_roles s WHERE s.rolname IN (current_user, session_user, $1) AND NOT s.rolsuper AND pg_catalog.pg_has_role(s.oid, r.oid, 'MEMBER'))
+		ORDER BY 1`, db.config.User)
+	if len(names) == 0 || err != nil {
+		return finding{good: true, what: "the role does not see what other sessions ask"}, err
+	}
+	f := finding{good: true, note: true, what: "the role may see, as a member of " + some(names) + ", what other sessions ask, with the values in it, or settings that only superusers see: a panel may show them"}
+	var mend []string
+	for _, name := range names {
+		ways, err := listed(ctx, conn, waysSQL, db.config.User, name)
+		if err != nil {
+			return finding{}, err
+		}
+		mend = append(mend, ways...)
+	}
+	slices.Sort(mend)
+	f.sql = strings.Join(slices.Compact(mend), "\n")
+	return f, nil
+}
+
 // writableSQL lists what was granted to the role, to everybody, or to a role that it
 // may become, beyond reading: the table, whom it was granted, and by what statement
 // that ends. $1 is who logged in.

@@ -76,19 +76,30 @@ func TestPowers(t *testing.T) {
 	db := pgtest.New(t)
 	role, other := newRole(t, db), newRole(t, db)
 	db.Script(t, `CREATE TABLE notes (id int PRIMARY KEY); GRANT SELECT ON notes TO `+role)
-	reader := asRole(t, db.URL, role)
+	reader, conn := asRole(t, db.URL, role), pgtest.Connect(t, db.URL)
 	type try struct{ name, give, take, power, mend string }
 	tries := []try{
 		{"bypasses", `ALTER ROLE ` + role + ` BYPASSRLS`, `ALTER ROLE ` + role + ` NOBYPASSRLS`, "bypasses row-level security", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"makes roles", `ALTER ROLE ` + role + ` CREATEROLE`, `ALTER ROLE ` + role + ` NOCREATEROLE`, "makes and grants roles", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"replicates", `ALTER ROLE ` + role + ` REPLICATION`, `ALTER ROLE ` + role + ` NOREPLICATION`, "reads what is written to every table, by replication", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"owns", `ALTER TABLE notes OWNER TO ` + role, `ALTER TABLE notes OWNER TO postgres; GRANT SELECT ON notes TO ` + role, "owns tables", "CREATE ROLE rowcast_reader LOGIN;"},
+		{"owns a schema", `CREATE SCHEMA AUTHORIZATION ` + role, `DROP SCHEMA ` + role, "owns a schema", "CREATE ROLE rowcast_reader LOGIN;"},
+		{"owns the database", `ALTER DATABASE ` + db.Name + ` OWNER TO ` + role, `ALTER DATABASE ` + db.Name + ` OWNER TO postgres`, "owns a database", "CREATE ROLE rowcast_reader LOGIN;"},
 		{"becomes an owner", `ALTER TABLE notes OWNER TO ` + other + `; GRANT ` + other + ` TO ` + role, `REVOKE ` + other + ` FROM ` + role, "may become " + other + ", which owns tables", "REVOKE " + other + " FROM " + role + ";"},
 	}
 	for group, what := range map[string]string{
 		"postgres": "is a superuser", "pg_read_server_files": "reaches beyond the database", "pg_write_server_files": "reaches beyond the database",
-		"pg_execute_server_program": "reaches beyond the database", "pg_write_all_data": "writes every table",
+		"pg_execute_server_program": "reaches beyond the database", "pg_signal_backend": "reaches beyond the database",
+		"pg_signal_autovacuum_worker": "reaches beyond the database", "pg_create_subscription": "reaches beyond the database", "pg_write_all_data": "writes every table",
+		"pg_maintain": "locks and rewrites every table", "pg_read_all_data": "reads every table, the one with the hashes of all passwords too",
 	} {
+		var there bool // some are of newer versions than this one
+		if err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)`, group).Scan(&there); err != nil {
+			t.Fatal(err)
+		}
+		if !there {
+			continue
+		}
 		for _, inherit := range []string{"INHERIT", "NOINHERIT"} {
 			tries = append(tries, try{group + " " + inherit, `ALTER ROLE ` + role + ` ` + inherit + `; GRANT ` + group + ` TO ` + role, `REVOKE ` + group + ` FROM ` + role,
 				"may become " + group + ", which " + what, "REVOKE " + group + " FROM " + role + ";"})
@@ -178,5 +189,45 @@ func TestDoctorTriesPanels(t *testing.T) {
 	write("SELECT id FROM seen")
 	if out, err := command(t, "doctor", "--database-url", db.URL, "--dashboards", dir); err != nil || !strings.Contains(out, "dashboards of public.bare go by the clock") {
 		t.Errorf("a dashboard of a table without a bell: %v\n%s", err, out)
+	}
+}
+
+// What runs as its viewers cannot be tried as the role that connects, and is no fault:
+// only they may read it, or its settings are theirs.
+func TestDoctorLeavesWhatRunsAsItsViewers(t *testing.T) {
+	db := pgtest.New(t)
+	role, anna := newRole(t, db), newRole(t, db)
+	db.Script(t, `CREATE SCHEMA hidden; CREATE TABLE notes (id int PRIMARY KEY); CREATE TABLE hidden.notes (id int PRIMARY KEY, owner text); CREATE TABLE rules (owner text PRIMARY KEY);
+		ALTER TABLE rules ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON rules USING (owner = current_setting('app.user'))`)
+	if _, err := command(t, "watch", "*.*", "--database-url", db.URL); err != nil {
+		t.Fatal(err)
+	}
+	db.Script(t, strings.NewReplacer("ROLE_", role, "ANNA_", anna).Replace(`ALTER ROLE ROLE_ NOINHERIT; GRANT ANNA_ TO ROLE_; GRANT USAGE ON SCHEMA rowcast TO ROLE_;
+		GRANT SELECT ON rules TO ROLE_; GRANT USAGE ON SCHEMA hidden TO ANNA_; GRANT SELECT ON notes, hidden.notes TO ANNA_`))
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"hidden":  "run_as: {role: '{user}'}\npanels: [{id: all, type: table, query: SELECT id FROM hidden.notes}]\n",
+		"notes":   "run_as: {role: '{user}'}\npanels: [{id: all, type: table, query: SELECT id FROM notes}]\n",
+		"setting": "run_as: {settings: {app.user: '{user}'}}\npanels: [{id: all, type: table, query: \"SELECT owner FROM rules WHERE owner = current_setting('app.user')\"}]\n",
+		"plain":   "panels: [{id: all, type: table, query: SELECT 1 AS one}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte("title: A page\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := asRole(t, db.URL, role)
+	out, err := command(t, "doctor", "--database-url", reader, "--dashboards", dir)
+	if err != nil || !strings.Contains(out, "1 panels of 1 dashboards answer within") || strings.Count(out, "runs as whoever looks at it") != 3 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := command(t, "check", dir, "--database-url", reader); err != nil || !strings.Contains(out, "it is not checked") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	// Where the role that connects is to read them itself, that it may not is told.
+	if err := os.WriteFile(filepath.Join(dir, "notes.yaml"), []byte("title: A page\npanels: [{id: all, type: table, query: SELECT id FROM notes}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := command(t, "doctor", "--database-url", reader, "--dashboards", dir); err == nil || !strings.Contains(out, "permission denied for table notes") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

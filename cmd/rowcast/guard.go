@@ -87,11 +87,16 @@ SELECT CASE WHEN r.rolname IN (SELECT rolname FROM session) THEN '' ELSE r.rolna
 FROM pg_catalog.pg_roles r CROSS JOIN LATERAL (VALUES
 	(1, r.rolsuper, 'is a superuser'),
 	(2, r.rolbypassrls, 'bypasses row-level security'),
-	(3, r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend'), 'reaches beyond the database'),
+	(3, r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend',
+		'pg_signal_autovacuum_worker', 'pg_create_subscription'), 'reaches beyond the database'),
 	(4, r.rolname = 'pg_write_all_data', 'writes every table'),
-	(5, r.rolcreaterole, 'makes and grants roles'),
-	(6, r.rolreplication, 'reads what is written to every table, by replication'),
-	(7, EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	(5, r.rolname = 'pg_maintain', 'locks and rewrites every table'),
+	(6, r.rolname = 'pg_read_all_data', 'reads every table, the one with the hashes of all passwords too'),
+	(7, r.rolcreaterole, 'makes and grants roles'),
+	(8, r.rolreplication, 'reads what is written to every table, by replication'),
+	(9, EXISTS (SELECT FROM pg_catalog.pg_database WHERE datdba = r.oid), 'owns a database'),
+	(10, EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspowner = r.oid AND nspname <> 'rowcast' AND nspname !~ '^pg_(toast_)?temp_'), 'owns a schema'),
+	(11, EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	            WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'rowcast') AND c.relowner = r.oid), 'owns tables')
 ) AS p(rank, has, what)
 WHERE p.has AND EXISTS (SELECT FROM session s WHERE pg_catalog.pg_has_role(s.oid, r.oid, 'MEMBER'))
@@ -125,11 +130,15 @@ func (p power) mend(ctx context.Context, db *database, conn *pgx.Conn) string {
 		_ = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)`, name).Scan(&there) // else CREATE says so
 		return readerSQL(name, there, db.config.Database, schemasOf(ctx, conn))
 	}
+	less := ""
+	if p.via == "pg_read_all_data" { // without which it would read nothing
+		less = "\n" + readerSQL(pgx.Identifier{db.config.User}.Sanitize(), true, db.config.Database, schemasOf(ctx, conn))
+	}
 	ways, err := listed(ctx, conn, waysSQL, db.config.User, p.via)
 	if err != nil || len(ways) == 0 { // the role was dropped in this moment, or the like
-		return fmt.Sprintf("REVOKE %s FROM %s;", pgx.Identifier{p.via}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize())
+		return fmt.Sprintf("REVOKE %s FROM %s;", pgx.Identifier{p.via}.Sanitize(), pgx.Identifier{db.config.User}.Sanitize()) + less
 	}
-	return strings.Join(ways, "\n")
+	return strings.Join(ways, "\n") + less
 }
 
 // waysSQL ends the memberships of who logged in, $1, or of the session's role, by

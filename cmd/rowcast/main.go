@@ -102,6 +102,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	s := &streams{in: os.Stdin, out: stdout, err: stderr}
 	s.log, s.spool = newLogger(stderr)
 	defer s.spool.flush(lastWords)
+	cautionArguments(parsed, s.log)
 	return parsed.Run(s)
 }
 

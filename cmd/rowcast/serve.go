@@ -116,6 +116,10 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if err := f.guardRole(ctx, s, db); err != nil {
 		return err
 	}
+	db.cautionWay(s.log)
+	if f.openToAll() {
+		with.extra = append(with.extra, f.remind(s.log))
+	}
 	pool, err := db.pool(ctx, "catalog", catalogSessions)
 	if err != nil {
 		return err
@@ -138,6 +142,9 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	installer := db
 	if with.admin != nil {
 		installer = with.admin
+	}
+	if installer != db {
+		installer.cautionWay(s.log)
 	}
 	bells := newBells(installer, f.Watch, book, s.log)
 	bells.prepare(ctx)
@@ -302,6 +309,12 @@ func (f *serveFlags) url(edge *edge) string {
 	return edge.scheme() + "://" + net.JoinHostPort(host, port) + strings.TrimRight(f.BasePath, "/") + "/"
 }
 
+// standstill has the database end a session that stands still, because its process
+// does, between two statements of a transaction or, over TCP, in the middle of an
+// answer. A server that does not know one of the settings goes without.
+const standstill = `SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '5s', false),
+	(SELECT pg_catalog.set_config(name, '8s', false) FROM pg_catalog.pg_settings WHERE name = 'tcp_user_timeout')`
+
 // pool serves what is asked beside the pages: lookups in the catalog, or counts
 // and exports. It is small, and holds no session that nobody uses.
 func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.Pool, error) {
@@ -315,6 +328,9 @@ func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		const set = `SELECT pg_catalog.set_config('statement_timeout', '5s', false), pg_catalog.set_config('jit', 'off', false)`
 		if _, err := conn.Exec(ctx, set, pgx.QueryExecModeExec); err != nil {
+			return fmt.Errorf("limit session: %w", err)
+		}
+		if _, err := conn.Exec(ctx, standstill, pgx.QueryExecModeExec); err != nil {
 			return fmt.Errorf("limit session: %w", err)
 		}
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -13,7 +14,7 @@ import (
 type shareCommand struct {
 	Add    shareAddCommand    `cmd:"" help:"Make a link to a dashboard with these values: '/d/shop?status=paid'."`
 	List   shareListCommand   `cmd:"" help:"List links, with when each was last used."`
-	Revoke shareRevokeCommand `cmd:"" help:"End a link; whoever watches by it has to leave within seconds."`
+	Revoke shareRevokeCommand `cmd:"" help:"End a link, or all of somebody; whoever watches by it has to leave within seconds."`
 }
 
 // linksFlags name the folder.
@@ -82,21 +83,38 @@ func (c *shareListCommand) Run(s *streams) error {
 type shareRevokeCommand struct {
 	linksFlags
 	auditFlags
-	ID string `arg:"" help:"Name of the link, as list shows it."`
+	ID string `arg:"" optional:"" help:"Name of the link, as list shows it."`
+	By string `name:"by" placeholder:"NAME" help:"End all links that somebody made, as when they leave."`
 }
 
-// Run ends the link.
+// Run ends the link, or all of somebody.
 func (c *shareRevokeCommand) Run(s *streams) error {
-	links, err := c.open(s)
-	if err != nil {
-		return err
+	if (c.ID == "") == (c.By == "") {
+		return errors.New("say which link to end, or by --by NAME whose")
 	}
 	return c.audited(s, func(tell func(access.Event, string, ...any)) error {
+		if c.By != "" {
+			return revokeLinksBy(s, c.State, c.By, tell)
+		}
+		links, err := c.open(s)
+		if err != nil {
+			return err
+		}
 		if err := links.Revoke(c.ID); err != nil {
 			return err
 		}
 		tell(access.EventLinkRevoked, "", "link", c.ID)
-		_, err := fmt.Fprintf(s.out, "%s leads nowhere\n", c.ID)
+		_, err = fmt.Fprintf(s.out, "%s leads nowhere\n", c.ID)
 		return err
 	})
+}
+
+// revokeLinksBy ends the links that somebody made, and has each told.
+func revokeLinksBy(s *streams, state, by string, tell func(access.Event, string, ...any)) error {
+	ended, err := access.RevokeLinksBy(state, by)
+	for _, l := range ended {
+		tell(access.EventLinkRevoked, l.Page, "link", l.ID, "by", l.By)
+	}
+	_, say := fmt.Fprintf(s.out, "%d links of %s lead nowhere\n", len(ended), by)
+	return errors.Join(err, say)
 }

@@ -17,7 +17,7 @@ import (
 // userCommand keeps the users file of --auth=password.
 type userCommand struct {
 	Add     userAddCommand     `cmd:"" help:"Add a user, or give one a new password; it is asked for, or read from standard input."`
-	Remove  userRemoveCommand  `cmd:"" help:"Remove a user; the user's sessions end."`
+	Remove  userRemoveCommand  `cmd:"" help:"Remove a user; the user's sessions and share links end."`
 	List    userListCommand    `cmd:"" help:"List users and their groups."`
 	SignOut userSignOutCommand `cmd:"" name:"sign-out" help:"End the sessions of a user, or of everybody."`
 }
@@ -98,7 +98,8 @@ type userRemoveCommand struct {
 	Name string `arg:"" help:"Name of the user."`
 }
 
-// Run removes the user; a running server sees it within a second.
+// Run removes the user; a running server sees it within a second. The links that the
+// user made end with it, for they show what nobody answers for any more.
 func (c *userRemoveCommand) Run(s *streams) error {
 	path, err := c.path()
 	if err != nil {
@@ -109,8 +110,14 @@ func (c *userRemoveCommand) Run(s *streams) error {
 			return err
 		}
 		tell(access.EventUserRemoved, "", "name", c.Name)
-		_, err := fmt.Fprintf(s.out, "%s can sign in no more\n", c.Name)
-		return err
+		if _, err := fmt.Fprintf(s.out, "%s can sign in no more\n", c.Name); err != nil {
+			return err
+		}
+		if c.State == "" {
+			_, err := fmt.Fprintf(s.out, "links that %[1]s made are in the state folder: end them with rowcast share revoke --by %[1]s --state DIR\n", c.Name)
+			return err
+		}
+		return revokeLinksBy(s, c.State, c.Name, tell)
 	})
 }
 
