@@ -43,6 +43,7 @@ type stand struct {
 	*ground
 	seconds time.Duration
 	browser string
+	guests  *guests         // nil until somebody had to sign in
 	last    int             // the newest event
 	done    map[string]bool // scripts of sql/
 }

@@ -21,6 +21,7 @@ const eventDigits = 8
 type side struct {
 	raw     bool
 	page    string
+	signed  bool // its viewers have signed in, and nobody else is let in
 	viewers int
 	deflate bool
 	rate    float64 // commits a second; 0: as fast as they are heard
@@ -42,7 +43,7 @@ func viewerRows() []row {
 	raw := side{raw: true, page: "/", viewers: 1000, write: writeFloor}
 	ours := side{page: "/d/events", viewers: 1000, write: writeEvent}
 	bulk := side{page: "/d/bulk", viewers: 300, rate: 15, ahead: 1, write: writeBulk}
-	still := side{page: "/d/still"}
+	still := side{page: "/d/still", signed: true}
 	both := func(id string, measure func(side) measurement, change func(*side), lines ...line) row {
 		return row{id: id, than: "raw", script: "fanout.sql", floor: measure(raw.of(change)), ours: measure(ours.of(change)), lines: lines}
 	}
@@ -70,7 +71,10 @@ func viewerRows() []row {
 
 // start runs the side's server and returns where it is.
 func (st *stand) start(ctx context.Context, s side) (*serving, error) {
-	if !s.raw {
+	switch {
+	case s.signed:
+		return st.serveGuests(ctx, "fanout")
+	case !s.raw:
 		return st.serve(ctx, "fanout")
 	}
 	self, err := os.Executable()
@@ -106,7 +110,7 @@ func (st *stand) come(at *serving, s side, cursor string) (*sockets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read address: %w", err)
 	}
-	g := gathering{address: u.Host, path: "/", viewers: s.viewers, deflate: s.deflate}
+	g := gathering{address: u.Host, path: "/", viewers: s.viewers, deflate: s.deflate, cookies: at.cookies}
 	if !s.raw {
 		g.path, g.hello, g.ready = "/live", delta.EncodeWatch(s.page, cursor), `"type":"status"`
 	}

@@ -146,14 +146,15 @@ func atRest(s side) measurement {
 		}
 		defer c.close()
 		time.Sleep(2 * time.Second)
+		// Four statuses long, and two of the looks at everybody's session and rights.
+		const rest = 20 * time.Second
+		used := spent(at.pid)
+		time.Sleep(rest)
+		used = spent(at.pid) - used
 		after, err := resident(at.pid)
 		if err != nil {
 			return nil, err
 		}
-		const rest = 15 * time.Second // three statuses long
-		used := spent(at.pid)
-		time.Sleep(rest)
-		used = spent(at.pid) - used
 		if lost := c.lost.Load(); lost > 0 {
 			return nil, fmt.Errorf("%d viewers lost their connection", lost)
 		}
@@ -172,7 +173,7 @@ func perConnect(s side) measurement {
 		defer func() { err = errors.Join(err, leave()) }()
 		cursor := ""
 		if !s.raw {
-			if cursor, err = st.cursor(ctx, at, s.page); err != nil {
+			if cursor, err = cursorOf(ctx, at, s.page); err != nil {
 				return nil, err
 			}
 		}
@@ -190,9 +191,9 @@ func perConnect(s side) measurement {
 	}
 }
 
-// cursor is that of a page's newest state.
-func (st *stand) cursor(ctx context.Context, at *serving, page string) (string, error) {
-	v, err := watch(ctx, at.url, page, nil)
+// cursorOf is that of a page's newest state.
+func cursorOf(ctx context.Context, at *serving, page string) (string, error) {
+	v, err := watchAs(ctx, at, page, nil)
 	if err != nil {
 		return "", err
 	}

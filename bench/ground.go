@@ -118,16 +118,18 @@ func (g *ground) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // serving is a running `rowcast serve`.
 type serving struct {
-	pid  int
-	url  string // with a slash at its end
-	stop func() error
+	pid     int
+	url     string   // with a slash at its end
+	cookies []string // of those who signed in; nil: nobody has to
+	stop    func() error
 }
 
-// serve starts the program with a folder of dashboards/ and waits until it has
-// told its address. Its warnings go to standard error.
-func (g *ground) serve(ctx context.Context, dashboards string) (*serving, error) {
+// serve starts the program with a folder of dashboards/, and more flags, and waits
+// until it has told its address. Its warnings go to standard error.
+func (g *ground) serve(ctx context.Context, dashboards string, more ...string) (*serving, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := g.command(ctx, "serve", "--listen", "127.0.0.1:0", "--max-address-pages", "2000", "--dashboards", filepath.Join(g.dir, "dashboards", dashboards))
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--max-address-pages", "2000", "--dashboards", filepath.Join(g.dir, "dashboards", dashboards)}
+	cmd := g.command(ctx, append(args, more...)...)
 	stderr, err := cmd.StderrPipe()
 	if err == nil {
 		err = cmd.Start()

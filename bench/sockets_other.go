@@ -24,6 +24,7 @@ type gathering struct {
 	address, path string
 	viewers       int
 	deflate       bool
+	cookies       []string
 	hello         []byte
 	ready         string
 }
