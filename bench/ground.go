@@ -30,6 +30,7 @@ type ground struct {
 	dir     string // temporary
 	bin     string // of PostgreSQL's programs
 	rowcast string
+	pprof   string // where it tells its profiles; "": nowhere
 	server  *postgres.Server
 	conn    *pgx.Conn
 }
@@ -42,7 +43,7 @@ func (s site) open(ctx context.Context) (_ *ground, err error) {
 			parent = "/var/tmp" // /tmp is memory on many systems
 		}
 	}
-	g := &ground{rowcast: s.Rowcast}
+	g := &ground{rowcast: s.Rowcast, pprof: s.Pprof}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close())
@@ -129,6 +130,9 @@ type serving struct {
 func (g *ground) serve(ctx context.Context, dashboards string, more ...string) (*serving, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--max-address-pages", "2000", "--dashboards", filepath.Join(g.dir, "dashboards", dashboards)}
+	if g.pprof != "" {
+		args = append(args, "--pprof", g.pprof)
+	}
 	cmd := g.command(ctx, append(args, more...)...)
 	stderr, err := cmd.StderrPipe()
 	if err == nil {

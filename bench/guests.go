@@ -17,7 +17,7 @@ import (
 // one user may have 500 sockets.
 type guests struct {
 	state   string   // the folder with their names and sessions
-	cookies []string // a session's of each, once somebody served
+	cookies []string // of a session of each
 }
 
 const (
@@ -25,33 +25,42 @@ const (
 	guestPassword = "only for this measurement"
 )
 
-// serveGuests serves to those who signed in, and to nobody else. The users are
-// made, and signed in over HTTP, once: their sessions outlive the server.
+// serveGuests serves to those who signed in, and to nobody else.
 func (st *stand) serveGuests(ctx context.Context, dashboards string) (_ *serving, err error) {
 	if st.guests == nil {
-		g := &guests{state: filepath.Join(st.dir, "state")}
-		for n := range guestCount {
-			add := st.command(ctx, "user", "add", "--state", g.state, guestName(n))
-			add.Stdin = strings.NewReader(guestPassword + "\n")
-			if out, err := add.CombinedOutput(); err != nil {
-				return nil, fmt.Errorf("add a user: %w\n%s", err, out)
-			}
+		if st.guests, err = st.invite(ctx, dashboards); err != nil {
+			return nil, err
 		}
-		st.guests = g
 	}
 	at, err := st.serve(ctx, dashboards, "--auth", "password", "--state", st.guests.state)
 	if err != nil {
 		return nil, err
 	}
-	err = closed(ctx, at.url)
-	if err == nil && st.guests.cookies == nil {
-		st.guests.cookies, err = signIn(ctx, at.url)
-	}
-	if err != nil {
+	if err := closed(ctx, at.url); err != nil {
 		return nil, errors.Join(err, at.stop())
 	}
 	at.cookies = st.guests.cookies
 	return at, nil
+}
+
+// invite makes users and signs each in, over HTTP, at a server that ends then:
+// the memory that passwords take is not that of viewers, and sessions outlive it.
+func (st *stand) invite(ctx context.Context, dashboards string) (_ *guests, err error) {
+	g := &guests{state: filepath.Join(st.dir, "state")}
+	for n := range guestCount {
+		add := st.command(ctx, "user", "add", "--state", g.state, guestName(n))
+		add.Stdin = strings.NewReader(guestPassword + "\n")
+		if out, err := add.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("add a user: %w\n%s", err, out)
+		}
+	}
+	at, err := st.serve(ctx, dashboards, "--auth", "password", "--state", g.state)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, at.stop()) }()
+	g.cookies, err = signIn(ctx, at.url)
+	return g, err
 }
 
 func guestName(n int) string { return fmt.Sprintf("guest%02d", n) }
