@@ -13,13 +13,14 @@ import (
 
 // gathering says how viewers come.
 type gathering struct {
-	address string // host:port
-	path    string
-	viewers int
-	deflate bool     // ask for compression
-	cookies []string // one for each in turn, where somebody has to sign in
-	hello   []byte   // the first message, may be nil
-	ready   string   // what the message has that ends the answer to it
+	address  string // host:port
+	path     string
+	viewers  int
+	together int      // so many are on their way at a time
+	deflate  bool     // ask for compression
+	cookies  []string // one for each in turn, where somebody has to sign in
+	hello    []byte   // the first message, may be nil
+	ready    string   // what the message has that ends the answer to it
 }
 
 // entry is how far one viewer is on its way in.
@@ -30,10 +31,10 @@ type entry struct {
 	rest     []byte // what came and is not taken in yet
 }
 
-// gather connects all viewers at once, and waits until each has its answer: every
-// connection is under way before the first request is sent, and none waits for
-// another's. As many as the server's queue of connections is long, 4,096 on most
-// Linux, are there before it has accepted one; the system tries the rest again.
+// gather connects all viewers and waits until each has its answer. Those who come
+// together do so at once: every connection is under way before the first request is
+// sent, and none waits for another's answer. What is more than the server's queue of
+// connections is long, 4,096 on most Linux, the system tries again.
 func gather(g gathering) (_ *sockets, err error) {
 	c := &sockets{half: map[int][]byte{}}
 	defer func() {
@@ -48,15 +49,7 @@ func gather(g gathering) (_ *sockets, err error) {
 	if err != nil {
 		return c, fmt.Errorf("read address: %w", err)
 	}
-	coming := make(map[int]*entry, g.viewers)
-	for n := range g.viewers {
-		fd, err := c.dial(&syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
-		if err != nil {
-			return c, fmt.Errorf("connect a viewer: %w", err)
-		}
-		coming[fd] = &entry{n: n}
-	}
-	if err := c.letIn(&g, coming); err != nil {
+	if err := c.letIn(&g, &syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); err != nil {
 		return c, fmt.Errorf("connect a viewer: %w", err)
 	}
 	c.ended.Go(c.run)
@@ -79,13 +72,23 @@ func (c *sockets) dial(to *syscall.SockaddrInet4) (int, error) {
 	return fd, syscall.EpollCtl(c.epoll, syscall.EPOLL_CTL_ADD, fd, &event)
 }
 
-// letIn goes on with whoever can, until all are in. Who is already hears the page.
-func (c *sockets) letIn(g *gathering, coming map[int]*entry) error {
+// letIn has viewers come, and goes on with whoever can, until all are in. Who is
+// already hears the page.
+func (c *sockets) letIn(g *gathering, to *syscall.SockaddrInet4) error {
 	var (
-		ready [1024]syscall.EpollEvent
-		b     = make([]byte, 256<<10)
+		coming = make(map[int]*entry, g.together)
+		ready  [1024]syscall.EpollEvent
+		b      = make([]byte, 256<<10)
 	)
-	for end := time.Now().Add(time.Minute); len(coming) > 0; {
+	for end := time.Now().Add(time.Minute); len(c.fds) < g.viewers || len(coming) > 0; {
+		for len(c.fds) < g.viewers && len(coming) < g.together {
+			n := len(c.fds)
+			fd, err := c.dial(to)
+			if err != nil {
+				return err
+			}
+			coming[fd] = &entry{n: n}
+		}
 		if time.Now().After(end) {
 			return fmt.Errorf("%d of %d had no answer in a minute", len(coming), g.viewers)
 		}

@@ -23,6 +23,7 @@ type arrival struct {
 type gathering struct {
 	address, path string
 	viewers       int
+	together      int
 	deflate       bool
 	cookies       []string
 	hello         []byte
