@@ -75,20 +75,22 @@ func (st *stand) write(ctx context.Context, s side, c *sockets, d time.Duration,
 	return commits, until(ctx, c, heard+int64(commits*s.viewers))
 }
 
-// perDelivery is the server's microseconds of CPU for one event to one viewer.
+// perDelivery is the server's microseconds of CPU for one event to one viewer, and
+// the bytes that it took on the way.
 func perDelivery(s side) measurement {
 	return func(ctx context.Context, st *stand) ([]float64, error) {
-		micros := 0.0
+		micros, size := 0.0, 0.0
 		err := st.with(ctx, s, func(at *serving, c *sockets) error {
 			if _, err := st.write(ctx, s, c, st.seconds/4, nil); err != nil { // warms up
 				return err
 			}
-			before := spent(at.pid)
+			before, came := spent(at.pid), c.bytes.Load()
 			commits, err := st.write(ctx, s, c, st.seconds, nil)
-			micros = (spent(at.pid) - before) * 1e6 / float64(commits*s.viewers)
+			deliveries := float64(commits * s.viewers)
+			micros, size = (spent(at.pid)-before)*1e6/deliveries, float64(c.bytes.Load()-came)/deliveries
 			return err
 		})
-		return []float64{micros}, err
+		return []float64{micros, size}, err
 	}
 }
 
@@ -101,7 +103,7 @@ func lateness(quantiles ...float64) func(side) measurement {
 				if _, err := st.write(ctx, s, c, st.seconds/4, nil); err != nil {
 					return err
 				}
-				late, err = st.late(ctx, s, c, st.seconds)
+				late, err = st.late(ctx, s, c, st.seconds*time.Duration(max(1, s.long)))
 				return err
 			})
 			for _, q := range quantiles {
