@@ -31,7 +31,9 @@ func (s *Server) StandIn(r *http.Request, address string) *StandIn {
 	v, _ := s.visit(r)
 	viewer := &StandIn{taken: s.take(v)}
 	viewer.taken.watches(address)
-	s.admit(viewer)
+	if s.admit(viewer) != nil {
+		return nil
+	}
 	return viewer
 }
 

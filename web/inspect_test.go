@@ -19,6 +19,9 @@ func (d *door) standIns(tb testing.TB, many int, address string, sessions ...[]s
 		r.Header.Set(header[0], header[1])
 		for range many {
 			one := d.StandIn(r, address)
+			if one == nil {
+				tb.Fatal("there is no place")
+			}
 			all = append(all, one)
 			tb.Cleanup(func() { d.Gone(one) })
 		}
@@ -38,7 +41,7 @@ func stayed(all []*web.StandIn) (n int) {
 // Who is connected is looked at every ten seconds: that costs what the sessions
 // cost, however many seats have them.
 func TestInspectingAThousandSeatsCostsWhatTheirSessionsDo(t *testing.T) {
-	d := newDoor(t)
+	d := newDoor(t, func(c *web.Config) { c.Limits.UserSockets = 1000 })
 	anna, root := d.signIn("anna"), d.signIn("root")
 	few := d.standIns(t, 1, "/d/shop", anna, root)
 	alone := testing.AllocsPerRun(3, d.Inspect)
