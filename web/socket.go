@@ -238,7 +238,7 @@ func (c *socket) answer(ctx context.Context, w delta.Watch) {
 	page, err := s.find(ctx, v, w.Page)
 	release := func() {}
 	if err == nil {
-		release, err = s.open(v, page)
+		release, err = s.open(v, c.taken.shares, page)
 	}
 	if err != nil {
 		p := s.explain(ctx, err)
