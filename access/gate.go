@@ -102,9 +102,20 @@ func (p Pass) Holder() string {
 	return p.Viewer.Name
 }
 
-// Session names the session behind a pass; "" where there is none. It is no
-// secret.
-func (p Pass) Session() string { return p.session }
+// Proof tells passes apart by what they rest on: the session, or the link. It is ""
+// for those of which each rests on a request of its own. A link's is its secret.
+func (p Pass) Proof() string {
+	if p.token != "" {
+		return p.token
+	}
+	return p.session
+}
+
+// Same reports whether two looks at one pass found the same.
+func (p Pass) Same(as Pass) bool {
+	return p.Proof() == as.Proof() && p.until.Equal(as.until) && p.link.Page == as.link.Page &&
+		p.Viewer.Name == as.Viewer.Name && p.Viewer.Label == as.Viewer.Label && slices.Equal(p.Viewer.Groups, as.Viewer.Groups)
+}
 
 // A proxy's word about a connection lasts for trusted, and by chance for up to
 // spread longer, so that those who came together do not all come again together.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,7 +25,21 @@ type Sessions struct {
 	dir  string
 	life time.Duration
 	log  *slog.Logger
+
+	mu    sync.Mutex // guards known
+	known map[string]known
 }
+
+// known is a session as its file was read. Thousands come back at once when a server
+// restarts: asking whether a file is still the same costs a tenth of reading it.
+type known struct {
+	session session
+	file    fs.FileInfo
+	read    time.Time
+}
+
+// mostKnown is how many are kept in mind, each for a second.
+const mostKnown = 4096
 
 // session is one file.
 type session struct {
@@ -78,22 +93,57 @@ func digest(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// look reads the session of this digest.
+// look is the session of this digest, as its file is now.
 func (s *Sessions) look(id string) (session, error) {
-	var found session
-	b, err := os.ReadFile(filepath.Join(s.dir, id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return found, ErrEnded
+	path := filepath.Join(s.dir, id)
+	file, err := os.Stat(path)
+	found, same := session{}, false
+	if err == nil {
+		if found, same = s.recall(id, file, time.Now()); !same {
+			found, err = s.read(id, path, file)
+		}
 	}
-	if err != nil {
-		return found, fmt.Errorf("look up session: %w", err)
-	}
-	if err := json.Unmarshal(b, &found); err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return session{}, ErrEnded
+	case err != nil:
 		return session{}, fmt.Errorf("look up session: %w", err)
-	}
-	if !time.Now().Before(found.Until) {
+	case !time.Now().Before(found.Until):
 		return session{}, ErrEnded
 	}
+	return found, nil
+}
+
+// recall is a session whose file was read less than lookEvery ago and is the same
+// still. What a file system over a network says of that may be older.
+func (s *Sessions) recall(id string, file fs.FileInfo, now time.Time) (session, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, there := s.known[id]
+	same := there && now.Sub(k.read) < lookEvery && os.SameFile(k.file, file) && k.file.ModTime().Equal(file.ModTime()) && k.file.Size() == file.Size()
+	if there && !same {
+		delete(s.known, id)
+	}
+	return k.session, same
+}
+
+// read reads a file, and keeps it in mind unless it is so new that it may change
+// within the same tick of the file system's clock.
+func (s *Sessions) read(id, path string, file fs.FileInfo) (found session, err error) {
+	now := time.Now()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(b, &found)
+	}
+	if err != nil || now.Sub(file.ModTime()) < lookEvery {
+		return found, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil || len(s.known) >= mostKnown {
+		s.known = map[string]known{}
+	}
+	s.known[id] = known{found, file, now}
 	return found, nil
 }
 

@@ -23,6 +23,7 @@ type allCommand struct {
 type row struct {
 	id     string
 	than   string      // what rowcast is compared with
+	thans  []string    // the same for each line, where they differ
 	floor  measurement // nil: with nothing
 	ours   measurement
 	once   bool // its figures are of so long a time that one round is enough
@@ -38,11 +39,20 @@ type line struct {
 	must        bound
 }
 
+// beside is what the n-th line is compared with.
+func (r row) beside(n int) string {
+	if r.thans != nil {
+		return r.thans[n]
+	}
+	return r.than
+}
+
 // stand is what rows are measured on, one after the other.
 type stand struct {
 	*ground
 	seconds time.Duration
 	browser string
+	guests  *guests         // nil until somebody had to sign in
 	last    int             // the newest event
 	done    map[string]bool // scripts of sql/
 }
@@ -155,7 +165,7 @@ func (t *table) line(r row, l line, results []result, n int) {
 		shown, span = fmt.Sprintf("**%.2f**", ratio), fmt.Sprintf("%.2f–%.2f", quantile(ratios, 0), quantile(ratios, 1))
 	}
 	fmt.Fprintf(t.w, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n",
-		l.title, r.than, floor, figure(o, l.unit), shown, span, l.must, l.must.verdict(f, o, ratio), loadAverage())
+		l.title, r.beside(n), floor, figure(o, l.unit), shown, span, l.must, l.must.verdict(f, o, ratio), loadAverage())
 }
 
 // figure is a number with its unit, to three places that count.
@@ -170,19 +180,21 @@ func figure(v float64, unit string) string {
 	return strings.TrimSpace(fmt.Sprintf("%.*f %s", decimals, v, unit))
 }
 
-// bound is what a line must keep; the zero one is of a line that only tells.
+// bound is what a line must keep; the zero one is of a line that only tells its
+// figures.
 type bound struct {
 	kind  byte
 	limit float64
 }
 
+func anyRatio() bound              { return bound{'/', 0} } // it only tells
 func ratioAtMost(n float64) bound  { return bound{'<', n} }
 func ratioAtLeast(n float64) bound { return bound{'>', n} }
 func within(n float64) bound       { return bound{'~', n} } // so far from 1, as a share
 func atMost(n float64) bound       { return bound{'=', n} }
 func floorPlus(n float64) bound    { return bound{'+', n} }
 
-func (b bound) ofRatio() bool { return b.kind == '<' || b.kind == '>' || b.kind == '~' }
+func (b bound) ofRatio() bool { return b.kind != 0 && strings.IndexByte("/<>~", b.kind) >= 0 }
 
 func (b bound) String() string {
 	switch b.kind {

@@ -75,20 +75,22 @@ func (st *stand) write(ctx context.Context, s side, c *sockets, d time.Duration,
 	return commits, until(ctx, c, heard+int64(commits*s.viewers))
 }
 
-// perDelivery is the server's microseconds of CPU for one event to one viewer.
+// perDelivery is the server's microseconds of CPU for one event to one viewer, and
+// the bytes that it took on the way.
 func perDelivery(s side) measurement {
 	return func(ctx context.Context, st *stand) ([]float64, error) {
-		micros := 0.0
+		micros, size := 0.0, 0.0
 		err := st.with(ctx, s, func(at *serving, c *sockets) error {
 			if _, err := st.write(ctx, s, c, st.seconds/4, nil); err != nil { // warms up
 				return err
 			}
-			before := spent(at.pid)
+			before, came := spent(at.pid), c.bytes.Load()
 			commits, err := st.write(ctx, s, c, st.seconds, nil)
-			micros = (spent(at.pid) - before) * 1e6 / float64(commits*s.viewers)
+			deliveries := float64(commits * s.viewers)
+			micros, size = (spent(at.pid)-before)*1e6/deliveries, float64(c.bytes.Load()-came)/deliveries
 			return err
 		})
-		return []float64{micros}, err
+		return []float64{micros, size}, err
 	}
 }
 
@@ -101,7 +103,7 @@ func lateness(quantiles ...float64) func(side) measurement {
 				if _, err := st.write(ctx, s, c, st.seconds/4, nil); err != nil {
 					return err
 				}
-				late, err = st.late(ctx, s, c, st.seconds)
+				late, err = st.late(ctx, s, c, st.seconds*time.Duration(max(1, s.long)))
 				return err
 			})
 			for _, q := range quantiles {
@@ -146,14 +148,15 @@ func atRest(s side) measurement {
 		}
 		defer c.close()
 		time.Sleep(2 * time.Second)
+		// Four statuses long, and two of the looks at everybody's session and rights.
+		const rest = 20 * time.Second
+		used := spent(at.pid)
+		time.Sleep(rest)
+		used = spent(at.pid) - used
 		after, err := resident(at.pid)
 		if err != nil {
 			return nil, err
 		}
-		const rest = 15 * time.Second // three statuses long
-		used := spent(at.pid)
-		time.Sleep(rest)
-		used = spent(at.pid) - used
 		if lost := c.lost.Load(); lost > 0 {
 			return nil, fmt.Errorf("%d viewers lost their connection", lost)
 		}
@@ -172,7 +175,7 @@ func perConnect(s side) measurement {
 		defer func() { err = errors.Join(err, leave()) }()
 		cursor := ""
 		if !s.raw {
-			if cursor, err = st.cursor(ctx, at, s.page); err != nil {
+			if cursor, err = cursorOf(ctx, at, s.page); err != nil {
 				return nil, err
 			}
 		}
@@ -190,9 +193,9 @@ func perConnect(s side) measurement {
 	}
 }
 
-// cursor is that of a page's newest state.
-func (st *stand) cursor(ctx context.Context, at *serving, page string) (string, error) {
-	v, err := watch(ctx, at.url, page, nil)
+// cursorOf is that of a page's newest state.
+func cursorOf(ctx context.Context, at *serving, page string) (string, error) {
+	v, err := watchAs(ctx, at, page, nil)
 	if err != nil {
 		return "", err
 	}

@@ -30,6 +30,7 @@ type ground struct {
 	dir     string // temporary
 	bin     string // of PostgreSQL's programs
 	rowcast string
+	pprof   string // where it tells its profiles; "": nowhere
 	server  *postgres.Server
 	conn    *pgx.Conn
 }
@@ -42,7 +43,7 @@ func (s site) open(ctx context.Context) (_ *ground, err error) {
 			parent = "/var/tmp" // /tmp is memory on many systems
 		}
 	}
-	g := &ground{rowcast: s.Rowcast}
+	g := &ground{rowcast: s.Rowcast, pprof: s.Pprof}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close())
@@ -118,16 +119,21 @@ func (g *ground) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // serving is a running `rowcast serve`.
 type serving struct {
-	pid  int
-	url  string // with a slash at its end
-	stop func() error
+	pid     int
+	url     string   // with a slash at its end
+	cookies []string // of those who signed in; nil: nobody has to
+	stop    func() error
 }
 
-// serve starts the program with a folder of dashboards/ and waits until it has
-// told its address. Its warnings go to standard error.
-func (g *ground) serve(ctx context.Context, dashboards string) (*serving, error) {
+// serve starts the program with a folder of dashboards/, and more flags, and waits
+// until it has told its address. Its warnings go to standard error.
+func (g *ground) serve(ctx context.Context, dashboards string, more ...string) (*serving, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := g.command(ctx, "serve", "--listen", "127.0.0.1:0", "--max-address-pages", "2000", "--dashboards", filepath.Join(g.dir, "dashboards", dashboards))
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--max-address-pages", "2000", "--dashboards", filepath.Join(g.dir, "dashboards", dashboards)}
+	if g.pprof != "" {
+		args = append(args, "--pprof", g.pprof)
+	}
+	cmd := g.command(ctx, append(args, more...)...)
 	stderr, err := cmd.StderrPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -35,6 +35,7 @@ type commands struct {
 type site struct {
 	Dir     string `placeholder:"DIR" help:"Where the data directory is made, on a real disk; by default /var/tmp, or the system's folder for temporary files."`
 	Rowcast string `placeholder:"PATH" help:"The program to measure; built from this module when not given."`
+	Pprof   string `placeholder:"ADDRESS" help:"Loopback address where the program tells Go's profiles meanwhile, as serve --pprof does."`
 }
 
 func main() {

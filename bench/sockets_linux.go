@@ -2,12 +2,8 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -36,154 +32,6 @@ type sockets struct {
 type arrival struct {
 	event int
 	at    time.Time
-}
-
-// gathering says how viewers come.
-type gathering struct {
-	address string // host:port
-	path    string
-	viewers int
-	deflate bool   // ask for compression
-	hello   []byte // the first message, may be nil
-	ready   string // what the message has that ends the answer to it
-}
-
-// gather connects all viewers and waits until each has its answer.
-func gather(g gathering) (_ *sockets, err error) {
-	c := &sockets{half: map[int][]byte{}}
-	defer func() {
-		if err != nil {
-			c.close()
-		}
-	}()
-	if c.epoll, err = syscall.EpollCreate1(0); err != nil {
-		return nil, fmt.Errorf("make epoll set: %w", err)
-	}
-	var (
-		wg     sync.WaitGroup
-		next   atomic.Int64
-		mu     sync.Mutex // guards c and faults
-		faults []error
-	)
-	for range min(128, g.viewers) {
-		wg.Go(func() {
-			for int(next.Add(1)) <= g.viewers {
-				fd, rest, err := g.connect()
-				mu.Lock()
-				if err != nil {
-					faults = append(faults, err)
-					mu.Unlock()
-					return
-				}
-				c.fds = append(c.fds, fd)
-				c.half[fd] = rest
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	if len(faults) > 0 {
-		return c, fmt.Errorf("connect a viewer: %w", faults[0])
-	}
-	for _, fd := range c.fds {
-		if err := syscall.SetNonblock(fd, true); err != nil {
-			return c, fmt.Errorf("set up socket: %w", err)
-		}
-		event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP, Fd: int32(fd)}
-		if err := syscall.EpollCtl(c.epoll, syscall.EPOLL_CTL_ADD, fd, &event); err != nil {
-			return c, fmt.Errorf("add socket: %w", err)
-		}
-	}
-	c.ended.Go(c.run)
-	return c, nil
-}
-
-// connect opens one socket and waits for its answer.
-func (g *gathering) connect() (fd int, rest []byte, err error) {
-	to, err := netip.ParseAddrPort(g.address)
-	if err != nil {
-		return 0, nil, err
-	}
-	if fd, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0); err != nil {
-		return 0, nil, err
-	}
-	defer func() {
-		if err != nil {
-			_ = syscall.Close(fd)
-		}
-	}()
-	// Closing resets the connection: thousands that linger would use up the ports.
-	_ = syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
-	_ = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Sec: 60})
-	if err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); err != nil {
-		return 0, nil, err
-	}
-	var key [16]byte
-	_, _ = rand.Read(key[:])
-	extension := ""
-	if g.deflate {
-		extension = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-	}
-	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: rowcast.v1\r\nSec-WebSocket-Key: %s\r\n%s\r\n",
-		g.path, g.address, g.address, base64.StdEncoding.EncodeToString(key[:]), extension)
-	if _, err = syscall.Write(fd, []byte(request)); err != nil {
-		return 0, nil, err
-	}
-	head, rest, err := readUntil(fd, nil, "\r\n\r\n")
-	if err != nil {
-		return 0, nil, err
-	}
-	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
-		return 0, nil, fmt.Errorf("the server said %.60q", head)
-	}
-	if g.hello == nil {
-		return fd, rest, nil
-	}
-	if err = sendFrame(fd, 0x1, g.hello); err != nil {
-		return 0, nil, err
-	}
-	for {
-		for {
-			f, ok := cutFrame(&rest)
-			if !ok {
-				break
-			}
-			if bytes.Contains(f.data, []byte(g.ready)) {
-				return fd, rest, nil
-			}
-		}
-		if rest, err = readMore(fd, rest); err != nil {
-			return 0, nil, err
-		}
-	}
-}
-
-func readUntil(fd int, b []byte, end string) (before, after []byte, err error) {
-	for {
-		if i := bytes.Index(b, []byte(end)); i >= 0 {
-			return b[:i], bytes.Clone(b[i+len(end):]), nil
-		}
-		if b, err = readMore(fd, b); err != nil {
-			return nil, nil, err
-		}
-	}
-}
-
-func readMore(fd int, b []byte) ([]byte, error) {
-	var more [16 << 10]byte
-	for {
-		n, err := syscall.Read(fd, more[:])
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case err != nil:
-			return nil, err
-		case n == 0:
-			return nil, errors.New("the server closed the connection")
-		default:
-			return append(b, more[:n]...), nil
-		}
-	}
 }
 
 // sendFrame writes a short frame with a mask of zeros.
@@ -234,17 +82,21 @@ func (c *sockets) run() {
 			return
 		}
 		for _, e := range ready[:max(n, 0)] {
-			fd := int(e.Fd)
-			n, err := syscall.Read(fd, b)
-			switch {
-			case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
-			case err != nil || n == 0:
-				c.lost.Add(1)
-				_ = syscall.EpollCtl(c.epoll, syscall.EPOLL_CTL_DEL, fd, nil)
-			default:
-				c.take(fd, b[:n])
-			}
+			c.read(int(e.Fd), b)
 		}
+	}
+}
+
+// read takes in what a viewer is sent.
+func (c *sockets) read(fd int, b []byte) {
+	n, err := syscall.Read(fd, b)
+	switch {
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
+	case err != nil || n == 0:
+		c.lost.Add(1)
+		_ = syscall.EpollCtl(c.epoll, syscall.EPOLL_CTL_DEL, fd, nil)
+	default:
+		c.take(fd, b[:n])
 	}
 }
 

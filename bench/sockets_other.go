@@ -23,7 +23,9 @@ type arrival struct {
 type gathering struct {
 	address, path string
 	viewers       int
+	together      int
 	deflate       bool
+	cookies       []string
 	hello         []byte
 	ready         string
 }

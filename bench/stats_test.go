@@ -61,6 +61,7 @@ func TestBounds(t *testing.T) {
 		{floorPlus(30), 5, 36, 7.2, "≤ floor + 30", "MISSED"},
 		{floorPlus(30), 5, 34, 6.8, "≤ floor + 30", "kept"},
 		{bound{}, 5, 34, 6.8, "", ""},
+		{anyRatio(), 5, 34, 6.8, "", ""},
 	} {
 		if got := c.bound.verdict(c.floor, c.ours, c.ratio); got != c.verdict || c.bound.String() != c.text {
 			t.Errorf("%v of %v and %v: %q, %s", c.bound, c.ours, c.floor, got, c.text)

@@ -22,7 +22,7 @@ type valuesCommand struct {
 	site
 	Values  []int         `default:"1,100,1000" help:"Numbers of values that are open at once, 1,000 at most."`
 	Commits int           `default:"50" help:"How many commits are measured for each."`
-	Pause   time.Duration `default:"250ms" help:"Rest before each commit, so that every cycle stands by itself."`
+	Pause   time.Duration `default:"250ms" help:"Rest after each commit, so that its cycles are all its own."`
 }
 
 // customers is how many values there are.
@@ -33,12 +33,11 @@ type crowd struct {
 	values int
 	all    bool // each commit changed every value, not one only
 	opened time.Duration
-	cycles []time.Duration
+	cycles []time.Duration // what one commit needed, all of them together
 	last   []time.Duration // from the commit to the last frame that carries it
-	server float64         // seconds of CPU per cycle; negative: unknown
+	server float64         // seconds of CPU for a commit; negative: unknown
 	panels float64
-	single time.Duration // the same queries by one session, each answered before the next
-	piped  time.Duration // in one pipeline
+	alone  singles
 }
 
 // Run opens pages, commits, and prints a table.
@@ -88,7 +87,7 @@ func (c *valuesCommand) measure(ctx context.Context, g *ground, n int) (_ []*cro
 	if err := audience.live(ctx); err != nil {
 		return nil, err
 	}
-	single, piped, err := references(ctx, g, n)
+	alone, err := references(ctx, g, n)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +96,11 @@ func (c *valuesCommand) measure(ctx context.Context, g *ground, n int) (_ []*cro
 		if all && n == 1 {
 			continue // the same
 		}
-		r := &crowd{values: n, all: all, opened: opened, single: single, piped: piped}
+		r := &crowd{values: n, all: all, opened: opened, alone: alone}
 		if err := c.commits(ctx, r, audience, server, g.conn); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(os.Stderr, "%d values, all changed: %v: %.1f ms a cycle\n", n, all, milliseconds(quantile(r.cycles, 0.5)))
+		fmt.Fprintf(os.Stderr, "%d values, all changed: %v: %.1f ms of cycles for one\n", n, all, milliseconds(quantile(r.cycles, 0.5)))
 		rows = append(rows, r)
 	}
 	return rows, nil
@@ -118,16 +117,8 @@ func (c *valuesCommand) commits(ctx context.Context, r *crowd, a *audience, serv
 	if err != nil {
 		return err
 	}
+	before := first
 	for i := range warmUp + c.Commits {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(c.Pause):
-		}
-		before, err := scrape(ctx, server.url)
-		if err != nil {
-			return err
-		}
 		changed := 1
 		if r.all {
 			changed = r.values
@@ -149,29 +140,33 @@ func (c *valuesCommand) commits(ctx context.Context, r *crowd, a *audience, serv
 		if err := a.ended(); err != nil {
 			return err
 		}
+		// What the change still needs, such as arming, comes meanwhile.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(c.Pause):
+		}
 		after, err := scrape(ctx, server.url)
 		if err != nil {
 			return err
 		}
-		if i < warmUp {
+		needed, err := after.since(before)
+		if err != nil {
+			return err
+		}
+		if before = after; i < warmUp {
 			continue
 		}
 		r.last = append(r.last, last.Sub(committed))
-		if n := after.cycles - before.cycles; n > 0 {
-			r.cycles = append(r.cycles, time.Duration((after.seconds-before.seconds)/n*1e9))
-		}
+		r.cycles = append(r.cycles, needed.lasted())
 	}
 	end, err := usage(ctx, server.pid, conn)
 	if err != nil {
 		return err
 	}
-	total, err := scrape(ctx, server.url)
-	if err != nil {
-		return err
-	}
 	r.server, r.panels = -1, -1
 	if busy.known && end.known {
-		n := total.cycles - first.cycles
+		n := float64(warmUp + c.Commits)
 		r.server, r.panels = (end.server-busy.server)/n, (end.panels-busy.panels)/n
 	}
 	return nil
@@ -271,64 +266,18 @@ func (a *audience) close() {
 	}
 }
 
-// references are the medians of what the same queries take one session
-// without rowcast: each answered before the next is asked, and in one pipeline.
-func references(ctx context.Context, g *ground, n int) (single, piped time.Duration, err error) {
-	conn, err := g.connect(ctx)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	// Planned anew each time, as rowcast does.
-	if _, err := conn.Exec(ctx, `SET plan_cache_mode = force_custom_plan`); err != nil {
-		return 0, 0, fmt.Errorf("set plan mode: %w", err)
-	}
-	const name = "reference"
-	if _, err := conn.Prepare(ctx, name, `SELECT id, total, note FROM purchases WHERE customer = $1::int ORDER BY id DESC LIMIT 51`); err != nil {
-		return 0, 0, fmt.Errorf("prepare reference: %w", err)
-	}
-	var one, all []time.Duration
-	for range 15 {
-		began := time.Now()
-		for i := range n {
-			if err := conn.PgConn().ExecPrepared(ctx, name, [][]byte{strconv.AppendInt(nil, int64(i+1), 10)}, nil, nil).Read().Err; err != nil {
-				return 0, 0, fmt.Errorf("run reference: %w", err)
-			}
-		}
-		between := time.Now()
-		pipe := conn.PgConn().StartPipeline(ctx)
-		for i := range n {
-			pipe.SendQueryPrepared(name, [][]byte{strconv.AppendInt(nil, int64(i+1), 10)}, nil, nil)
-		}
-		if err := errors.Join(pipe.Sync(), pipe.Close()); err != nil {
-			return 0, 0, fmt.Errorf("run reference pipeline: %w", err)
-		}
-		one, all = append(one, between.Sub(began)), append(all, time.Since(between))
-	}
-	return quantile(one, 0.5), quantile(all, 0.5), nil
-}
-
-// counted is what the server counts.
-type counted struct{ cycles, seconds float64 }
-
-// scrape asks the server's metrics.
-func scrape(ctx context.Context, url string) (c counted, err error) {
-	err = counters(ctx, url, map[string]*float64{"rowcast_cycles_total": &c.cycles, "rowcast_cycle_seconds_sum": &c.seconds})
-	return c, err
-}
-
 // reportValues prints one line for each crowd.
 func reportValues(out io.Writer, results []*crowd) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(w, "| values\t| a commit changes\t| one by one\t| one pipeline\t| cycle, median\t| p99\t| commit to last frame, median\t| p99\t| rowcast CPU a cycle\t| PostgreSQL CPU a cycle\t| opened in\t|")
-	fmt.Fprintln(w, "| ---:\t| ---\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t|")
+	fmt.Fprintln(w, "| values\t| a commit changes\t| one by one\t| with one plan\t| one pipeline\t| cycles of one, median\t| p99\t| commit to last frame, median\t| p99\t| rowcast CPU a commit\t| PostgreSQL CPU a commit\t| opened in\t|")
+	fmt.Fprintln(w, "| ---:\t| ---\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:\t|")
 	for _, r := range results {
 		changed := "one"
 		if r.all {
 			changed = "all"
 		}
-		fmt.Fprintf(w, "| %d\t| %s\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %s\t| %s\t| %.0f ms\t|\n", r.values, changed,
-			milliseconds(r.single), milliseconds(r.piped),
+		fmt.Fprintf(w, "| %d\t| %s\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %.1f ms\t| %s\t| %s\t| %.0f ms\t|\n", r.values, changed,
+			milliseconds(r.alone.anew), milliseconds(r.alone.kept), milliseconds(r.alone.piped),
 			milliseconds(quantile(r.cycles, 0.5)), milliseconds(quantile(r.cycles, 0.99)),
 			milliseconds(quantile(r.last, 0.5)), milliseconds(quantile(r.last, 0.99)),
 			cpuText(r.server), cpuText(r.panels), milliseconds(r.opened))

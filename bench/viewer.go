@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -29,9 +30,18 @@ type viewer struct {
 
 // watch opens a socket to the server at url and follows a page.
 func watch(ctx context.Context, url, page string, heard func(time.Time, []byte)) (*viewer, error) {
+	return watchAs(ctx, &serving{url: url}, page, heard)
+}
+
+// watchAs is the same for somebody who has signed in there, if anybody has.
+func watchAs(ctx context.Context, at *serving, page string, heard func(time.Time, []byte)) (*viewer, error) {
 	dial, stop := context.WithTimeout(ctx, 10*time.Second)
 	defer stop()
-	conn, _, err := websocket.Dial(dial, strings.TrimSuffix(url, "/")+"/live", &websocket.DialOptions{Subprotocols: []string{"rowcast.v1"}})
+	header := http.Header{}
+	if len(at.cookies) > 0 {
+		header.Set("Cookie", at.cookies[0])
+	}
+	conn, _, err := websocket.Dial(dial, strings.TrimSuffix(at.url, "/")+"/live", &websocket.DialOptions{Subprotocols: []string{"rowcast.v1"}, HTTPHeader: header})
 	if err != nil {
 		return nil, fmt.Errorf("open socket: %w", err)
 	}

@@ -21,14 +21,14 @@ func writerRows() []row {
 	beside.idle = true
 	watched := func(id, title string, l load) row {
 		return row{id: id, than: none.title, script: "bell.sql", floor: written(l, none), ours: written(l, live),
-			lines: []line{{title, "/s", ratioAtLeast(0.8)}}}
+			lines: []line{{title, "/s", ratioAtLeast(watchedKeeps)}}}
 	}
 	return []row{
 		watched("writers", "transactions of 16 writers, a live page on their table", sixteen),
 		watched("slow-writers", "the same, 80 writers of 20 ms transactions", slow),
 		watched("idle-writer", "the same, 16 writers beside one idle in its transaction", beside),
 		{id: "unwatched", than: empty.title, script: "bell.sql", floor: written(sixteen, empty), ours: written(sixteen, unwatched),
-			lines: []line{{"transactions of 16 writers, nobody watches", "/s", ratioAtLeast(0.95)}}},
+			lines: []line{{"transactions of 16 writers, nobody watches", "/s", ratioAtLeast(unwatchedKeeps)}}},
 		{id: "mass", than: none.title, script: "mass.sql", floor: massUpdate("mass_plain", false), ours: massUpdate("mass_watched", true),
 			lines: []line{{"UPDATE of 100,000 rows, watched", "ms", ratioAtMost(1.1)}, {"notifications of one", "", atMost(1)}}},
 	}

@@ -17,7 +17,8 @@ const firstRows = 10 * time.Second
 // state opens a page and returns its newest state; it waits for the first one.
 // The page stays open for a while after it, by the grace of the feed.
 func (s *Server) state(ctx context.Context, page *dashboard.Page, wait time.Duration) (*delta.State, error) {
-	release, err := s.open(visitorOf(ctx), page)
+	v := visitorOf(ctx)
+	release, err := s.open(v, s.shares(v), page)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,8 @@ func (s *Server) state(ctx context.Context, page *dashboard.Page, wait time.Dura
 // whole is the page's state once all of these panels are in it; when that takes
 // longer, the state without those that are too slow.
 func (s *Server) whole(ctx context.Context, page *dashboard.Page, wait time.Duration, panels ...string) (*delta.State, error) {
-	release, err := s.open(visitorOf(ctx), page)
+	v := visitorOf(ctx)
+	release, err := s.open(v, s.shares(v), page)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if full == nil {
 		defer s.dismiss(e)
 	}
-	release, err := s.open(v, page)
+	release, err := s.open(v, e.taken.shares, page)
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -66,19 +66,19 @@ func (h *holdings) take(page *dashboard.Page, shares []share, now time.Time) (fu
 	return nil
 }
 
-// put takes back what take counted.
-func (h *holdings) put(page *dashboard.Page, shares []share, now time.Time) {
+// put takes back what take counted, of the page of this ID and address.
+func (h *holdings) put(id, address string, shares []share, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, n := range shares {
-		one := h.pages[n.who][page.ID()]
+		one := h.pages[n.who][id]
 		if one.viewers--; one.viewers > 0 {
 			continue
 		}
 		one.until = now.Add(h.linger)
 		if !one.queued {
 			one.queued = true
-			h.lapsing = append(h.lapsing, lapse{n.who, page.ID(), page.Address, one.until})
+			h.lapsing = append(h.lapsing, lapse{n.who, id, address, one.until})
 		}
 	}
 	h.lapse(now)

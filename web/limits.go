@@ -205,10 +205,11 @@ func (s *Server) alone(h pageHandler) pageHandler {
 	}
 }
 
-// open has a page run for a visitor until release is called, which may be more
-// than once. Its error is a *problem.
-func (s *Server) open(v *visitor, page *dashboard.Page) (release func(), err error) {
-	shares := s.shares(v)
+// open has a page run for a visitor, who counts in shares, until release is called,
+// which may be more than once. Its error is a *problem. Nothing of the page's
+// definition is kept: each of its viewers would keep one.
+func (s *Server) open(v *visitor, shares []share, page *dashboard.Page) (release func(), err error) {
+	id, address := page.ID(), page.Address
 	if full := s.held.take(page, shares, time.Now()); full != nil {
 		s.tellFull(v, page, full)
 		return nil, full.tooMany("different pages")
@@ -216,7 +217,7 @@ func (s *Server) open(v *visitor, page *dashboard.Page) (release func(), err err
 	end := s.config.Feed.Open(page)
 	return sync.OnceFunc(func() {
 		end()
-		s.held.put(page, shares, time.Now())
+		s.held.put(id, address, shares, time.Now())
 	}), nil
 }
 

@@ -100,54 +100,90 @@ func (s *Server) Look() {
 	}
 }
 
-// inspect looks at all seats once; a session that many have is looked up once.
+// finding is how it stands now with what seats rest on, such as a session. Where many
+// rest on the same it is looked up once, and nothing is kept of a seat for which
+// nothing changed.
+type finding struct {
+	pass access.Pass
+	none error           // why it is nobody's
+	rank string          // as [seat] has it
+	may  map[string]bool // addresses of pages that were found to be for them
+}
+
+func find(v *visitor) *finding {
+	now := v.again()
+	return &finding{now.pass, now.none, now.rank(), map[string]bool{}}
+}
+
+// inspect looks at all seats once.
 func (s *Server) inspect() {
+	if s.config.Access == nil {
+		return // nobody has to sign in
+	}
 	s.viewersMu.Lock()
 	all := make([]viewer, 0, len(s.viewers))
 	for v := range s.viewers {
 		all = append(all, v)
 	}
 	s.viewersMu.Unlock()
-	known := map[string]*visitor{}
+	known := map[string]*finding{}
 	for _, seated := range all {
 		v := seated.seat().visitor.Load()
-		if v.gate == nil {
-			return // nobody has to sign in
-		}
-		now := known[v.pass.Session()]
-		if now == nil {
-			now = v.again()
-			if v.pass.Session() != "" {
-				known[v.pass.Session()] = now
+		proof := v.pass.Proof()
+		found := known[proof]
+		if found == nil {
+			found = find(v)
+			if proof != "" {
+				known[proof] = found
 			}
 		}
-		s.judge(seated, v, now)
+		s.judge(seated, v, found)
 	}
 }
 
 // judge lets a viewer stay or has it leave.
-func (s *Server) judge(seated viewer, v, now *visitor) {
+func (s *Server) judge(seated viewer, v *visitor, found *finding) {
 	t := seated.seat()
-	seen := *v // its address and base are its own
-	seen.pass, seen.none = now.pass, now.none
-	err := seen.somebody()
-	if page := t.address(); err == nil && page != "" {
-		err = s.entitle(&seen, page)
-	}
+	page := t.address()
+	err := s.upholds(v, found, page)
 	switch {
 	case err != nil:
-		out := s.outOf(seen.in(context.Background()), err)
+		out := s.outOf(v.in(context.Background()), err)
 		if out == errAgain {
 			time.AfterFunc(rand.N(apart), func() { seated.leave(out) })
 			return
 		}
 		if out != nil {
-			v.gate.Tell(access.EventEnded, v.pass, v.from, t.address())
+			v.gate.Tell(access.EventEnded, v.pass, v.from, page)
 		}
 		seated.leave(out)
-	case seen.rank() != t.rank:
+	case found.rank != t.rank:
 		seated.leave(nil) // what is on the page is another thing now
-	default:
-		t.visitor.CompareAndSwap(v, &seen)
+	case !found.pass.Same(v.pass):
+		t.visitor.CompareAndSwap(v, v.since(found))
 	}
+}
+
+// upholds says why a visitor may not go on with a page, "" for none, after what was
+// found; nil: they may.
+func (s *Server) upholds(v *visitor, found *finding, page string) error {
+	if found.none == nil && (page == "" || found.may[page]) {
+		return nil
+	}
+	now := v.since(found)
+	if err := now.somebody(); err != nil {
+		return err
+	}
+	if err := s.entitle(now, page); err != nil {
+		return err
+	}
+	found.may[page] = true
+	return nil
+}
+
+// since is the visitor after what was found; address and base are its own.
+func (v *visitor) since(found *finding) *visitor {
+	now := *v
+	now.pass, now.none = found.pass, found.none
+	return &now
 }

@@ -99,10 +99,7 @@ func (c *socket) read() {
 			return
 		}
 		c.asked.Store(false)
-		var next command
-		late := time.AfterFunc(c.server.config.Write, c.cut) // one that does not end would be kept for ever
-		next.watch, next.mistake, err = parse(kind, r)
-		late.Stop()
+		next, err := c.message(kind, r)
 		if err != nil {
 			c.end()
 			return
@@ -141,6 +138,21 @@ func (c *socket) put(next command) bool {
 		c.mu.Unlock()
 		<-room
 	}
+}
+
+// message reads one in a goroutine of its own: it needs twice the stack that waiting
+// does, and what the reader's stack has grown to it keeps.
+func (c *socket) message(kind websocket.MessageType, r io.Reader) (next command, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer c.survive()
+		late := time.AfterFunc(c.server.config.Write, c.cut) // one that does not end would be kept for ever
+		defer late.Stop()
+		next.watch, next.mistake, err = parse(kind, r)
+	}()
+	<-done
+	return next, err
 }
 
 func parse(kind websocket.MessageType, r io.Reader) (w delta.Watch, m *mistake, err error) {
@@ -238,7 +250,7 @@ func (c *socket) answer(ctx context.Context, w delta.Watch) {
 	page, err := s.find(ctx, v, w.Page)
 	release := func() {}
 	if err == nil {
-		release, err = s.open(v, page)
+		release, err = s.open(v, c.taken.shares, page)
 	}
 	if err != nil {
 		p := s.explain(ctx, err)

@@ -294,6 +294,16 @@ func (w *wire) drain() {
 	}
 }
 
+// sentSince is how much was written, or waits here, since so many bytes were.
+func (w *wire) sentSince(bytes uint64) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.busy {
+		return piece // or more
+	}
+	return w.sent - bytes
+}
+
 // taken is how much the other end took in so far; 0 where that is not told.
 func (w *wire) taken() uint64 {
 	w.mu.Lock()

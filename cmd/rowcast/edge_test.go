@@ -264,6 +264,11 @@ func TestProfilesStayOnThisMachine(t *testing.T) {
 	if _, err := command(t, "serve", "--database-url", db.URL, "--pprof", "0.0.0.0:0"); err == nil || !strings.Contains(err.Error(), "loopback") {
 		t.Errorf("profiles for the network: %v", err)
 	}
+	s.stop()
+	if err := <-s.done; err != nil {
+		t.Errorf("with profiles a server that is stopped ends with %v", err)
+	}
+	s.done = nil
 }
 
 // freeAddress is a loopback address that nobody listens on.

@@ -250,7 +250,7 @@ func (a *app) run(ctx context.Context, edge *edge, bells *bells, extra []func(co
 	}
 	group.Go(func() error { return a.web.Run(running) })
 	server := a.web.HTTPServer()
-	gate := newGate(edge, descriptors(), a.connections, a.relays, a.web.Connections)
+	gate := newGate(edge.Listener, descriptors(), a.connections, a.relays, a.web.Connections)
 	server.ConnState = gate.count
 	group.Go(func() error { return edge.serve(server, gate) })
 	group.Go(func() error {
