@@ -174,7 +174,7 @@ func TestErrorKeepsTheSocketOpen(t *testing.T) {
 func TestProtocolErrorsSayWhyAndClose(t *testing.T) {
 	s := newSite(t)
 	s.begin("/d/shop", "a")
-	long := `{"type":"watch","page":"` + strings.Repeat("x", 1<<20) + `"}`
+	long := `{"type":"watch","page":"` + strings.Repeat("x", 4<<20) + `"}`
 	for name, bad := range map[string]struct {
 		kind websocket.MessageType
 		data string
@@ -190,7 +190,7 @@ func TestProtocolErrorsSayWhyAndClose(t *testing.T) {
 		"wrong field":  {websocket.MessageText, `{"type":"watch","page":7}`, websocket.StatusInvalidFramePayloadData},
 		"wrong cursor": {websocket.MessageText, `{"type":"watch","page":"/d/shop","cursor":{}}`, websocket.StatusInvalidFramePayloadData},
 		"over 16 KiB":  {websocket.MessageText, long[:delta.MaxWatch+1], websocket.StatusMessageTooBig},
-		"1 MiB":        {websocket.MessageText, long, websocket.StatusMessageTooBig},
+		"4 MiB":        {websocket.MessageText, long, websocket.StatusMessageTooBig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.dial()

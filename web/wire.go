@@ -82,11 +82,19 @@ func (w *wire) open(conn net.Conn, timeout time.Duration) {
 // Read ends the connection of a client that sends more than its messages may take.
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	if n > 0 && !w.intake.take(p[:n], time.Now()) {
+	if n > 0 && !w.intake.take(p[:n], time.Now()) && !w.leaving() {
 		_ = w.Close()
 		return 0, errTooFast
 	}
 	return n, err
+}
+
+// leaving tells whether goodbye was said: what still comes is read to its end, for a
+// while, so that the client is told why.
+func (w *wire) leaving() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closing
 }
 
 // Write takes a whole control frame, which is how the library flushes them.
