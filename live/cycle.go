@@ -114,6 +114,11 @@ func (e *Engine) settlePage(t task, res *result, outcomes []outcome) {
 			changes[n.def.ID] = o.change
 		}
 	}
+	for _, o := range outcomes {
+		if o.item.panel.away() { // it rests for that itself
+			p.took = max(0, p.took-o.took)
+		}
+	}
 	e.suspect(p, changes)
 	e.arm(p, pick(res.gens, p.bells), res)
 	if flaw.On("premature-proof") {
