@@ -86,7 +86,7 @@ func (o *opening) measure(ctx context.Context, url string) (_ []float64, err err
 	if err := o.viewer.until(ctx, "the last event", func(*delta.State, string) bool { return o.came(o.last) }); err != nil {
 		return nil, err
 	}
-	last := every.Seconds() / 10 // the reading that ended it, with nine tenths of rest to come
+	last := every.Seconds() / 11 // the reading that ended it, with ten times its rest to come
 	first, late := o.late(committed)
 	return []float64{
 		milliseconds(first), milliseconds(quantile(late, 0.99)), milliseconds(slices.Max(late)),

@@ -3,11 +3,11 @@ package live
 import "time"
 
 const (
-	laneShare  = 9           // a heavy panel rests nine times as long as it ran
-	soonAgain  = time.Second // a panel that was heavy once among quick readings is looked at again within
-	mostEarly  = 3           // so often, and then it has to rest first
-	quickAgain = 3           // times running that a panel is quick before it returns from its lane
-	quickMost  = 20          // the same for one that did not stay quick; it doubles each time
+	laneShare  = 10              // a heavy panel rests ten times as long as it ran: with what begins and ends a reading, it has a tenth
+	soonAgain  = time.Second / 2 // a panel that was heavy once among quick readings is looked at again within
+	mostEarly  = 3               // so often, and then it has to rest first
+	quickAgain = 3               // times running that a panel is quick before it returns from its lane
+	quickMost  = 20              // the same for one that did not stay quick; it doubles each time
 	leastPace  = 100 * time.Millisecond
 )
 
@@ -63,11 +63,15 @@ func (c *cost) free(read time.Time) time.Time {
 func (c *cost) proof() int { return min(quickMost, quickAgain<<max(0, min(c.relapses, 8)-1)) }
 
 // time learns a panel's cost in the common snapshot: one that took too long once, or
-// owes as much for what it took time after time, no longer holds up the others.
+// owes as much for what it took time after time, no longer holds up the others. One
+// that was never quick is soon believed to be heavy.
 func (e *Engine) time(n *panel, took time.Duration) {
-	now := time.Now()
+	now, most := time.Now(), e.cfg.holdup()
 	n.charge(took, e.cfg.heavy(), now)
-	if n.long > 0 && n.owes(now) > e.cfg.holdup() {
+	if !n.light {
+		most /= 2
+	}
+	if n.long > 0 && n.owes(now) > most {
 		e.part(n, now)
 	}
 }

@@ -182,7 +182,7 @@ func (e *Engine) tried(n *panel, o outcome) {
 	dirty, read := n.dirty, n.read
 	switch {
 	case o.locked:
-	case n.took > e.cfg.holdup() && o.err == nil, n.long > 0 && n.known, o.err != nil && o.err.Code == "timeout":
+	case n.took > e.cfg.holdup()/2 && o.err == nil, n.long > 0 && n.known, o.err != nil && o.err.Code == "timeout":
 		e.part(n, time.Now())
 	case o.err == nil:
 		e.slow.clear(n.query.text)
