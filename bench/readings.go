@@ -184,10 +184,12 @@ type heavyPanel struct {
 	sockets *sockets
 	viewer  *viewer
 	shown   atomic.Int64 // how often other rows of it came
+	newest  atomic.Int64 // and when they last did, in nanoseconds
 }
 
-func (h *heavyPanel) heard(_ time.Time, frame []byte) {
+func (h *heavyPanel) heard(at time.Time, frame []byte) {
 	if bytes.Contains(frame, []byte(`"sums":{`)) {
+		h.newest.Store(at.UnixNano())
 		h.shown.Add(1)
 	}
 }
@@ -198,7 +200,7 @@ func (h *heavyPanel) measure(ctx context.Context) ([]float64, error) {
 		return nil, err
 	}
 	lasts := max(h.seconds, 4*every)
-	shown, busy, began := h.shown.Load(), 0.0, time.Now()
+	shown, newest, busy, began := h.shown.Load(), h.newest.Load(), 0.0, time.Now()
 	if busy, err = h.busy(ctx); err != nil {
 		return nil, err
 	}
@@ -211,11 +213,11 @@ func (h *heavyPanel) measure(ctx context.Context) ([]float64, error) {
 		return nil, err
 	}
 	took := time.Since(began).Seconds()
-	shown = h.shown.Load() - shown
+	shown, newest = h.shown.Load()-shown, h.newest.Load()-newest
 	if err := h.caughtUp(ctx); err != nil {
 		return nil, err
 	}
-	return []float64{milliseconds(quantile(late, 0.5)), (end - busy) / took * 100, took / float64(shown), every.Seconds()}, nil
+	return []float64{milliseconds(quantile(late, 0.5)), (end - busy) / took * 100, float64(newest) / float64(shown) / 1e9, every.Seconds()}, nil
 }
 
 // learn writes until the panel has gone its own way and was read there, and
