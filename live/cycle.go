@@ -96,10 +96,7 @@ func (e *Engine) settlePage(t task, res *result, outcomes []outcome) {
 		n := o.item.panel
 		e.measure(p, o)
 		if o.put {
-			n.trial, n.dirty, n.took = true, true, o.took
-			if o.took > 0 { // else it was not even begun
-				e.slow.note(n.query.text, false, time.Now())
-			}
+			e.putOff(p, n, o, changes, panels)
 			continue
 		}
 		if o.err != nil {
@@ -109,12 +106,17 @@ func (e *Engine) settlePage(t task, res *result, outcomes []outcome) {
 		n.step, n.last = o.step, o.answer
 		e.time(n, o.took)
 		if n.own { // it just became slow: from here on it has a time of its own
-			o.panel = apart(o.panel, res.snap.at, n.pace())
+			o.panel = apart(o.panel, res.snap.at, e.pace(n))
 			o.change = delta.Diff(o.before(), o.panel)
 		}
 		panels[n.def.ID] = o.panel
 		if o.change != nil {
 			changes[n.def.ID] = o.change
+		}
+	}
+	for _, o := range outcomes {
+		if o.item.panel.away() { // it rests for that itself
+			p.took = max(0, p.took-o.took)
 		}
 	}
 	e.suspect(p, changes)
@@ -181,35 +183,33 @@ func (e *Engine) suspect(p *page, changes map[string]*delta.Change) {
 	p.unrung = &suspicion{gens: p.gens, at: time.Now().Add(e.source.skew)}
 }
 
-// time learns a panel's cost: one that is slow three times, or very slow
-// once, no longer holds up the others of its page; nor does one that takes as
-// long as a frame each time, whatever else the machine does at one moment.
-func (e *Engine) time(n *panel, took time.Duration) {
-	n.took = took
-	if took <= e.cfg.heavy() {
-		n.heavy = 0
-		return
-	}
-	if n.heavy++; n.heavy >= heavyAgain {
-		e.part(n)
-	}
-	if took <= e.cfg.Slow {
-		return
-	}
+// putOff leaves a panel to its lane that the others did not wait for: too slow for
+// them is no error yet, for there it has more time. What it shows stays, and says as
+// of when it is.
+func (e *Engine) putOff(p *page, n *panel, o outcome, changes map[string]*delta.Change, panels map[string]*delta.Panel) {
 	now := time.Now()
-	if now.Sub(n.hung) > forgiven { // in a week, every page has a bad moment
-		n.slow = 0
+	if o.took > 0 { // else it was not even begun
+		n.charge(o.took, e.cfg.heavy(), now)
 	}
-	n.hung = now
-	if n.slow++; n.slow >= 3 || took > verySlow*e.cfg.Slow {
-		e.part(n)
+	if p.state == nil {
+		n.trial, n.dirty = true, true
+		if o.took > 0 {
+			e.slow.note(n.query.text, false, now)
+		}
+		return
 	}
-}
-
-// part takes a panel out of its page's snapshot, for it holds the others up.
-func (e *Engine) part(n *panel) {
-	n.own, n.dirty, n.quick, n.heavy = true, true, 0, 0
-	e.slow.note(n.query.text, true, time.Now())
+	e.part(n, now)
+	if p.state.Panels[n.def.ID] == nil {
+		return // its lane shows it first, too
+	}
+	late := *p.state.Panels[n.def.ID]
+	if late.At.IsZero() {
+		late.At, late.Every = p.state.At, e.pace(n)
+	}
+	panels[n.def.ID] = &late
+	if c := delta.Diff(o.item.prev, &late); c != nil {
+		changes[n.def.ID] = c
+	}
 }
 
 // fault shows a panel's error and takes it out of the common snapshot; its
@@ -217,20 +217,7 @@ func (e *Engine) part(n *panel) {
 func (e *Engine) fault(p *page, n *panel, o outcome, changes map[string]*delta.Change, panels map[string]*delta.Panel) {
 	slow := o.err.Code == "timeout" && !o.locked && o.took > e.cfg.Slow
 	if slow && p.state != nil {
-		// Too slow for the cycle is no error yet: its own lane has more time.
-		n.took = o.took
-		e.part(n)
-		if p.state.Panels[n.def.ID] == nil {
-			return // which shows it first, too
-		}
-		late := *p.state.Panels[n.def.ID]
-		if late.At.IsZero() {
-			late.At, late.Every = p.state.At, n.pace()
-		}
-		panels[n.def.ID] = &late
-		if c := delta.Diff(o.item.prev, &late); c != nil {
-			changes[n.def.ID] = c
-		}
+		e.putOff(p, n, o, changes, panels)
 		return
 	}
 	n.fault, n.dirty, n.read = o.err, false, time.Now()

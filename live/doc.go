@@ -31,6 +31,13 @@
 // The first frame of a page waits a moment for each query, and no longer. What
 // was put off is tried in the lane, and joins its page or stays there.
 //
+// # Heavy panels
+//
+// What takes more than a hundredth of a second rests ten times as long, from its
+// first reading on, and leaves its page for the lane before the others notice. So a
+// query has a tenth of a core at most, whoever watches and however fast its tables
+// change, and the last write is always read.
+//
 // # Sessions
 //
 // Three at the most: one opens pages and looks after the catalog and after what

@@ -51,7 +51,7 @@ type Config struct {
 	Safety time.Duration // how often a watched page is read unasked, 30 s
 	Timed  time.Duration // pace of a page with a table without a bell, 5 s
 	Next   time.Duration // longest silence between two statuses, 5 s
-	Slow   time.Duration // a panel that takes longer is slow, 250 ms
+	Slow   time.Duration // what a panel may take of a reading that others share, 250 ms
 
 	StatementTimeout time.Duration // of one panel, 5 s
 	LockTimeout      time.Duration // of one lock, 500 ms
@@ -59,17 +59,26 @@ type Config struct {
 	MaxCycleBytes    int           // of all panels read at once, 64 MiB; no page is begun beyond it
 }
 
-// heavy is what a panel may take time after time: more is too much for every
-// frame, and for those beside it.
-func (c Config) heavy() time.Duration { return c.Slow / 5 }
+// heavy is what a panel may take with every frame: what takes more rests, so that it
+// uses a tenth of the time.
+func (c Config) heavy() time.Duration { return c.Slow / 25 }
 
-// patience is how long the first frame of a page waits for one panel: what takes
-// longer has a lane of its own anyway, and what does not opens in one cut.
-func (c Config) patience() time.Duration { return verySlow * c.Slow }
+// holdup is for how long a panel may hold up those beside it, in a page's first frame
+// or in any one reading, before it has a lane of its own.
+func (c Config) holdup() time.Duration { return 2 * c.Slow / 5 }
+
+// patience is how long a first frame waits for one of its panels. A panel alone has
+// nobody waiting for it.
+func (c Config) patience(panels int) time.Duration {
+	if panels == 1 {
+		return verySlow * c.Slow
+	}
+	return c.holdup()
+}
 
 // trial is how long a lane gives a panel that was put off, before it gets all
 // the time that it may take: others that are quick may be waiting.
-func (c Config) trial() time.Duration { return c.Slow + c.Slow/5 }
+func (c Config) trial() time.Duration { return c.holdup() + c.holdup()/5 }
 
 // budget is how long one reading may take before what it has not begun keeps
 // its turn.

@@ -39,8 +39,13 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 			} else if n.dirty || n.read.Before(p.unheard) {
 				due = n.read.Add(e.cfg.Frame)
 			}
-			if rested := n.read.Add(n.took + n.rest()); due.Before(rested) {
-				due = rested
+			if n.quick > 0 && n.fault == nil {
+				due = n.read.Add(e.cfg.Frame) // if it stays quick it returns, whatever rings
+			}
+			if n.trial {
+				due = n.read.Add(n.took) // those that nobody waited for yet come first
+			} else if free := n.free(n.read); due.Before(free) {
+				due = free
 			}
 			if pick == nil || due.Before(at) {
 				at, pick, of = due, n, p
@@ -53,7 +58,7 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 	if at.After(now) {
 		return at
 	}
-	t := taskFor(of, []*panel{pick})
+	tasks := e.askers(of, pick)
 	r := e.reading(pick.relations)
 	r.discover = pick.fault != nil || pick.trial // nobody may have seen yet what it reads
 	if pick.trial && pick.took == 0 {            // others that are quick may be waiting for their trial
@@ -64,27 +69,54 @@ func (e *Engine) startLane(now time.Time, jobs *jobs) time.Time {
 		r.hasty = r.hasty || held
 	}
 	r.unasked = now.Sub(pick.read) >= e.cfg.Safety
-	pick.dirty, pick.read = false, now
+	for _, t := range tasks {
+		n := t.items[0].panel
+		n.dirty, n.read = false, now
+	}
 	e.launch(jobs, &e.lane, func(ctx context.Context) func() {
-		res := readTasks(ctx, e.lane.session, []task{t}, r)
-		return func() { e.guard(of, func() { e.settleLane(of, pick, t, res) }) }
+		res := readTasks(ctx, e.lane.session, tasks, r)
+		return func() { e.settleLane(res) }
 	})
 	return time.Time{}
 }
 
-// settleLane applies what the lane read: a slow panel's rows go out with
-// their own time; a broken one that works again goes back to its page.
-func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
-	n.took = res.ended.Sub(res.began)
-	if n.stuck++; n.took <= e.cfg.heavy() {
-		n.stuck = 0
+// askers are a panel's part of what the lane reads next, and that of all others there
+// that ask the same: a heavy query is read once, however many pages have it.
+func (e *Engine) askers(of *page, pick *panel) []task {
+	tasks := []task{taskFor(of, []*panel{pick})}
+	if pick.trial || pick.fault != nil {
+		return tasks
 	}
+	for _, p := range e.pages {
+		for _, n := range p.panels {
+			if n != pick && n.own && !n.trial && n.fault == nil && p.state != nil && n.query.id == pick.query.id && (!n.dirty || p.rearmed(n.since)) {
+				tasks = append(tasks, taskFor(p, []*panel{n}))
+			}
+		}
+	}
+	return tasks
+}
+
+// settleLane applies what the lane read.
+func (e *Engine) settleLane(res *result) {
 	if res.err != nil {
-		n.dirty = true
+		for _, t := range res.tasks {
+			t.items[0].panel.dirty = true
+		}
 		e.unreachable(&e.lane, res.err)
 		return
 	}
 	e.answered(&e.lane)
+	e.noteLocks(res.snap)
+	for i, t := range res.tasks {
+		e.guard(t.page, func() { e.settleApart(t, res, i) })
+	}
+}
+
+// settleApart applies what the lane read to one panel: a slow one's rows go out with
+// their own time; a broken one that works again goes back to its page.
+func (e *Engine) settleApart(t task, res *result, i int) {
+	p, n := t.page, t.items[0].panel
 	if !e.current(t) || p.state == nil {
 		return
 	}
@@ -93,7 +125,6 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 		e.lane.stale, n.dirty = true, true
 		return
 	}
-	e.noteLocks(res.snap)
 	e.adopt(p, res.snap.relations, true, nil)
 	for _, r := range res.snap.relations {
 		if relevant(r) {
@@ -102,11 +133,15 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 	}
 	e.adopt(p, res.watched, true, nil)
 	if len(res.snap.torn()) > 0 {
+		n.charge(res.ended.Sub(res.began), e.cfg.heavy(), res.ended)
 		n.dirty = true
 		return
 	}
-	o := res.outcomes[0][0]
+	o := res.outcomes[i][0]
 	e.measure(p, o)
+	if !o.locked && (o.err == nil || o.took > e.cfg.heavy()) { // to wait for a lock costs nothing, and to fail at once proves nothing
+		n.charge(o.took, e.cfg.heavy(), res.ended)
+	}
 	if o.put { // it gets all the time that it needs once the others had their trial
 		n.dirty, n.read = true, time.Time{}
 		return
@@ -120,13 +155,13 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 	case o.err != nil:
 		n.fault = o.err
 		e.show(p, n, o.err, changes, panels)
-	case !n.own && (!trial || n.took <= e.cfg.Slow):
+	case !n.own:
 		n.fault = nil // the next cycle shows its rows, in the common snapshot
 		p.touch()
 		return
 	default:
 		n.fault, n.step, n.last = nil, o.step, o.answer
-		o.panel = apart(o.panel, res.snap.at, n.pace())
+		o.panel = apart(o.panel, res.snap.at, e.pace(n))
 		panels[n.def.ID] = o.panel
 		if c := delta.Diff(o.before(), o.panel); c != nil {
 			changes[n.def.ID] = c
@@ -135,12 +170,8 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 	if len(changes) > 0 {
 		e.publish(p, p.state.At, changes, panels)
 	}
-	switch {
-	case o.err != nil:
-	case n.own:
+	if o.err == nil && n.own {
 		e.returns(p, n)
-	default: // shown at once, for it took a while; the next cycle puts it beside the others
-		p.touch()
 	}
 }
 
@@ -148,29 +179,15 @@ func (e *Engine) settleLane(p *page, n *panel, t task, res *result) {
 // and it belongs into the common snapshot; else it stays in its lane.
 func (e *Engine) tried(n *panel, o outcome) {
 	n.trial = false
-	dirty := n.dirty
+	dirty, read := n.dirty, n.read
 	switch {
 	case o.locked:
-	case n.took > e.cfg.heavy() && n.known, n.took > e.cfg.Slow && o.err != nil && o.err.Code == "timeout":
-		e.part(n)
+	case n.took > e.cfg.holdup()/2 && o.err == nil, n.long > 0 && n.known, o.err != nil && o.err.Code == "timeout":
+		e.part(n, time.Now())
 	case o.err == nil:
-		if e.time(n, n.took); n.took <= e.cfg.Slow {
-			e.slow.clear(n.query.text)
-		}
+		e.slow.clear(n.query.text)
 	case o.err.Code == "too_large":
 		n.own = true
 	}
-	n.dirty = dirty // it was just read
-}
-
-// returns gives a panel back to its page that has been quick for long enough:
-// what made it slow was not its own.
-func (e *Engine) returns(p *page, n *panel) {
-	if n.took > e.cfg.heavy() {
-		n.quick = 0
-		e.slow.note(n.query.text, true, time.Now())
-	} else if n.quick++; n.quick >= quickAgain {
-		n.own, n.slow, n.quick = false, 0, 0
-		p.touch()
-	}
+	n.dirty, n.read = dirty, read // it was just read
 }

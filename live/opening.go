@@ -72,12 +72,14 @@ func (e *Engine) startFirst(first *page, now time.Time, jobs *jobs) {
 		}
 		r = e.reading(known.relations)
 	}
-	r.discover, r.patience = true, e.cfg.patience()
 	var tasks []task
+	panels := 0
 	for _, p := range pages {
 		tasks = append(tasks, taskFor(p, p.shared()))
+		panels += len(p.shared())
 		p.dirty, p.read = false, now
 	}
+	r.discover, r.patience = true, e.cfg.patience(panels)
 	e.launch(jobs, &e.opener, func(ctx context.Context) func() {
 		res := readTasks(ctx, e.opener.session, tasks, r)
 		res.apart = true

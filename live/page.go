@@ -69,21 +69,16 @@ type panel struct {
 	query query
 	step  int     // which choice of key is in use; it only grows within an epoch
 	last  *answer // what its rows were made of
-	slow  int     // how often it took too long
-	heavy int     // how often running it was heavy
-
-	hung time.Time // when it last took too long
+	cost
 
 	trial bool // shows nothing yet; its lane reads it first, and tells where it belongs
 	known bool // its kind is sure to be slow for some value
 	own   bool // runs in its own lane
-	quick int  // how often running it was not slow there
-	stuck int  // how often running it was heavy there
+	quick int  // quick readings running there
 	fault *delta.Error
 	dirty bool      // the lane has something to look at
 	since time.Time // it is dirty
-	read  time.Time // when the lane last read it
-	took  time.Duration
+	read  time.Time // when the lane last began to read it
 	// relations are what its own lane saw it read.
 	relations map[uint32]bool
 }
@@ -181,23 +176,6 @@ func (p *page) shared() []*panel {
 		}
 	}
 	return list
-}
-
-// rest is how long a panel with a lane of its own rests after its last reading
-// there: nine times as long as that took, but after the first two heavy ones two and
-// four seconds at most: the line may have been narrow for a moment, and what is over
-// may not have a panel wait for half a minute.
-func (n *panel) rest() time.Duration {
-	rest := laneShare * n.took
-	if n.stuck <= 2 {
-		rest = min(rest, time.Second<<n.stuck)
-	}
-	return rest
-}
-
-// pace is how often a panel with a lane of its own may be read.
-func (n *panel) pace() time.Duration {
-	return max(100*time.Millisecond, (n.took * (laneShare + 1)).Round(100*time.Millisecond))
 }
 
 // prove moves the page's proof on. It goes back only where the database's

@@ -17,8 +17,8 @@ import (
 
 const (
 	begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
-	// The first statement that takes the snapshot.
-	moment = `SELECT pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+	// The first statement that takes the snapshot; from here on each has its limit.
+	moment = `SELECT pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_catalog.set_config('statement_timeout', $1, true)`
 	// The locks are listed before anything of our own locks a catalog table.
 	locked = `SELECT DISTINCT relation FROM pg_catalog.pg_lock_status()
 WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted`
@@ -218,16 +218,12 @@ func (t *transaction) begin() {
 	for i, sql := range lockTables(t.locks, t.oneByOne) {
 		t.run(sql, nil, step{query: none, lock: i, take: discard})
 	}
-	t.run(moment, nil, other(takeMoment))
-	t.allow(t.patience)
-	t.pipe.SendFlushRequest()
-}
-
-// allow sets what each statement may take from here on; 0: as before.
-func (t *transaction) allow(limit time.Duration) {
-	if limit > 0 {
-		t.run(atMost, [][]byte{[]byte(milliseconds(limit))}, other(discard))
+	limit := t.statement
+	if t.patience > 0 {
+		limit = t.patience
 	}
+	t.run(moment, [][]byte{[]byte(milliseconds(limit))}, other(takeMoment))
+	t.pipe.SendFlushRequest()
 }
 
 // send sends as many queries as there is room for, and the end after the last
@@ -297,7 +293,7 @@ func (t *transaction) ask(i int) {
 func (t *transaction) end() {
 	t.become(none, query{})
 	if t.patience > 0 {
-		t.allow(t.statement)
+		t.run(atMost, [][]byte{[]byte(milliseconds(t.statement))}, other(discard))
 	}
 	t.run(locked, nil, other(takeLocked))
 	t.run(standing, nil, other(takeStanding))

@@ -131,7 +131,7 @@ type reading struct {
 	hasty    bool   // do not wait long for a lock
 	unasked  bool   // a safety interval has passed, and nothing else asks for it
 	discover bool   // also resolve the further tables that the first page names
-	// patience is what a query may take before it is put off: its page opens
+	// patience is what a query may take before it is put off: its page is read
 	// without it. 0: what the session allows.
 	patience time.Duration
 }
@@ -143,6 +143,9 @@ const (
 	// kills is how often a session may end while it runs a panel before the
 	// panel is held to be the cause.
 	kills = 3
+	// putOffs is how many queries of a page are waited for in vain before nothing of it
+	// is tried any more that has not been answered yet.
+	putOffs = 4
 	// grace is what an answer may take beyond the server's own limits before
 	// the connection is given up.
 	grace = 2 * time.Second
@@ -202,6 +205,7 @@ type attempt struct {
 	killed   map[string]int     // how often the session ended while the query ran
 	missed   []lock             // tables that could not be locked before the snapshot
 	oneByOne bool               // lock the tables one by one, to see which it is
+	hurried  bool               // a query was put off, and others shall not be waited for as long
 }
 
 // shed leaves the pages that were not answered in time for the next reading.
@@ -324,11 +328,8 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 		return s.forget(ctx) // its columns changed since it was prepared
 	}
 	if codeOf(f.err) == "57014" && a.patience > 0 {
-		a.putOff(ready, q, f, s.cfg)
+		a.putOff(ready, q, f)
 		return nil
-	}
-	if codeOf(f.err) == "57014" && time.Since(a.began) > 2*s.statement {
-		a.hurry(ready, q.page, f, s.role != "open")
 	}
 	a.hasty = a.hasty || codeOf(f.err) == lockNotAvailable
 	a.failed[q.id] = &answer{err: s.explainQuery(ctx, q.query, f.err, len(wrapper)), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
@@ -360,34 +361,27 @@ func giveWay(ctx context.Context, times int) error {
 // late is what a query is told that took long among many.
 var late = &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}
 
-// putOff leaves a query to its lane that would hold up the first frame. Where
-// there are many of them, none gets as long as the first, and after a while
-// nothing is tried any more of what has not been answered yet.
-func (a *attempt) putOff(ready []request, slow request, f *failure, c Config) {
+// putOff leaves a query to its lane that would hold up the others. Where there are many
+// of them, none gets as long as the first, and after a few nothing is tried any more
+// of what has not been answered yet.
+func (a *attempt) putOff(ready []request, slow request, f *failure) {
+	if !a.hurried {
+		a.hurried, a.patience = true, a.patience/2
+	}
 	a.failed[slow.id] = &answer{put: true, took: f.took}
-	a.patience = c.patience() / 2
-	if time.Since(a.began) < 2*c.budget() {
+	waited := 0
+	for _, q := range a.requests {
+		if got := a.failed[q.id]; q.page == slow.page && got != nil && got.put {
+			waited++
+		}
+	}
+	if waited < putOffs {
 		return
 	}
 	for _, q := range ready {
 		if q.page == slow.page && f.answers[q.id] == nil && a.failed[q.id] == nil {
 			a.failed[q.id] = &answer{put: true}
 		}
-	}
-}
-
-// hurry leaves out what has not been answered yet of a page with many queries
-// that are too slow: it would keep all others waiting. Its lane reads them.
-func (a *attempt) hurry(ready []request, page int, f *failure, slow bool) {
-	for _, q := range ready {
-		if q.page != page || f.answers[q.id] != nil {
-			continue
-		}
-		left := &answer{err: &delta.Error{Code: "timeout", Message: "the page's other queries took too long"}}
-		if slow { // it has rows to show meanwhile, and counts as too slow for the cycle
-			left.took = f.took
-		}
-		a.failed[q.id] = left
 	}
 }
 

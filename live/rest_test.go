@@ -1,7 +1,6 @@
 package live
 
 import (
-	"slices"
 	"testing"
 	"time"
 )
@@ -27,24 +26,62 @@ func TestAfterASilenceNobodyRestsAsLong(t *testing.T) {
 	}
 }
 
-// A panel that is read apart rests nine times as long as its reading took. It did
-// so from the first time on, though the line may have been narrow for a moment.
-func TestAPanelReadApartRestsLongerTheLongerItIsHeavy(t *testing.T) {
-	for _, c := range []struct {
-		took time.Duration
-		want []int // milliseconds, after each heavy reading
-	}{
-		{100 * time.Millisecond, []int{900, 900, 900}},
-		{time.Second, []int{2000, 4000, 9000, 9000}},
-		{4 * time.Second, []int{2000, 4000, 36000, 36000}},
-	} {
-		var rests []int
-		for i := range c.want {
-			n := &panel{took: c.took, stuck: i + 1}
-			rests = append(rests, int(n.rest()/time.Millisecond))
+// What a panel takes it pays for from its first reading on, in whichever lane that was.
+func TestAPanelRestsForAllThatItTook(t *testing.T) {
+	const heavy = 10 * time.Millisecond
+	for _, took := range []time.Duration{45 * time.Millisecond, time.Second, 5 * time.Second} {
+		var c cost
+		began := time.Now()
+		now, used := began, time.Duration(0)
+		for range 20 {
+			now, used = now.Add(took), used+took
+			c.charge(took, heavy, now)
+			now = c.free(now.Add(-took))
 		}
-		if !slices.Equal(rests, c.want) {
-			t.Errorf("readings that take %s: %v, want %v", c.took, rests, c.want)
+		if share := used.Seconds() / now.Sub(began).Seconds(); share > 0.1 {
+			t.Errorf("readings that take %s have %.1f %% of the time", took, 100*share)
 		}
+	}
+}
+
+// One heavy reading among quick ones may have been the line's: the panel is looked at
+// again soon, and has to rest for both where it was its own. One that comes and goes
+// has no second look for nothing.
+func TestOneHeavyReadingAmongQuickOnesIsForgiven(t *testing.T) {
+	const heavy, long = 10 * time.Millisecond, 4 * time.Second
+	var c cost
+	now := time.Now()
+	wait := func(took time.Duration) time.Duration {
+		c.charge(took, heavy, now)
+		if c.long == 1 {
+			c.relapse(now)
+		}
+		return c.free(now.Add(-took)).Sub(now)
+	}
+	wait(time.Millisecond)
+	if w := wait(long); w > time.Second {
+		t.Errorf("it is looked at again after %s", w)
+	}
+	now = now.Add(soonAgain)
+	if w := wait(time.Millisecond); w > laneShare*time.Millisecond {
+		t.Errorf("it is quick, and rests for %s", w)
+	}
+	wait(long)
+	now = now.Add(soonAgain)
+	if w := wait(long); w < 2*laneShare*long-soonAgain {
+		t.Errorf("after two of %s it rests for %s", long, w)
+	}
+	for range mostEarly {
+		wait(time.Millisecond)
+		wait(long)
+	}
+	if w := wait(time.Millisecond); w > time.Second {
+		t.Errorf("quick again, it rests for %s", w)
+	}
+	if w := wait(long); w < laneShare*long {
+		t.Errorf("heavy time and again, it rests for %s", w)
+	}
+	if few, many := (&cost{}).proof(), c.proof(); few > 3 || many < 20 {
+		t.Errorf("%d and %d quick readings bring it back", few, many)
 	}
 }

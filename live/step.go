@@ -21,11 +21,8 @@ const (
 	deafEvery    = time.Second            // how often pages by the clock are read just after the doorbell was lost
 	statusEvery  = 250 * time.Millisecond // how often the pages' statuses are assessed
 	faultEvery   = 2 * time.Second        // how often a broken panel is tried again unasked
-	verySlow     = 4                      // times what is slow: it goes to its own lane at once
+	verySlow     = 4                      // times what is slow: the budget of a reading
 	forgiven     = 10 * time.Minute       // after which a panel that was slow counts as if it never had been
-	heavyAgain   = 8                      // times running that a panel is heavy before it goes to its own lane
-	quickAgain   = 20                     // times running that a panel is not heavy before it returns from its lane
-	laneShare    = 9                      // a panel with a lane of its own rests nine times as long as it ran
 )
 
 // step starts the work that is due and says when to look again.
@@ -154,7 +151,7 @@ func (e *Engine) startCycle(now time.Time, jobs *jobs) time.Time {
 		maps.Copy(relations, p.relations)
 	}
 	r := e.reading(relations)
-	r.unasked = unasked
+	r.unasked, r.patience = unasked, e.cfg.Slow
 	e.launch(jobs, &e.main, func(ctx context.Context) func() {
 		armed := time.Now()
 		res := e.cycle(ctx, tasks, bells, r)
