@@ -81,7 +81,9 @@ func TestCrowdReadsThePageOnce(t *testing.T) {
 	if one < 2 || many < 2 {
 		t.Fatal("the marks do not count")
 	}
-	if many > one+2 { // those of one reading more, as when arming is tried again
+	// A machine that has too much to do may lose the doorbell, which costs two readings.
+	more := 2 + 4*strings.Count(server.tail(), "doorbell lost")
+	if many > one+more { // those of one reading more, as when arming is tried again
 		t.Errorf("the queries ran %d times for one viewer, %d times for a thousand", one, many)
 	}
 }

@@ -21,7 +21,7 @@ import (
 func TestFrozenServerHoldsNoLocks(t *testing.T) {
 	t.Parallel()
 	const calm = `SELECT id, word FROM readings ORDER BY id`
-	const slow = `SELECT id, word, pg_sleep(0.2) FROM readings ORDER BY id`
+	const slow = `SELECT id, word, pg_sleep(0.1) FROM readings ORDER BY id`
 	program := binary(t)
 	tcp := pgtest.Server(t, nil, pgtest.TCP())
 	all := newCrew(t, 6) // they wait for PostgreSQL's own limits

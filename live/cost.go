@@ -8,6 +8,7 @@ const (
 	mostEarly  = 3               // so often, and then it has to rest first
 	quickAgain = 3               // times running that a panel is quick before it returns from its lane
 	quickMost  = 20              // the same for one that did not stay quick; it doubles each time
+	suspicious = 3               // times what the reading before took: so much more is believed the second time
 	leastPace  = 100 * time.Millisecond
 )
 
@@ -18,14 +19,26 @@ type cost struct {
 	took     time.Duration // the last reading; 0: there was none yet
 	rested   time.Time     // when it has rested for all that it took
 	long     int           // heavy readings running
+	doubted  time.Duration // what the last one took beyond that, and may not have been its own
 	light    bool          // it was quick once
 	relapses int           // how often of late it was heavy again after that
 	relapsed time.Time     // and when it last was
 }
 
 // charge adds a reading that has just ended. A quick one clears all: what can be quick
-// was held up by something else.
+// was held up by something else. One that took much longer than the heavy one before is
+// charged as that, until the next one shows that it was its own: where the program or
+// its machine stood still, the panel would be wrong for ten times as long.
 func (c *cost) charge(took, heavy time.Duration, now time.Time) {
+	owed, doubted := took, c.doubted
+	switch beyond := took - c.took; {
+	case doubted > 0 && took > doubted/2: // it was
+		owed, c.doubted = took+doubted, 0
+	case doubted > 0:
+		c.doubted = 0
+	case c.long > 0 && beyond > suspicious*c.took:
+		took, owed, c.doubted = c.took, c.took, beyond
+	}
 	c.took = took
 	if took <= heavy {
 		c.light, c.long, c.rested = true, 0, now.Add(laneShare*took)
@@ -34,7 +47,7 @@ func (c *cost) charge(took, heavy time.Duration, now time.Time) {
 	if c.long++; c.rested.Before(now) {
 		c.rested = now
 	}
-	c.rested = c.rested.Add(laneShare * took)
+	c.rested = c.rested.Add(laneShare * owed)
 }
 
 // owes is what the rest that is still due at that time was charged for.

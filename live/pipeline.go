@@ -116,10 +116,10 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 		err := step.run(t.pipe, snap)
 		now := time.Now()
 		if err != nil {
-			return nil, &failure{t.abandon(err), step.query, step.lock, now.Sub(before), late.Load(), snap.answers}
+			return nil, &failure{t.abandon(err), step.query, step.lock, t.credible(now.Sub(before)), late.Load(), snap.answers}
 		}
 		if step.answer {
-			t.answered(requests[step.query], now.Sub(before), snap)
+			t.answered(requests[step.query], t.credible(now.Sub(before)), snap)
 		}
 		before = now
 		watchdog.Reset(patience)
@@ -218,12 +218,23 @@ func (t *transaction) begin() {
 	for i, sql := range lockTables(t.locks, t.oneByOne) {
 		t.run(sql, nil, step{query: none, lock: i, take: discard})
 	}
-	limit := t.statement
-	if t.patience > 0 {
-		limit = t.patience
-	}
-	t.run(moment, [][]byte{[]byte(milliseconds(limit))}, other(takeMoment))
+	t.run(moment, [][]byte{[]byte(milliseconds(t.limit()))}, other(takeMoment))
 	t.pipe.SendFlushRequest()
+}
+
+// limit is what the database gives each query.
+func (t *transaction) limit() time.Duration {
+	if t.patience > 0 {
+		return t.patience
+	}
+	return t.statement
+}
+
+// credible is what a query may have cost that seemed to take so long: the database ends
+// it at its limit, and what lies beyond that was this program's, which stood still. A
+// panel that rested for it would be wrong for a minute after a machine slept.
+func (t *transaction) credible(took time.Duration) time.Duration {
+	return min(took, t.limit()+t.limit()/4)
 }
 
 // send sends as many queries as there is room for, and the end after the last

@@ -85,3 +85,31 @@ func TestOneHeavyReadingAmongQuickOnesIsForgiven(t *testing.T) {
 		t.Errorf("%d and %d quick readings bring it back", few, many)
 	}
 }
+
+// A heavy reading that took much longer than the one before may have stood still with
+// its program: it is paid for as soon as another one shows that it was its own.
+func TestWhatTookMuchLongerOnceIsDoubted(t *testing.T) {
+	const heavy, usual, long = 10 * time.Millisecond, 100 * time.Millisecond, 5 * time.Second
+	var c cost
+	now := time.Now()
+	wait := func(took time.Duration) time.Duration {
+		now = now.Add(took)
+		c.charge(took, heavy, now)
+		rest := c.free(now.Add(-took)).Sub(now)
+		now = now.Add(rest)
+		return rest
+	}
+	wait(usual)
+	for range 2 {
+		if w := wait(long); w > laneShare*usual {
+			t.Errorf("after one of %s it rests for %s", long, w)
+		}
+		if w := wait(usual); w > laneShare*usual {
+			t.Errorf("as before, it rests for %s", w)
+		}
+	}
+	wait(long)
+	if w := wait(long); w < laneShare*(2*long-usual) {
+		t.Errorf("after two of %s it rests for %s", long, w)
+	}
+}
