@@ -42,7 +42,7 @@ func TestCrowdReadsThePageOnce(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	runs := func(page string, viewers int) int {
+	runs := func(page string, viewers int) (times int, took time.Duration) {
 		t.Helper()
 		before := written()
 		began := time.Now()
@@ -59,7 +59,8 @@ func TestCrowdReadsThePageOnce(t *testing.T) {
 		}
 		close(start)
 		crowd.Wait()
-		t.Logf("%d have %s after %v", viewers, page, time.Since(began).Round(time.Millisecond))
+		took = time.Since(began)
+		t.Logf("%d have %s after %v", viewers, page, took.Round(time.Millisecond))
 		// A page is read once more when its bells are armed, which the first who are
 		// there do not wait for.
 		now := written()
@@ -68,22 +69,27 @@ func TestCrowdReadsThePageOnce(t *testing.T) {
 				now, quiet = more, time.Now()
 			}
 		}
-		times := int((now - before) / mark)
+		times = int((now - before) / mark)
 		for _, ws := range held {
 			if ws != nil {
 				_ = ws.CloseNow()
 			}
 		}
-		return times
+		return times, took
 	}
-	one, many := runs("/d/alone", 1), runs("/d/crowd", 1000)
+	one, _ := runs("/d/alone", 1)
+	many, took := runs("/d/crowd", 1000)
 	t.Logf("two queries ran %d times for one viewer, %d times for a thousand", one, many)
 	if one < 2 || many < 2 {
 		t.Fatal("the marks do not count")
 	}
-	// A machine that has too much to do may lose the doorbell, which costs two readings.
+	// Those of one reading more, as when arming is tried again. A program that is too slow
+	// to arm its bells reads such a page by the clock, four times a second.
 	more := 2 + 4*strings.Count(server.tail(), "doorbell lost")
-	if many > one+more { // those of one reading more, as when arming is tried again
+	if raceDetector {
+		more += 8 * int(took/time.Second+1)
+	}
+	if many > one+more {
 		t.Errorf("the queries ran %d times for one viewer, %d times for a thousand", one, many)
 	}
 }
