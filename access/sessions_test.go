@@ -16,14 +16,7 @@ import (
 func TestASessionIsAsItsFileIs(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := OpenSessions(dir, time.Hour, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, err := s.begin(session{Name: "anna"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, token := begun(t, dir)
 		id := digest(token)
 		path := filepath.Join(dir, "sessions", id)
 		became := func(want string) {
@@ -76,14 +69,7 @@ func TestASessionIsAsItsFileIs(t *testing.T) {
 func TestASessionInMindEnds(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := OpenSessions(dir, time.Hour, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, err := s.begin(session{Name: "anna"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, token := begun(t, dir)
 		id, old := digest(token), time.Now().Add(-time.Minute)
 		if err := os.Chtimes(filepath.Join(dir, "sessions", id), old, old); err != nil {
 			t.Fatal(err)
@@ -97,4 +83,17 @@ func TestASessionInMindEnds(t *testing.T) {
 			t.Errorf("at its end: %v", err)
 		}
 	})
+}
+
+// begun is a folder of sessions with one of anna's in it.
+func begun(t *testing.T, dir string) (s *Sessions, token string) {
+	t.Helper()
+	s, err := OpenSessions(dir, time.Hour, slog.New(slog.DiscardHandler))
+	if err == nil {
+		token, err = s.begin(session{Name: "anna"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, token
 }

@@ -30,20 +30,8 @@ func schemaTroubles() []trouble {
 			return func() { a.exec(`SET ROLE `+servant, back) }
 		}}
 	}
-	// again takes steps over and over, each of which is committed for others to see,
-	// and never leaves a round half done.
 	again := func(name string, silent []string, steps ...string) trouble {
-		return trouble{name: name, lasts: 3 * time.Second, silent: silent, inject: func(a *arena) func() {
-			return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-				for _, sql := range steps {
-					if _, err := conn.Exec(context.WithoutCancel(ctx), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-						return err
-					}
-					sleep(ctx, 50*time.Millisecond)
-				}
-				return nil
-			})
-		}}
+		return trouble{name: name, lasts: 3 * time.Second, silent: silent, inject: func(a *arena) func() { return a.over(steps...) }}
 	}
 	return []trouble{
 		shown("/d/stage", trouble{name: "dropped", lasts: unheardOf, silent: stage, spoils: stage, inject: func(a *arena) func() {
@@ -82,13 +70,8 @@ func schemaTroubles() []trouble {
 			func(s *delta.State) bool { return typed(s, "all", "n", "int8", "10") }),
 		partitionComes(),
 		{name: "swapped", lasts: 3 * time.Second, silent: stage, inject: func(a *arena) func() {
-			end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-				// One that is given up may yet be done after the end of the fault.
-				_, err := conn.Exec(context.WithoutCancel(ctx), `SET ROLE `+servant+`; BEGIN; CREATE TABLE next (LIKE stage INCLUDING ALL); INSERT INTO next SELECT id, word, n + 1 FROM stage;
-					ALTER TABLE stage RENAME TO last; ALTER TABLE next RENAME TO stage; COMMIT; DROP TABLE last`, pgx.QueryExecModeSimpleProtocol)
-				sleep(ctx, 50*time.Millisecond)
-				return err
-			})
+			end := a.over(`SET ROLE ` + servant + `; BEGIN; CREATE TABLE next (LIKE stage INCLUDING ALL); INSERT INTO next SELECT id, word, n + 1 FROM stage;
+					ALTER TABLE stage RENAME TO last; ALTER TABLE next RENAME TO stage; COMMIT; DROP TABLE last`)
 			return func() { end(); a.watch("public.stage") }
 		}},
 		{name: "slow-panel", lasts: 4 * time.Second, inject: slowBeside},
@@ -109,19 +92,26 @@ func schemaTroubles() []trouble {
 	}
 }
 
+// over takes steps over and over, each of which is committed for others to see, and
+// never leaves a round half done.
+func (a *arena) over(steps ...string) (end func()) {
+	a.Helper()
+	return a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
+		for _, sql := range steps {
+			if _, err := conn.Exec(context.WithoutCancel(ctx), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+				return err
+			}
+			sleep(ctx, 50*time.Millisecond)
+		}
+		return nil
+	})
+}
+
 // partitionComes attaches a partition with rows, over and over, and takes it away.
 func partitionComes() trouble {
 	return trouble{name: "partition-comes-and-goes", lasts: 3 * time.Second, silent: []string{"/d/posters"}, inject: func(a *arena) func() {
 		a.exec(`SET ROLE `+servant, `CREATE TABLE posters_3 (k int, word text)`, `INSERT INTO posters_3 SELECT 3, 'late poster ' || i FROM generate_series(1, 5) i`)
-		end := a.meanwhile(func(ctx context.Context, conn *pgx.Conn) error {
-			for _, sql := range []string{`ALTER TABLE posters ATTACH PARTITION posters_3 FOR VALUES IN (3)`, `UPDATE posters_3 SET word = word`, `ALTER TABLE posters DETACH PARTITION posters_3`} {
-				if _, err := conn.Exec(context.WithoutCancel(ctx), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-					return err
-				}
-				sleep(ctx, 50*time.Millisecond)
-			}
-			return nil
-		})
+		end := a.over(`ALTER TABLE posters ATTACH PARTITION posters_3 FOR VALUES IN (3)`, `UPDATE posters_3 SET word = word`, `ALTER TABLE posters DETACH PARTITION posters_3`)
 		return func() { end(); a.exec(`DROP TABLE posters_3`) }
 	}}
 }

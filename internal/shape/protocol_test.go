@@ -13,25 +13,33 @@ import (
 // free may do what the server may not: they run beside a database that is theirs.
 var free = []string{"internal/", "e2e", "bench"}
 
+// bound are the files of a package that may not; of one that is free there are none.
+func bound(t *testing.T, p pkg) (files *token.FileSet, parsed []*ast.File) {
+	t.Helper()
+	files = token.NewFileSet()
+	name := strings.TrimPrefix(p.ImportPath, module)
+	if slices.ContainsFunc(free, func(f string) bool { return strings.HasPrefix(name, f) }) {
+		return files, nil
+	}
+	for _, file := range p.GoFiles {
+		f, err := parser.ParseFile(files, filepath.Join(p.Dir, file), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, f)
+	}
+	return files, parsed
+}
+
 // PostgreSQL's simple protocol takes several statements in one text, and values
 // pasted into it. So nothing asks for it; and since pgx uses it for Exec without
 // arguments, what is executed so is a constant text.
 func TestNoSimpleProtocol(t *testing.T) {
 	looked := 0
 	for _, p := range packages(t) {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		if slices.ContainsFunc(free, func(f string) bool { return strings.HasPrefix(name, f) }) {
-			continue
-		}
-		files := token.NewFileSet()
-		var parsed []*ast.File
+		files, parsed := bound(t, p)
 		constants := map[string]bool{}
-		for _, file := range p.GoFiles {
-			f, err := parser.ParseFile(files, filepath.Join(p.Dir, file), nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			parsed = append(parsed, f)
+		for _, f := range parsed {
 			for name := range constantsOf(f) {
 				constants[name] = true
 			}
