@@ -220,11 +220,11 @@ func TestAServerWithoutASlotGoesByTheClock(t *testing.T) {
 	run(t, long, `BEGIN`, `SELECT txid_current()`)
 	from, of := second.len(), first.len()
 	run(t, connect(t, url), `SELECT rowcast.set_slots(2)`)
-	first.wait(t, of, "reset of the one that had a slot", is("reset"))
-	if s := first.State(); s.Slot != 1 || s.Reason != "" {
-		t.Fatalf("state %+v of the first beside a transaction of before", s)
-	}
 	second.wait(t, from, "loss of the connection that knew one", is("lost"))
+	first.arm(t, 2)
+	if s := first.State(); s.Slot != 1 || s.Reason != "" || first.len() != of {
+		t.Fatalf("state %+v of the first beside a transaction of before, and %d events", s, first.len()-of)
+	}
 	run(t, long, `COMMIT`)
 	second.wait(t, from, "reset when there is one more", is("reset"))
 	second.arm(t, 1)

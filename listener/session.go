@@ -290,7 +290,14 @@ func (s *session) tick(ctx context.Context) error {
 		return fmt.Errorf("ping: %w", err)
 	}
 	if ring != s.ring {
-		return errChanged // installed, replaced or removed: look again from the start
+		goesOn, err := s.onlySlots(answer, ring)
+		if err != nil {
+			return err
+		}
+		if !goesOn {
+			return errChanged // installed, replaced or removed: look again from the start
+		}
+		s.ring = ring
 	}
 	return s.follow(ctx, usage)
 }

@@ -58,6 +58,27 @@ func (s *session) countSlots(ctx context.Context) error {
 	return nil
 }
 
+// onlySlots tells whether the ring() of now is that of before but for the slots that it tries, the first of which is
+// this server's: then nothing has changed for it. Else it might find that slot taken when it comes back.
+func (s *session) onlySlots(ctx context.Context, ring string) (bool, error) {
+	if s.slot != fewest || s.blocked != (failure{}) {
+		return false, nil
+	}
+	var count, version int
+	var allowed bool
+	var now, body string
+	if err := s.arm.QueryRow(ctx, functionsSQL, plain).Scan(&count, &allowed, &now, &body); err != nil {
+		return false, fmt.Errorf("look for the doorbell: %w", err)
+	}
+	if now != ring || body != s.body || !allowed {
+		return false, nil
+	}
+	if err := s.arm.QueryRow(ctx, `SELECT rowcast.version()`, plain).Scan(&version); err != nil {
+		return false, fmt.Errorf("ask for the doorbell's version: %w", err)
+	}
+	return version == protocol, nil
+}
+
 // listOlder notes, once for each ring(), who may still run the one before.
 func (s *session) listOlder(ctx context.Context) error {
 	if s.listener.listed == s.ring {
