@@ -130,6 +130,9 @@ const (
 func (g *Gate) Who(r *http.Request) (Pass, error) {
 	if g.config.Mode == ModeProxy {
 		v, err := g.config.Headers.viewer(r, g.config.Proxies)
+		if err == nil {
+			g.tellMaker(v)
+		}
 		return Pass{Viewer: v, until: time.Now().Add(trusted + rand.N(spread))}, err
 	}
 	token, err := tokenOf(r)
@@ -146,22 +149,6 @@ func tokenOf(r *http.Request) (string, error) {
 		return "", ErrNobody
 	}
 	return kept[0].Value, nil
-}
-
-// WhoBy says what the token of a link allows. The error is [ErrNoLink] where that
-// is nothing.
-func (g *Gate) WhoBy(token string) (Pass, error) {
-	if g.config.Links == nil {
-		return Pass{}, ErrNoLink
-	}
-	found, err := g.config.Links.look(token)
-	if err != nil {
-		return Pass{}, err
-	}
-	if err := g.config.Links.use(found); err != nil {
-		g.config.Log.Warn("when a link was used is not noted", "error", err)
-	}
-	return Pass{token: token, link: found}, nil
 }
 
 // Still looks at a pass again and returns it as it is now, with the viewer's
@@ -285,47 +272,6 @@ func (g *Gate) Admin(v Viewer) bool { return g.config.Policy.get().Admins.Names(
 
 // Author reports whether v may see the queries of what v may see.
 func (g *Gate) Author(v Viewer) bool { return g.May(v, g.config.Policy.get().Authors) }
-
-// Sharer reports whether v may make links to what v may see.
-func (g *Gate) Sharer(v Viewer) bool {
-	return g.config.Links != nil && g.May(v, g.config.Policy.get().Sharers)
-}
-
-// MakeLink makes a link for p, who is a sharer and may see the page. It returns
-// the link's token.
-func (g *Gate) MakeLink(p Pass, from, page, note string, life time.Duration) (Link, string, error) {
-	made, token, err := g.config.Links.Make(page, note, p.Viewer.Name, life)
-	if err == nil {
-		g.audit.write(EventLinkMade, p.Viewer.Name, from, page, "link", made.ID, "until", made.Until)
-	}
-	return made, token, err
-}
-
-// ListLinks is the links that a sharer made; all of them for an admin.
-func (g *Gate) ListLinks(p Pass) ([]Link, error) {
-	all, err := g.config.Links.List()
-	if !g.Admin(p.Viewer) {
-		all = slices.DeleteFunc(all, func(l Link) bool { return l.By != p.Viewer.Name })
-	}
-	return all, err
-}
-
-// RevokeLink ends a link that p may end.
-func (g *Gate) RevokeLink(p Pass, from, id string) error {
-	mine, err := g.ListLinks(p)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(mine, func(l Link) bool { return l.ID == id })
-	if i < 0 {
-		return ErrNoLink
-	}
-	if err := g.config.Links.Revoke(id); err != nil {
-		return err
-	}
-	g.audit.write(EventLinkRevoked, p.Viewer.Name, from, mine[i].Page, "link", id)
-	return nil
-}
 
 // Tell writes a line into the audit log. page is an address of a page, whose
 // query is left out.
