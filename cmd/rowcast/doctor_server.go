@@ -7,48 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sound is the first minor version in which LISTEN no longer fails for good
-// after a notification queue was left unread for long (November 2025).
-func sound(major int) int {
-	switch major {
-	case 14:
-		return 20
-	case 15:
-		return 15
-	case 16:
-		return 11
-	case 17:
-		return 7
-	case 18:
-		return 1
-	}
-	return 0
-}
-
-func lookVersion(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
-	var number int
-	var text string
-	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-		pg_catalog.current_setting('server_version')`).Scan(&number, &text)
-	return versionFinding(number, text), err
-}
-
-// versionFinding judges a version by its number, such as 150014, and names it by
-// its text.
-func versionFinding(number int, text string) finding {
-	f := finding{good: number >= 140000, what: "PostgreSQL " + text}
-	switch least := sound(number / 10000); {
-	case !f.good:
-		f.what += ", which is older than 14"
-		f.do = "upgrade PostgreSQL"
-	case number%10000 < least:
-		f.note = true
-		f.what += ": a notification queue that nobody empties can make LISTEN fail until a restart"
-		f.do = fmt.Sprintf("upgrade to %d.%d or later; no dump is needed", number/10000, least)
-	}
-	return f
-}
-
 func lookQueue(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
 	var usage float64
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_notification_queue_usage()`).Scan(&usage)
