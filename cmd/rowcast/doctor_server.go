@@ -65,3 +65,21 @@ func lookSessions(ctx context.Context, db *database, conn *pgx.Conn) (finding, e
 	}
 	return f, err
 }
+
+// spill is what a session may put on the database's disk where the doctor is asked: no
+// sort of what a page shows needs it, and few of a file of all rows do.
+const spill = "2GB"
+
+// lookSpill looks for a bound of the temporary files of one session. A query has a time
+// and its answer a size, but what it sorts on its way has none, and it lands on the
+// disk that commits need. The server cannot set it: only superusers may, or whom one
+// granted it.
+func lookSpill(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+	var most string
+	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('temp_file_limit')`).Scan(&most)
+	if most != "-1" {
+		return finding{good: true, what: "a session of this role may have " + most + " of temporary files"}, err
+	}
+	return finding{good: true, note: true, what: "temporary files of this role's sessions have no bound: a panel that sorts or joins too much may fill the database's disk within its time",
+		sql: fmt.Sprintf("ALTER ROLE %s SET temp_file_limit = '%s';  -- as a superuser; counts for new sessions", pgx.Identifier{db.config.User}.Sanitize(), spill)}, err
+}
