@@ -45,6 +45,7 @@ type Config struct {
 type Gate struct {
 	config Config
 	trials trials
+	begun  Throttle // sessions, by whose they are
 	audit  audit
 }
 
@@ -192,9 +193,22 @@ func (g *Gate) Asks() bool { return g.config.Mode != ModeProxy }
 func (g *Gate) Mode() Mode { return g.config.Mode }
 
 // Wait is how long to wait before the next sign-in.
-type Wait struct{ For time.Duration }
+type Wait struct {
+	For    time.Duration
+	Failed bool // for what failed; else for what did not
+}
 
-func (w *Wait) Error() string { return "too many sign-ins failed" }
+func (w *Wait) Error() string {
+	if w.Failed {
+		return "too many sign-ins failed"
+	}
+	return "too many sign-ins"
+}
+
+// perUser is how often one user may sign in, as many screens as they may have at once: each
+// session is a file, for as long as it
+// lasts.
+var perUser = Allowance{Burst: 500, Every: 10 * time.Second}
 
 // SignIn begins a session for a name and its password, and returns the cookies that
 // the browser which sent r is to keep. from is the address that asks. Its error is
@@ -228,6 +242,9 @@ func (g *Gate) SignIn(r *http.Request, name, password, from string) ([]*http.Coo
 }
 
 func (g *Gate) begin(who session) (*http.Cookie, error) {
+	if wait := g.begun.Wait(who.Name, perUser, time.Now()); wait > 0 {
+		return nil, &Wait{For: wait}
+	}
 	token, err := g.config.Sessions.begin(who)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,12 @@ type signer struct {
 	secret []byte
 }
 
+// UnfitLink says why there can be no such link, for whoever wants it; other errors of
+// making one are faults.
+type UnfitLink string
+
+func (e UnfitLink) Error() string { return string(e) }
+
 // ErrNoLink says that a link is over, or never was one.
 var ErrNoLink = errors.New("this link has ended")
 
@@ -129,11 +135,11 @@ const (
 func (l *Links) Make(page, note, by string, way Mode, life time.Duration) (Link, string, error) {
 	switch {
 	case !strings.HasPrefix(page, "/d/") || len(page) > 4096 || strings.ContainsAny(page, "\r\n\x00"):
-		return Link{}, "", errors.New("a link leads to a dashboard: its address begins with /d/")
+		return Link{}, "", UnfitLink("a link leads to a dashboard: its address begins with /d/")
 	case life <= 0 || life > LongestLife:
-		return Link{}, "", errors.New("a link lasts for more than nothing and at most ten years")
+		return Link{}, "", UnfitLink("a link lasts for more than nothing and at most ten years")
 	case len(note) > longestNote:
-		return Link{}, "", fmt.Errorf("a note has at most %d bytes", longestNote)
+		return Link{}, "", UnfitLink(fmt.Sprintf("a note has at most %d bytes", longestNote))
 	}
 	var id [9]byte
 	_, _ = rand.Read(id[:])

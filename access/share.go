@@ -2,6 +2,7 @@ package access
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -69,9 +70,21 @@ func (g *Gate) Sharer(v Viewer) bool {
 	return g.config.Links != nil && g.May(v, g.config.Policy.get().Sharers)
 }
 
+// MostLinks is how many links one maker may have, those that are over by themselves
+// among them: each is a file, and the list of all is read whole.
+const MostLinks = 200
+
 // MakeLink makes a link for p, who is a sharer and may see the page. It returns
 // the link's token.
 func (g *Gate) MakeLink(p Pass, from, page, note string, life time.Duration) (Link, string, error) {
+	all, err := g.config.Links.List()
+	if err != nil {
+		return Link{}, "", err
+	}
+	theirs := slices.DeleteFunc(all, func(l Link) bool { return l.By != p.Viewer.Name })
+	if len(theirs) >= MostLinks {
+		return Link{}, "", UnfitLink(fmt.Sprintf("you have %d links, which is as many as there may be: end those that nobody needs any more", len(theirs)))
+	}
 	if g.config.Mode != ModePassword {
 		if err := g.config.Links.makers.makes(p.Viewer, g.config.Mode); err != nil {
 			return Link{}, "", err

@@ -104,9 +104,14 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request) {
 		m.Trouble = "Choose how long the link lasts."
 	default:
 		_, token, err := v.gate.MakeLink(v.pass, v.from, page.Address, m.Note, life)
-		if err != nil {
-			m.Trouble = capital(err.Error()) + "."
+		var unfit access.UnfitLink
+		if errors.As(err, &unfit) {
+			m.Trouble = capital(unfit.Error()) + "."
 			break
+		}
+		if err != nil { // it may name files of the server
+			s.fail(w, r, err)
+			return
 		}
 		m.Made = s.origin(r) + s.config.BasePath + linkPrefix + token
 		m.Page, m.Note = "", ""

@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
@@ -131,4 +132,52 @@ func TestALinkFollowsWhatAProxySaysOfItsMaker(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.opens("/s/"+later, false, "of somebody of whom nothing was told")
+}
+
+// Nobody fills the state folder with links, and what goes wrong there is not told to
+// who makes one.
+func TestLinksAreBounded(t *testing.T) {
+	d := newDoor(t)
+	anna := d.signIn("anna")
+	share := func(want int, says string) {
+		t.Helper()
+		form := url.Values{"page": {"/d/shop"}, "days": {"7"}}
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url("/links"), strings.NewReader(form.Encode()))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set(anna[0], anna[1])
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body := read(t, resp); resp.StatusCode != want || !strings.Contains(body, says) || strings.Contains(body, d.dir) {
+			t.Errorf("%d, want %d: %s", resp.StatusCode, want, body)
+		}
+	}
+	links, err := access.OpenLinks(d.dir, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	for i := range access.MostLinks {
+		by := "anna"
+		if i < 2 {
+			by = []string{"ben", ""}[i]
+		}
+		one, _, err := links.Make("/d/shop", "", by, access.ModePassword, access.LongestLife)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = one.ID
+	}
+	share(http.StatusOK, "/s/") // one is ben's, and one nobody's
+	share(http.StatusOK, "/s/")
+	share(http.StatusBadRequest, "You have 200 links")
+	if err := links.Revoke(id); err != nil {
+		t.Fatal(err)
+	}
+	share(http.StatusOK, "/s/")
+	if err := os.RemoveAll(d.path("links")); err != nil {
+		t.Fatal(err)
+	}
+	share(http.StatusInternalServerError, "")
 }
