@@ -205,9 +205,8 @@ func (w *Wait) Error() string {
 	return "too many sign-ins"
 }
 
-// perUser is how often one user may sign in, as many screens as they may have at once: each
-// session is a file, for as long as it
-// lasts.
+// perUser is how often one user may sign in, at once as often as they may have screens:
+// each session is a file, for as long as it lasts.
 var perUser = Allowance{Burst: 500, Every: 10 * time.Second}
 
 // SignIn begins a session for a name and its password, and returns the cookies that
