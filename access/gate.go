@@ -45,6 +45,7 @@ type Config struct {
 type Gate struct {
 	config Config
 	trials trials
+	begun  Throttle // sessions, by whose they are
 	audit  audit
 }
 
@@ -130,6 +131,9 @@ const (
 func (g *Gate) Who(r *http.Request) (Pass, error) {
 	if g.config.Mode == ModeProxy {
 		v, err := g.config.Headers.viewer(r, g.config.Proxies)
+		if err == nil {
+			g.tellMaker(v)
+		}
 		return Pass{Viewer: v, until: time.Now().Add(trusted + rand.N(spread))}, err
 	}
 	token, err := tokenOf(r)
@@ -146,22 +150,6 @@ func tokenOf(r *http.Request) (string, error) {
 		return "", ErrNobody
 	}
 	return kept[0].Value, nil
-}
-
-// WhoBy says what the token of a link allows. The error is [ErrNoLink] where that
-// is nothing.
-func (g *Gate) WhoBy(token string) (Pass, error) {
-	if g.config.Links == nil {
-		return Pass{}, ErrNoLink
-	}
-	found, err := g.config.Links.look(token)
-	if err != nil {
-		return Pass{}, err
-	}
-	if err := g.config.Links.use(found); err != nil {
-		g.config.Log.Warn("when a link was used is not noted", "error", err)
-	}
-	return Pass{token: token, link: found}, nil
 }
 
 // Still looks at a pass again and returns it as it is now, with the viewer's
@@ -205,9 +193,21 @@ func (g *Gate) Asks() bool { return g.config.Mode != ModeProxy }
 func (g *Gate) Mode() Mode { return g.config.Mode }
 
 // Wait is how long to wait before the next sign-in.
-type Wait struct{ For time.Duration }
+type Wait struct {
+	For    time.Duration
+	Failed bool // for what failed; else for what did not
+}
 
-func (w *Wait) Error() string { return "too many sign-ins failed" }
+func (w *Wait) Error() string {
+	if w.Failed {
+		return "too many sign-ins failed"
+	}
+	return "too many sign-ins"
+}
+
+// perUser is how often one user may sign in, at once as often as they may have screens:
+// each session is a file, for as long as it lasts.
+var perUser = Allowance{Burst: 500, Every: 10 * time.Second}
 
 // SignIn begins a session for a name and its password, and returns the cookies that
 // the browser which sent r is to keep. from is the address that asks. Its error is
@@ -241,6 +241,9 @@ func (g *Gate) SignIn(r *http.Request, name, password, from string) ([]*http.Coo
 }
 
 func (g *Gate) begin(who session) (*http.Cookie, error) {
+	if wait := g.begun.Wait(who.Name, perUser, time.Now()); wait > 0 {
+		return nil, &Wait{For: wait}
+	}
 	token, err := g.config.Sessions.begin(who)
 	if err != nil {
 		return nil, err
@@ -285,47 +288,6 @@ func (g *Gate) Admin(v Viewer) bool { return g.config.Policy.get().Admins.Names(
 
 // Author reports whether v may see the queries of what v may see.
 func (g *Gate) Author(v Viewer) bool { return g.May(v, g.config.Policy.get().Authors) }
-
-// Sharer reports whether v may make links to what v may see.
-func (g *Gate) Sharer(v Viewer) bool {
-	return g.config.Links != nil && g.May(v, g.config.Policy.get().Sharers)
-}
-
-// MakeLink makes a link for p, who is a sharer and may see the page. It returns
-// the link's token.
-func (g *Gate) MakeLink(p Pass, from, page, note string, life time.Duration) (Link, string, error) {
-	made, token, err := g.config.Links.Make(page, note, p.Viewer.Name, life)
-	if err == nil {
-		g.audit.write(EventLinkMade, p.Viewer.Name, from, page, "link", made.ID, "until", made.Until)
-	}
-	return made, token, err
-}
-
-// ListLinks is the links that a sharer made; all of them for an admin.
-func (g *Gate) ListLinks(p Pass) ([]Link, error) {
-	all, err := g.config.Links.List()
-	if !g.Admin(p.Viewer) {
-		all = slices.DeleteFunc(all, func(l Link) bool { return l.By != p.Viewer.Name })
-	}
-	return all, err
-}
-
-// RevokeLink ends a link that p may end.
-func (g *Gate) RevokeLink(p Pass, from, id string) error {
-	mine, err := g.ListLinks(p)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(mine, func(l Link) bool { return l.ID == id })
-	if i < 0 {
-		return ErrNoLink
-	}
-	if err := g.config.Links.Revoke(id); err != nil {
-		return err
-	}
-	g.audit.write(EventLinkRevoked, p.Viewer.Name, from, mine[i].Page, "link", id)
-	return nil
-}
 
 // Tell writes a line into the audit log. page is an address of a page, whose
 // query is left out.

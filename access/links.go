@@ -26,6 +26,7 @@ type Link struct {
 	Page  string    `json:"page"`           // address of the dashboard
 	Note  string    `json:"note,omitempty"` // what it is for, for people
 	By    string    `json:"by,omitempty"`   // who made it; "" at the command line
+	Way   Mode      `json:"way,omitempty"`  // by which they had signed in; "" at the command line
 	Made  time.Time `json:"made"`
 	Until time.Time `json:"until"`
 	Used  time.Time `json:"-"` // when it was last used, to a minute; zero: never
@@ -35,8 +36,9 @@ type Link struct {
 // over. What a link is signed with is in a file of its own, so that neither the
 // folder nor the key alone makes one.
 type Links struct {
-	dir  string
-	keys *file[[]signer]
+	dir    string
+	keys   *file[[]signer]
+	makers makers
 }
 
 // signer is one secret. The first of the file signs; all of them verify.
@@ -45,6 +47,12 @@ type signer struct {
 	secret []byte
 }
 
+// UnfitLink says why there can be no such link, for whoever wants it; other errors of
+// making one are faults.
+type UnfitLink string
+
+func (e UnfitLink) Error() string { return string(e) }
+
 // ErrNoLink says that a link is over, or never was one.
 var ErrNoLink = errors.New("this link has ended")
 
@@ -52,6 +60,7 @@ var ErrNoLink = errors.New("this link has ended")
 // dir, which is made with a new secret where it is missing.
 func OpenLinks(dir, key string, log *slog.Logger) (*Links, error) {
 	l := &Links{dir: filepath.Join(dir, "links")}
+	l.makers.dir = l.dir
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open links: %w", err)
 	}
@@ -111,7 +120,7 @@ func parseKeys(b []byte) ([]signer, error) {
 // sign is over all that a link allows, so that none of it can be changed.
 func (s signer) sign(l Link) []byte {
 	m := hmac.New(sha256.New, s.secret)
-	fmt.Fprintf(m, "rowcast link 1\n%s\n%s\n%s\n%s\n", s.id, l.ID, l.Until.UTC().Format(time.RFC3339Nano), l.Page)
+	fmt.Fprintf(m, "rowcast link 2\n%s\n%s\n%s\n%s\n%s\n%s\n", s.id, l.ID, l.Until.UTC().Format(time.RFC3339Nano), l.Page, l.Way, l.By)
 	return m.Sum(nil)
 }
 
@@ -121,22 +130,22 @@ const (
 	longestNote = 200
 )
 
-// Make makes a link and returns its token, which stands in its URL and is kept
-// nowhere.
-func (l *Links) Make(page, note, by string, life time.Duration) (Link, string, error) {
+// Make makes a link for somebody who signed in by that way, or for nobody, and returns
+// its token, which stands in its URL and is kept nowhere.
+func (l *Links) Make(page, note, by string, way Mode, life time.Duration) (Link, string, error) {
 	switch {
 	case !strings.HasPrefix(page, "/d/") || len(page) > 4096 || strings.ContainsAny(page, "\r\n\x00"):
-		return Link{}, "", errors.New("a link leads to a dashboard: its address begins with /d/")
+		return Link{}, "", UnfitLink("a link leads to a dashboard: its address begins with /d/")
 	case life <= 0 || life > LongestLife:
-		return Link{}, "", errors.New("a link lasts for more than nothing and at most ten years")
+		return Link{}, "", UnfitLink("a link lasts for more than nothing and at most ten years")
 	case len(note) > longestNote:
-		return Link{}, "", fmt.Errorf("a note has at most %d bytes", longestNote)
+		return Link{}, "", UnfitLink(fmt.Sprintf("a note has at most %d bytes", longestNote))
 	}
 	var id [9]byte
 	_, _ = rand.Read(id[:])
 	id[0] &= 0x7f // else it might begin with -, as a flag does
 	now := time.Now().UTC().Truncate(time.Second)
-	made := Link{ID: base64.RawURLEncoding.EncodeToString(id[:]), Page: page, Note: note, By: by, Made: now, Until: now.Add(life)}
+	made := Link{ID: base64.RawURLEncoding.EncodeToString(id[:]), Page: page, Note: note, By: by, Way: way, Made: now, Until: now.Add(life)}
 	text, err := json.Marshal(made)
 	if err != nil {
 		return Link{}, "", fmt.Errorf("write link: %w", err)
@@ -282,5 +291,6 @@ func RevokeLinksBy(state, by string) ([]Link, error) {
 		}
 		ended = append(ended, found)
 	}
+	_ = os.Remove((&makers{dir: l.dir}).path(by)) // it says nothing without them
 	return ended, nil
 }

@@ -19,7 +19,7 @@ func TestLinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		made, token, err := links.Make("/d/shop?status=paid", "hall", "anna", time.Hour)
+		made, token, err := links.Make("/d/shop?status=paid", "hall", "anna", ModePassword, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestLinks(t *testing.T) {
 		// Neither may what it says, by whoever can write the folder and not the key.
 		path := filepath.Join(dir, "links", made.ID+".json")
 		text, _ := os.ReadFile(path)
-		for _, change := range [][2]string{{"status=paid", "status=late"}, {"?status=paid", ""}, {`"until":"2000`, `"until":"2999`}} {
+		for _, change := range [][2]string{{"status=paid", "status=late"}, {"?status=paid", ""}, {`"until":"2000`, `"until":"2999`}, {`"by":"anna"`, `"by":"root"`}, {`"by":"anna",`, ""}, {`"way":"password"`, `"way":"oidc"`}} {
 			write(t, filepath.Dir(path), filepath.Base(path), strings.Replace(string(text), change[0], change[1], 1))
 			if _, err := links.look(token); !errors.Is(err, ErrNoLink) {
 				t.Errorf("after %v it holds: %v", change, err)
@@ -70,7 +70,7 @@ func TestLinks(t *testing.T) {
 		old, _ := os.ReadFile(filepath.Join(dir, "link.key"))
 		write(t, dir, "link.key", strings.Repeat("ab", 32)+"\n"+string(old))
 		time.Sleep(lookEvery)
-		_, newer, err := links.Make("/d/shop", "", "", time.Hour)
+		_, newer, err := links.Make("/d/shop", "", "", "", time.Hour)
 		if err != nil || strings.Split(newer, ".")[1] == strings.Split(token, ".")[1] {
 			t.Errorf("%s is signed by the old secret: %v", newer, err)
 		}
@@ -89,7 +89,7 @@ func TestLinks(t *testing.T) {
 		if _, err := links.look(newer); !errors.Is(err, ErrNoLink) {
 			t.Errorf("at its end: %v", err)
 		}
-		_, last, _ := links.Make("/d/shop", "", "", time.Hour)
+		_, last, _ := links.Make("/d/shop", "", "", "", time.Hour)
 		if err := errors.Join(links.Revoke(strings.Split(last, ".")[0]), links.Revoke(made.ID)); err != nil {
 			t.Error(err)
 		}
@@ -105,7 +105,7 @@ func TestLinks(t *testing.T) {
 			page string
 			life time.Duration
 		}{{"/t/public.orders", time.Hour}, {"d/shop", time.Hour}, {"https://x/d/shop", time.Hour}, {"/d/shop\n", time.Hour}, {"/d/shop", 0}, {"/d/shop", -1}, {"/d/shop", 2 * LongestLife}} {
-			if _, _, err := links.Make(bad.page, "", "", bad.life); err == nil {
+			if _, _, err := links.Make(bad.page, "", "", "", bad.life); err == nil {
 				t.Errorf("%+v was made", bad)
 			}
 		}

@@ -288,6 +288,7 @@ func (g *Gate) EndOIDC(r *http.Request, from string) (kept, gone *http.Cookie, n
 	}
 	kept, err = g.begin(who)
 	if err == nil {
+		g.tellMaker(Viewer{Name: who.Name, Groups: who.Groups})
 		kept.Expires = time.Now().Add(remembered)
 		g.audit.write(EventSignIn, who.Name, from, "", "label", who.Label)
 	}

@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -335,4 +336,31 @@ func TestAnOutageIsNotCounted(t *testing.T) {
 	if n := asked.Load(); n > 2 {
 		t.Errorf("a provider that is down was asked %d times", n)
 	}
+}
+
+// Who knows a password does not fill the state folder with sessions, and is told that
+// nothing failed.
+func TestSessionsOfOneUserHaveAPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, dir := passwordGate(t, time.Hour)
+		for range perUser.Burst {
+			if _, err := g.begin(session{Name: "anna", Way: ModePassword}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var wait *Wait
+		if _, _, err := signIn(t, g, "anna", "correct horse", "10.0.0.1"); !errors.As(err, &wait) {
+			t.Fatal(err)
+		}
+		if wait.Failed || wait.For <= 0 || wait.For > perUser.Every || strings.Contains(wait.Error(), "failed") {
+			t.Errorf("%+v: %v", wait, wait)
+		}
+		if files, err := os.ReadDir(filepath.Join(dir, "sessions")); err != nil || len(files) != perUser.Burst {
+			t.Errorf("%d sessions, %v", len(files), err)
+		}
+		time.Sleep(perUser.Every)
+		if _, _, err := signIn(t, g, "anna", "correct horse", "10.0.0.1"); err != nil {
+			t.Error(err)
+		}
+	})
 }

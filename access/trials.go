@@ -34,7 +34,7 @@ func (t *trials) begin(ctx context.Context, counts []counted) (*counted, error) 
 		used, landed, wait := t.enter(counts, time.Now())
 		switch {
 		case used != nil:
-			return used, &Wait{wait}
+			return used, &Wait{wait, true}
 		case landed == nil:
 			return nil, nil
 		}

@@ -60,6 +60,9 @@ func TestSystemdCommand(t *testing.T) {
 	if _, err := get(t.Context(), u.run(t, u.find(t, `(?m)^#   (--auth .*)$`)).URL+"api/v1/pages"); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("nobody signed in, and sees %v", err)
 	}
+	if log := readFile(t, u.dir+"/logs/audit.log"); !strings.Contains(log, `"event":"rules_changed"`) {
+		t.Errorf("the audit log is %q", log)
+	}
 }
 
 // unit is the documented unit with all of its files in a folder.
@@ -95,17 +98,17 @@ func (u *unit) find(t *testing.T, pattern string) string {
 }
 
 // prepare runs the commands of the first lines that make files, and does what
-// systemd does for User, StateDirectory and LoadCredential.
+// systemd does for User, StateDirectory, LogsDirectory and LoadCredential.
 func (u *unit) prepare(t *testing.T) {
 	t.Helper()
-	commands := []string{"chmod 755 " + u.dir, "cd " + u.dir, "mkdir bin run state"}
+	commands := []string{"chmod 755 " + u.dir, "cd " + u.dir, "mkdir bin run state logs"}
 	for _, c := range regexp.MustCompile(`(?m)^#   ((?:install|echo|printf) .*)$`).FindAllStringSubmatch(u.text, -1) {
 		commands = append(commands, strings.Replace(c[1], " rowcast ", " "+binary(t)+" ", 1))
 	}
 	name, secret, _ := strings.Cut(u.find(t, `(?m)^LoadCredential=(.*)$`), ":")
 	commands = append(commands, "cp "+secret+" run/"+name)
 	if u.user != "" {
-		commands = append(commands, "chown -R "+u.user+" run state", "chmod 400 run/"+name)
+		commands = append(commands, "chown -R "+u.user+" run state logs", "chmod 400 run/"+name)
 	}
 	bash(t, u.dir, nil, "", strings.Join(commands, "\n"))
 }
@@ -114,7 +117,7 @@ func (u *unit) prepare(t *testing.T) {
 func (u *unit) run(t *testing.T, more string) *process {
 	t.Helper()
 	env := append(strings.Fields(readFile(t, u.find(t, `(?m)^EnvironmentFile=(.*)$`))),
-		"CREDENTIALS_DIRECTORY="+u.dir+"/run", "STATE_DIRECTORY="+u.dir+"/state", "ROWCAST_LISTEN=127.0.0.1:0")
+		"CREDENTIALS_DIRECTORY="+u.dir+"/run", "STATE_DIRECTORY="+u.dir+"/state", "LOGS_DIRECTORY="+u.dir+"/logs", "ROWCAST_LISTEN=127.0.0.1:0")
 	command := strings.Fields(os.Expand(u.find(t, `(?m)^ExecStart=(.*)$`)+" "+more, func(name string) string {
 		for _, e := range env {
 			if value, ok := strings.CutPrefix(e, name+"="); ok {

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -22,16 +21,20 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p')`
 
 // Tables lists the tables that the panels of a page read, quoted and with
-// their schemas, as far as planning and starting the queries shows: no row is
-// read. A panel that cannot be prepared adds nothing; a page says so itself.
-func Tables(ctx context.Context, conn *pgx.Conn, page *dashboard.Page) ([]string, error) {
+// their schemas, as far as parsing the queries shows, with their views and the
+// policies for who asks: no expression of theirs is evaluated, so it does not matter
+// whose claims they ask for, and a role that may do much is not lent to them. Where
+// start is true, they are planned and started as well, which shows what inlined
+// functions read; no row is. A panel that cannot be parsed adds nothing; a page says
+// so itself.
+func Tables(ctx context.Context, conn *pgx.Conn, page *dashboard.Page, start bool) ([]string, error) {
 	found := map[string]bool{}
 	for i := range page.Panels {
 		if page.Panels[i].SQL == "" {
 			continue
 		}
 		q := newQuery(page, &page.Panels[i])
-		if err := q.touch(ctx, conn, found); err != nil {
+		if err := q.touch(ctx, conn, start, found); err != nil {
 			return nil, fmt.Errorf("find tables of panel %q: %w", page.Panels[i].ID, err)
 		}
 	}
@@ -43,32 +46,50 @@ func Tables(ctx context.Context, conn *pgx.Conn, page *dashboard.Page) ([]string
 	return list, nil
 }
 
-// touch starts the query without reading a row and adds the tables it locked.
-func (q query) touch(ctx context.Context, conn *pgx.Conn, found map[string]bool) error {
+// touch adds the tables that parsing the query locks, and starting it.
+func (q query) touch(ctx context.Context, conn *pgx.Conn, start bool, found map[string]bool) error {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := conn.PgConn().Prepare(ctx, "", q.sql, nil); err != nil {
+		return unlessBroken(err)
+	}
+	if err := addLocked(ctx, tx, found); err != nil || !start {
+		return err
+	}
+	for _, claim := range q.set {
+		if _, err := tx.Exec(ctx, setLocal, claim.Name, claim.Value); err != nil {
+			return unlessBroken(err)
+		}
+	}
 	sql := "SELECT * FROM (\n" + q.sql + "\n) q LIMIT 0"
 	if err := conn.PgConn().ExecParams(ctx, sql, q.args, nil, nil, nil).Read().Err; err != nil {
-		if broken(err) {
-			return err
-		}
-		return nil
+		return unlessBroken(err)
 	}
+	return addLocked(ctx, tx, found)
+}
+
+// unlessBroken is the error where it is not the query's.
+func unlessBroken(err error) error {
+	if broken(err) {
+		return err
+	}
+	return nil
+}
+
+// addLocked adds the tables that a transaction has locked, but for rowcast's own.
+func addLocked(ctx context.Context, tx pgx.Tx, found map[string]bool) error {
 	rows, err := tx.Query(ctx, tablesRead)
 	if err != nil {
 		return err
 	}
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
 	for _, name := range names {
 		if !strings.HasPrefix(name, "rowcast.") {
 			found[name] = true
 		}
 	}
-	return nil
+	return err
 }

@@ -409,15 +409,3 @@ func TestClockPanelsAreReadOnTheirOwn(t *testing.T) {
 	first := v.cell("now", 0, 0)
 	v.until("the clock", func() bool { return v.cell("now", 0, 0) != first })
 }
-
-func TestTablesFindsWhatADashboardReads(t *testing.T) {
-	b := start(t, accounts+"CREATE VIEW va AS SELECT * FROM a")
-	got, err := live.Tables(context.Background(), b.conn, page("/d/x",
-		panel("1", "SELECT * FROM va"), panel("2", "SELECT count(*) FROM b"), panel("3", "SELECT nonsense FROM nowhere")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if fmt.Sprint(got) != "[public.a public.b]" {
-		t.Errorf("found %v", got)
-	}
-}

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -27,6 +28,13 @@ func (b *Board) Page() *dashboard.Page {
 		return dashboard.Panel{ID: id, Title: title, Description: note, Type: "stat", Width: 3, Limit: 1, Columns: columns,
 			Stat: &dashboard.Stat{Thresholds: thresholds}}
 	}
+	looked := func(id, title, note string) dashboard.Panel {
+		return dashboard.Panel{ID: id, Title: title, Description: note, Type: "table", Width: 12, Limit: 100,
+			Ordered: true, Columns: map[string]dashboard.Format{
+				"state": {Colors: map[string]string{"good": "green", "note": "grey", "to mend": "amber"}},
+				"mend":  {Label: "What mends it"},
+			}}
+	}
 	lasts := dashboard.Format{Format: "duration"}
 	one := 1
 	rate := dashboard.Format{Decimals: &one}
@@ -35,6 +43,7 @@ func (b *Board) Page() *dashboard.Page {
 		Address: Address, Kind: dashboard.KindStatus, Title: "Server status",
 		Description: "What this server does, as /metrics tells it; times are of the last minute", TimeZone: b.cfg.TimeZone,
 		Panels: []dashboard.Panel{
+			looked("findings", "To mend", "what is wrong now, as the doctor finds it; looked at again every minute"),
 			stat("viewers", "Viewers", "", map[string]dashboard.Format{"slow": {Label: "slow ones"}}),
 			stat("frames", "Frames a second", "", map[string]dashboard.Format{"frames": rate, "total": {Label: "since the start"}, "sent": {Format: "bytes", Label: "sent a second"}, "resyncs": {Label: "snapshots in place of them"}}),
 			stat("latency", "Commit to frame", "median", map[string]dashboard.Format{"median": lasts, "p99": {Format: "duration", Label: "for 99 of 100"}, "rings": {Decimals: &one, Label: "rings a second"}}),
@@ -52,11 +61,7 @@ func (b *Board) Page() *dashboard.Page {
 					"page": {Key: true}, "mean": {Format: "duration", Thresholds: []dashboard.Threshold{{From: slow, Color: "amber"}}}, "p99": {Format: "duration", Label: "99 of 100 within"},
 					"interval": {Format: "duration", Label: "Every"}, "errors": {Thresholds: []dashboard.Threshold{{From: 1, Color: "red"}}},
 				}},
-			{ID: "findings", Title: "What the doctor finds", Description: "looked at again every minute", Type: "table", Width: 12, Limit: 100,
-				Ordered: true, Columns: map[string]dashboard.Format{
-					"state": {Colors: map[string]string{"good": "green", "note": "grey", "to mend": "amber"}},
-					"mend":  {Label: "What mends it"},
-				}},
+			looked("examined", "What else the doctor looked at", "looked at again every minute"),
 		},
 	}
 }
@@ -186,23 +191,28 @@ func columns(fields []field) (list []delta.Column) {
 	return list
 }
 
-// findingsPanel lists findings, those to mend first; what mends them only where
-// that may be told.
-func findingsPanel(list []Finding, candid bool) *delta.Panel {
-	order := []string{"to mend", "note", "good"}
-	list = slices.SortedStableFunc(slices.Values(list), func(a, b Finding) int {
-		return slices.Index(order, a.State) - slices.Index(order, b.State)
-	})
-	var rows [][]field
-	for _, f := range list {
+// findingsPanels list findings: what is to be mended, or that nothing is, and what else
+// was looked at, with what is good everywhere last. What mends them only where that may
+// be told.
+func findingsPanels(list []Finding, candid bool) (ill, other *delta.Panel) {
+	row := func(f Finding) []field {
 		if f.Mend == "" {
 			f.Mend = "–"
 		}
-		row := []field{text("state", f.State), text("finding", f.What)}
+		fields := []field{text("state", f.State), text("finding", f.What)}
 		if candid {
-			row = append(row, text("mend", f.Mend))
+			fields = append(fields, text("mend", f.Mend))
 		}
-		rows = append(rows, row)
+		return fields
 	}
-	return table(delta.KeyChoice{1}, rows)
+	rows := map[string][][]field{}
+	for _, f := range list {
+		rows[f.State] = append(rows[f.State], row(f))
+	}
+	if len(rows["to mend"]) == 0 {
+		rows["to mend"] = [][]field{row(Finding{State: "good", What: fmt.Sprintf("nothing is: %d things were looked at", len(list))})}
+	}
+	ill, other = table(delta.KeyChoice{1}, rows["to mend"]), table(delta.KeyChoice{1}, slices.Concat(rows["note"], rows["good"]))
+	other.Columns = ill.Columns // also of no rows
+	return ill, other
 }

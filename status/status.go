@@ -228,7 +228,7 @@ func (b *Board) publish(here map[string]bool, now time.Time) {
 	for id, candid := range here {
 		panels := maps.Clone(common)
 		if b.findings != nil {
-			panels["findings"] = findingsPanel(b.findings, candid)
+			panels["findings"], panels["examined"] = findingsPanels(b.findings, candid)
 		}
 		e := b.shown[id]
 		if e == nil {

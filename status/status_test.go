@@ -251,25 +251,43 @@ func TestFramesFollowEachOther(t *testing.T) {
 	})
 }
 
+// What is to be mended is the first panel, or that nothing is; the rest of what was
+// looked at is the last.
 func TestFindingsAreLookedForEveryMinute(t *testing.T) {
 	bubble(t, func(s *server) {
 		candid := s.Page()
+		if n := len(candid.Panels); candid.Panels[0].ID != "findings" || candid.Panels[n-1].ID != "examined" {
+			t.Errorf("the panels are %+v", candid.Panels)
+		}
 		candid.Candid, candid.Context = true, "candid "
 		defer s.Open(s.Page())()
 		defer s.Open(candid)()
 		time.Sleep(5 * time.Second)
-		s.want("findings", "to mend it is ill\ngood it is well")
-		if got := s.panel("findings", candid.ID()); got != "to mend it is ill SELECT cure()\ngood it is well –" {
+		s.want("findings", "to mend it is ill")
+		s.want("examined", "good it is well")
+		if got := s.panel("findings", candid.ID()) + "\n" + s.panel("examined", candid.ID()); got != "to mend it is ill SELECT cure()\ngood it is well –" {
 			t.Errorf("an author reads %q", got)
 		}
 		time.Sleep(time.Minute)
 		s.want("findings", "to mend the database cannot be looked at: it is away")
+		s.want("examined", "")
 		time.Sleep(time.Minute)
-		s.want("findings", "to mend it is ill\ngood it is well")
+		s.want("findings", "to mend it is ill")
 		if n := s.looks.Load(); n != 3 {
 			t.Errorf("looked %d times", n)
 		}
 	})
+}
+
+// Where nothing is to be mended that is said, of how many things.
+func TestNothingIsToBeMended(t *testing.T) {
+	ill, other := findingsPanels([]Finding{{State: "good", What: "a"}, {State: "note", What: "b"}, {State: "good", What: "c"}}, false)
+	if len(ill.Rows) != 1 || ill.Rows[0].Cells[0].Text != "good" || ill.Rows[0].Cells[1].Text != "nothing is: 3 things were looked at" {
+		t.Errorf("%+v", ill)
+	}
+	if len(other.Rows) != 3 || other.Rows[0].Cells[1].Text != "b" || other.Rows[2].Cells[1].Text != "c" {
+		t.Errorf("%+v", other)
+	}
 }
 
 func TestFiguresThatCannotBeReadGrowOld(t *testing.T) {

@@ -233,10 +233,10 @@ type Links struct {
 	List         []LinkLine
 }
 
-// LinkLine is one share link. Over is true for one that has ended by itself.
+// LinkLine is one share link. Over is true for one that shows nothing any more.
 type LinkLine struct {
 	ID, Page, Href, Note, By string
-	Until, Used              string // times of day with their date, or "never"
+	Until, Used              string // times of day with their date, "never", or why it is over
 	Over                     bool
 }
 

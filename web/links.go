@@ -58,12 +58,21 @@ func (s *Server) writeLinks(w http.ResponseWriter, r *http.Request, status int, 
 	now := time.Now()
 	for _, l := range all {
 		line := views.LinkLine{ID: l.ID, Page: l.Page, Href: v.href(l.Page), Note: l.Note, By: l.By, Until: moment(l.Until), Used: "never", Over: !now.Before(l.Until)}
+		if !line.Over && !s.shows(v.gate, l) {
+			line.Over, line.Until = true, "not for its maker any more"
+		}
 		if !l.Used.IsZero() {
 			line.Used = moment(l.Used)
 		}
 		m.List = append(m.List, line)
 	}
 	s.writePage(w, r, status, views.LinksPage(m))
+}
+
+// shows tells whether whoever made a link may see its dashboard now.
+func (s *Server) shows(gate *access.Gate, l access.Link) bool {
+	to, err := s.config.Pages.Subject(l.Page)
+	return err == nil && to.Kind == dashboard.KindDashboard && gate.Shows(l, access.Rule(to.Access))
 }
 
 // moment is a time as lists of links show it.
@@ -95,9 +104,14 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request) {
 		m.Trouble = "Choose how long the link lasts."
 	default:
 		_, token, err := v.gate.MakeLink(v.pass, v.from, page.Address, m.Note, life)
-		if err != nil {
-			m.Trouble = capital(err.Error()) + "."
+		var unfit access.UnfitLink
+		if errors.As(err, &unfit) {
+			m.Trouble = capital(unfit.Error()) + "."
 			break
+		}
+		if err != nil { // it may name files of the server
+			s.fail(w, r, err)
+			return
 		}
 		m.Made = s.origin(r) + s.config.BasePath + linkPrefix + token
 		m.Page, m.Note = "", ""

@@ -171,13 +171,6 @@ func (m *minute) stream(base, page string, header ...string) <-chan ending {
 // event stream are closed within the minute that is promised, and not sooner than
 // what let them in ended.
 func TestWhatEndsIsOverWithinAMinute(t *testing.T) {
-	rewrite := func(m *minute, name, from, to string) {
-		b, err := os.ReadFile(m.path(name))
-		if err != nil || !strings.Contains(string(b), from) {
-			m.Fatalf("%s without %q: %v", name, from, err)
-		}
-		m.write(name, strings.ReplaceAll(string(b), from, to))
-	}
 	for i, c := range []struct {
 		what  string
 		life  time.Duration // of sessions; an hour where it is 0
@@ -197,11 +190,11 @@ func TestWhatEndsIsOverWithinAMinute(t *testing.T) {
 			}
 		}, atAll: true},
 		{what: "a sign-out here", end: func(m *minute, anna []string) { m.post("/sign-out", nil, anna...) }, atAll: true, once: true},
-		{what: "a user who is removed", end: func(m *minute, _ []string) { rewrite(m, "users", "anna:", "nora:") }, atAll: true},
+		{what: "a user who is removed", end: func(m *minute, _ []string) { m.rewrite("users", "anna:", "nora:") }, atAll: true},
 		{what: "another password", end: func(m *minute, _ []string) { m.repass("anna") }, atAll: true},
 		{what: "other groups", end: func(m *minute, _ []string) { m.regroup("anna", "tea") }},
 		{what: "a dashboard's rule", end: func(m *minute, _ []string) { m.rule("shop", dashboard.Access{Users: []string{"ben"}}) }},
-		{what: "a table's rule", page: "/t/public.orders", end: func(m *minute, _ []string) { rewrite(m, "access.yaml", "public.orders", "public.others") }},
+		{what: "a table's rule", page: "/t/public.orders", end: func(m *minute, _ []string) { m.rewrite("access.yaml", "public.orders", "public.others") }},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -234,25 +227,31 @@ func TestWhatEndsIsOverWithinAMinute(t *testing.T) {
 	}
 }
 
-// The same holds of what came by a link, whoever made it; and while it is open, the
-// list says that it is used.
+// The same holds of what came by a link, and of what its maker may see no more; and while
+// it is open, the list says that it is used.
 func TestWhatALinkOpenedIsOverWithinAMinute(t *testing.T) {
 	for _, c := range []struct {
-		what string
-		end  func(m *minute, id string)
-		once bool
+		what  string
+		by    string // its maker; anna where it is ""
+		end   func(m *minute, id string)
+		once  bool
+		stays bool // for whoever watches nothing
 	}{
-		{"its end", nil, false},
-		{"it is revoked elsewhere", func(m *minute, id string) {
+		{what: "its end"},
+		{what: "it is revoked elsewhere", end: func(m *minute, id string) {
 			if err := m.links().Revoke(id); err != nil {
 				m.Fatal(err)
 			}
-		}, false},
-		{"it is revoked here", func(m *minute, id string) {
+		}},
+		{what: "it is revoked here", end: func(m *minute, id string) {
 			resp := m.post("/sign-in", url.Values{"name": {"root"}, "password": {password}})
 			m.post("/links/revoke", url.Values{"id": {id}}, session(resp)...)
-		}, true},
-		{"another key", func(m *minute, _ string) { m.write("link.key", strings.Repeat("ab", 32)+"\n") }, false},
+		}, once: true},
+		{what: "another key", end: func(m *minute, _ string) { m.write("link.key", strings.Repeat("ab", 32)+"\n") }},
+		{what: "the dashboard's rule", end: func(m *minute, _ string) { m.rule("shop", dashboard.Access{Users: []string{"ben"}}) }, stays: true},
+		{what: "its maker left the group", end: func(m *minute, _ string) { m.regroup("anna", "tea") }, stays: true},
+		{what: "its maker is gone from the users", end: func(m *minute, _ string) { m.rewrite("users", "anna:", "nora:") }},
+		{what: "its maker is no admin any more", by: "root", end: func(m *minute, _ string) { m.rewrite("access.yaml", "root", "nora") }, stays: true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -264,7 +263,7 @@ func TestWhatALinkOpenedIsOverWithinAMinute(t *testing.T) {
 				if c.once {
 					most = time.Second
 				}
-				made, token, err := m.links().Make("/d/shop", "hall", "anna", life)
+				made, token, err := m.links().Make("/d/shop", "hall", cmp.Or(c.by, "anna"), access.ModePassword, life)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -285,14 +284,27 @@ func TestWhatALinkOpenedIsOverWithinAMinute(t *testing.T) {
 					c.end(m, made.ID)
 				}
 				m.closes("the socket", watching, over, most)
-				m.closes("the idle socket", idle, over, most)
 				m.ends("the stream", stream, over, most)
-				if n := strings.Count(m.audit.String(), `"event":"viewer_ended","user":"link `+made.ID+`"`); n != 3 {
-					t.Errorf("the audit log tells it %d times", n)
+				ended := 2
+				if !c.stays {
+					ended = 3
+					m.closes("the idle socket", idle, over, most)
+				}
+				if n := strings.Count(m.audit.String(), `"event":"viewer_ended","user":"link `+made.ID+`"`); n != ended {
+					t.Errorf("the audit log tells it %d times, want %d", n, ended)
 				}
 			})
 		})
 	}
+}
+
+// rewrite changes a file of the door.
+func (m *minute) rewrite(name, from, to string) {
+	b, err := os.ReadFile(m.path(name))
+	if err != nil || !strings.Contains(string(b), from) {
+		m.Fatalf("%s without %q: %v", name, from, err)
+	}
+	m.write(name, strings.ReplaceAll(string(b), from, to))
 }
 
 // links are the folder's, as a command or another server has them.

@@ -92,7 +92,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &wait):
 		seconds := int(wait.For/time.Second) + 1
 		w.Header().Set("Retry-After", fmt.Sprint(seconds))
-		m.Trouble = fmt.Sprintf("Too many sign-ins failed. Try again in %s.", plural(seconds, "second"))
+		m.Trouble = fmt.Sprintf("%s. Try again in %s.", capital(wait.Error()), plural(seconds, "second"))
 		s.writePage(w, r, http.StatusTooManyRequests, views.SignInPage(m))
 	case errors.Is(err, access.ErrBusy):
 		w.Header().Set("Retry-After", "3")
@@ -174,7 +174,7 @@ func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request) {
 	var wait *access.Wait
 	switch {
 	case errors.As(err, &wait):
-		m.Trouble, status = "Too many sign-ins failed. Try again in a minute.", http.StatusTooManyRequests
+		m.Trouble, status = capital(wait.Error())+". Try again in a minute.", http.StatusTooManyRequests
 		w.Header().Set("Retry-After", fmt.Sprint(int(wait.For/time.Second)+1))
 	case errors.Is(err, access.ErrBusy):
 		w.Header().Set("Retry-After", "3")

@@ -152,14 +152,19 @@ func (s *Server) entitle(v *visitor, address string) error {
 	if err != nil {
 		return err
 	}
-	if v.shared && s.leads(v, about) {
-		return nil
-	}
-	if v.may(about) {
-		return nil
+	message := notYours
+	if !v.shared {
+		if v.may(about) {
+			return nil
+		}
+	} else if link, leads := s.leads(v, about); leads {
+		if v.gate.Shows(link, access.Rule(about.Access)) {
+			return nil
+		}
+		message = access.ErrNoLink.Error()
 	}
 	v.gate.Tell(access.EventDenied, v.pass, v.from, address)
-	return &problem{status: http.StatusNotFound, code: codeNotFound, message: notYours}
+	return &problem{status: http.StatusNotFound, code: codeNotFound, message: message}
 }
 
 // notYours is said of what is not there and of what is not for whoever asks, alike.
@@ -178,12 +183,12 @@ func (v *visitor) may(about dashboard.Subject) bool {
 	return false
 }
 
-// leads tells whether a link is one to that dashboard. With which values is seen
-// when the page is found.
-func (s *Server) leads(v *visitor, about dashboard.Subject) bool {
+// leads tells whether the visitor's link is one to that dashboard. With which values is
+// seen when the page is found.
+func (s *Server) leads(v *visitor, about dashboard.Subject) (access.Link, bool) {
 	link, _ := v.pass.Link()
 	to, err := s.config.Pages.Subject(link.Page)
-	return err == nil && to.Kind == dashboard.KindDashboard && about.Kind == to.Kind && about.Slug == to.Slug
+	return link, err == nil && to.Kind == dashboard.KindDashboard && about.Kind == to.Kind && about.Slug == to.Slug
 }
 
 // lock lets a visitor who came by a link have the page with the link's values

@@ -188,7 +188,7 @@ func TestLinksEndWithTheirMaker(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, by := range []string{"anna", "ben", "", "anna", "cleo"} {
-		if _, _, err := links.Make("/d/till", "by "+by, by, time.Hour); err != nil {
+		if _, _, err := links.Make("/d/till", "by "+by, by, access.ModePassword, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}

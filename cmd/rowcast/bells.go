@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,7 +20,8 @@ import (
 // dashboards change, and now and then for partitions that are new. A viewer's
 // click never gets here.
 type bells struct {
-	db       *database
+	db       *database // as the role that installs
+	reader   *database // as the one that reads; the same where no other is named
 	patterns []string
 	book     *dashboard.Book
 	log      *slog.Logger
@@ -28,8 +30,8 @@ type bells struct {
 	crowded  bool          // that there is no room was said
 }
 
-func newBells(db *database, patterns []string, book *dashboard.Book, log *slog.Logger) *bells {
-	return &bells{db: db, patterns: patterns, book: book, log: log, again: make(chan struct{}, 1)}
+func newBells(db, reader *database, patterns []string, book *dashboard.Book, log *slog.Logger) *bells {
+	return &bells{db: db, reader: reader, patterns: patterns, book: book, log: log, again: make(chan struct{}, 1)}
 }
 
 // bellsEvery is how often new partitions and repaired triggers are looked for.
@@ -123,7 +125,7 @@ func (b *bells) install(ctx context.Context) error {
 	}
 	patterns := b.patterns
 	if slices.Equal(patterns, []string{"auto"}) {
-		if patterns, err = tablesOf(ctx, b.book, conn); err != nil {
+		if patterns, err = b.tables(ctx, conn); err != nil {
 			return err
 		}
 		if len(patterns) == 0 {
@@ -137,8 +139,35 @@ func (b *bells) install(ctx context.Context) error {
 	return err
 }
 
-// tablesOf lists the tables that the dashboards read.
-func tablesOf(ctx context.Context, book *dashboard.Book, conn *pgx.Conn) ([]string, error) {
+// tables lists the tables that the dashboards read. Their queries are begun as the role
+// that reads; the one that installs only parses them, for it may see what that one may
+// not by itself, and must run nothing that stands in a dashboard.
+func (b *bells) tables(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+	named, err := tablesOf(ctx, b.book, conn, b.reader == b.db)
+	if err != nil || b.reader == b.db {
+		return named, err
+	}
+	reads, err := b.reader.connect(ctx, "bells")
+	if err != nil {
+		return nil, fmt.Errorf("reach database: %w", short(err))
+	}
+	defer func() { _ = reads.Close(context.WithoutCancel(ctx)) }()
+	if _, err := reads.Exec(ctx, standstill, pgx.QueryExecModeExec); err != nil {
+		return nil, fmt.Errorf("limit session: %w", short(err))
+	}
+	begun, err := tablesOf(ctx, b.book, reads, true)
+	all := slices.Concat(named, begun)
+	slices.Sort(all)
+	return slices.Compact(all), err
+}
+
+// nobody is for whom dashboards are looked at that are read as their viewer: a claim of
+// theirs may have to be there, and be a number.
+const nobody = "0"
+
+// tablesOf lists the tables that the dashboards read, as parsing their queries shows,
+// and starting them where start is true.
+func tablesOf(ctx context.Context, book *dashboard.Book, conn *pgx.Conn, start bool) ([]string, error) {
 	index, err := book.Index(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list dashboards: %w", err)
@@ -146,10 +175,13 @@ func tablesOf(ctx context.Context, book *dashboard.Book, conn *pgx.Conn) ([]stri
 	found := map[string]bool{}
 	for _, d := range index.Dashboards {
 		page, err := book.Page(ctx, d.Address)
+		if err == nil {
+			err = page.For(nobody, []string{nobody})
+		}
 		if err != nil {
 			continue // the page itself says what is wrong with it
 		}
-		tables, err := live.Tables(ctx, conn, page)
+		tables, err := live.Tables(ctx, conn, page, start)
 		if err != nil {
 			return nil, err
 		}
@@ -157,10 +189,5 @@ func tablesOf(ctx context.Context, book *dashboard.Book, conn *pgx.Conn) ([]stri
 			found[t] = true
 		}
 	}
-	list := make([]string, 0, len(found))
-	for t := range found {
-		list = append(list, t)
-	}
-	slices.Sort(list)
-	return list, nil
+	return slices.Sorted(maps.Keys(found)), nil
 }

@@ -34,7 +34,7 @@ type look func(context.Context, *database, *pgx.Conn) (finding, error)
 func looks() []look {
 	return []look{
 		lookVersion, lookPrimary, lookDirect, lookWay, lookRole, lookSight, lookWrites, lookRowSecurity, lookViews, lookFunctions,
-		lookPrepared, lookQueue, lookSessions, lookSchema, lookBells, lookBare, lookSilent,
+		lookPrepared, lookQueue, lookSessions, lookSpill, lookSchema, lookBells, lookBare, lookSilent,
 	}
 }
 

@@ -50,7 +50,7 @@ func TestWhatTheDoctorSaysMends(t *testing.T) {
 		db.Script(t, strings.NewReplacer("ROLE_", role, "GROUP_", group, "BETWEEN_", between).Replace(sql))
 	}
 	const tables = `CREATE TABLE notes (id int PRIMARY KEY, owner text); CREATE TABLE parts (id int) PARTITION BY LIST (id); CREATE TABLE part1 PARTITION OF parts FOR VALUES IN (1);
-		GRANT SELECT ON ALL TABLES IN SCHEMA public TO ROLE_`
+		GRANT SELECT ON ALL TABLES IN SCHEMA public TO ROLE_; ALTER ROLE ROLE_ SET temp_file_limit = '1GB'`
 	ours(tables)
 	if _, err := command(t, "watch", "public.*", "--database-url", db.URL); err != nil {
 		t.Fatal(err)
@@ -62,6 +62,7 @@ func TestWhatTheDoctorSaysMends(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ name, spoil, finds, state, back string }{
+		{name: "a disk without a bound", spoil: `ALTER ROLE ROLE_ RESET temp_file_limit`, finds: "temporary files of this role's sessions have no bound", state: "note"},
 		{name: "a role that writes", spoil: `GRANT INSERT ON notes TO ROLE_`, finds: "may change 1 tables of others, such as public.notes", state: "note"},
 		{name: "one that writes a column", spoil: `GRANT UPDATE (owner) ON notes TO ROLE_`, finds: "may change 1 tables of others", state: "note"},
 		{name: "everybody writes", spoil: `GRANT DELETE ON notes, parts TO PUBLIC`, finds: "may change 2 tables of others", state: "note"},
@@ -161,6 +162,11 @@ func TestTheReadingRoleThatIsPrinted(t *testing.T) {
 			follow(t, db, f)
 		}
 	}
+	f, ok := found(examined(t, asRole(t, db.URL, "rowcast_reader")), "temporary files") // which is for a superuser to bound
+	if !ok || f.state() != "note" {
+		t.Errorf("%+v", f)
+	}
+	follow(t, db, f)
 	for _, f := range examined(t, asRole(t, db.URL, "rowcast_reader")) {
 		if f.state() != "good" && !strings.HasPrefix(f.what, "PostgreSQL ") {
 			t.Errorf("as the role that was printed: %+v", f)

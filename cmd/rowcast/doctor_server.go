@@ -7,48 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sound is the first minor version in which LISTEN no longer fails for good
-// after a notification queue was left unread for long (November 2025).
-func sound(major int) int {
-	switch major {
-	case 14:
-		return 20
-	case 15:
-		return 15
-	case 16:
-		return 11
-	case 17:
-		return 7
-	case 18:
-		return 1
-	}
-	return 0
-}
-
-func lookVersion(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
-	var number int
-	var text string
-	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-		pg_catalog.current_setting('server_version')`).Scan(&number, &text)
-	return versionFinding(number, text), err
-}
-
-// versionFinding judges a version by its number, such as 150014, and names it by
-// its text.
-func versionFinding(number int, text string) finding {
-	f := finding{good: number >= 140000, what: "PostgreSQL " + text}
-	switch least := sound(number / 10000); {
-	case !f.good:
-		f.what += ", which is older than 14"
-		f.do = "upgrade PostgreSQL"
-	case number%10000 < least:
-		f.note = true
-		f.what += ": a notification queue that nobody empties can make LISTEN fail until a restart"
-		f.do = fmt.Sprintf("upgrade to %d.%d or later; no dump is needed", number/10000, least)
-	}
-	return f
-}
-
 func lookQueue(ctx context.Context, _ *database, conn *pgx.Conn) (finding, error) {
 	var usage float64
 	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_notification_queue_usage()`).Scan(&usage)
@@ -106,4 +64,22 @@ func lookSessions(ctx context.Context, db *database, conn *pgx.Conn) (finding, e
 		f.sql = fmt.Sprintf("ALTER SYSTEM SET max_connections = %d;  -- counts after a restart of PostgreSQL", most+mostSessions+10)
 	}
 	return f, err
+}
+
+// spill is what a session may put on the database's disk where the doctor is asked: no
+// sort of what a page shows needs it, and few of a file of all rows do.
+const spill = "2GB"
+
+// lookSpill looks for a bound of the temporary files of one session. A query has a time
+// and its answer a size, but what it sorts on its way has none, and it lands on the
+// disk that commits need. The server cannot set it: only superusers may, or whom one
+// granted it.
+func lookSpill(ctx context.Context, db *database, conn *pgx.Conn) (finding, error) {
+	var most string
+	err := conn.QueryRow(ctx, `SELECT pg_catalog.current_setting('temp_file_limit')`).Scan(&most)
+	if most != "-1" {
+		return finding{good: true, what: "a session of this role may have " + most + " of temporary files"}, err
+	}
+	return finding{good: true, note: true, what: "temporary files of this role's sessions have no bound: a panel that sorts or joins too much may fill the database's disk within its time",
+		sql: fmt.Sprintf("ALTER ROLE %s SET temp_file_limit = '%s';  -- as a superuser; counts for new sessions", pgx.Identifier{db.config.User}.Sanitize(), spill)}, err
 }

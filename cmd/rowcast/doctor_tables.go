@@ -92,7 +92,7 @@ func (c *doctorCommand) lookShown(ctx context.Context, db *database, conn *pgx.C
 	if err != nil {
 		return finding{}, err
 	}
-	shown, err := tablesOf(ctx, book, conn)
+	shown, err := tablesOf(ctx, book, conn, true)
 	return bare("dashboards of", slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(shown, name) })), err
 }
 

@@ -137,14 +137,36 @@ func TestPowers(t *testing.T) {
 	}
 }
 
+// What is judged says what it goes by, and a major version that ended ends by the clock.
 func TestDoctorJudgesVersions(t *testing.T) {
-	for number, want := range map[int]string{
-		130023: "to mend", 140019: "note", 140020: "good", 150014: "note", 150015: "good", 160010: "note", 160011: "good",
-		170006: "note", 170007: "good", 180000: "note", 180001: "good", 190000: "good",
+	day := func(s string) time.Time {
+		d, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	const nothing, more, queue, ended, untested = "lacks nothing", "a role that only reads do more", "LISTEN fail until", "is mended any more", "newer than what"
+	for _, c := range []struct {
+		number int
+		now    string
+		state  string
+		says   string
+	}{
+		{130023, "2026-09-01", "to mend", "older than 14"},
+		{140019, "2026-09-01", "note", queue}, {140023, "2026-09-01", "note", more}, {140024, "2026-11-11", "good", nothing}, {140024, "2026-11-12", "note", ended}, {140001, "2027-01-01", "note", ended},
+		{150014, "2026-09-01", "note", queue}, {150018, "2026-09-01", "note", more}, {150019, "2026-09-01", "good", nothing}, {150020, "2027-11-10", "good", nothing}, {150020, "2027-11-11", "note", ended},
+		{160010, "2026-09-01", "note", queue}, {160014, "2026-09-01", "note", more}, {160015, "2026-09-01", "good", nothing},
+		{170006, "2026-09-01", "note", queue}, {170010, "2026-09-01", "note", more}, {170011, "2026-09-01", "good", nothing},
+		{180000, "2026-09-01", "note", queue}, {180005, "2026-09-01", "note", more}, {180006, "2026-09-01", "good", nothing},
+		{190000, "2026-12-01", "good", untested},
 	} {
-		f := versionFinding(number, fmt.Sprint(number))
-		if f.state() != want || (want == "good") != (f.mend() == "") {
-			t.Errorf("version %d is %q, mended by %q, want %q", number, f.state(), f.mend(), want)
+		f := versionFinding(c.number, fmt.Sprint(c.number), day(c.now))
+		if f.state() != c.state || !strings.Contains(f.what, c.says) || (c.state == "good") != (f.mend() == "") {
+			t.Errorf("version %d on %s is %q, %q, mended by %q; want %q, %q", c.number, c.now, f.state(), f.what, f.mend(), c.state, c.says)
+		}
+		if c.number/10000 >= 14 && c.says != untested && !strings.Contains(f.what, "until 2026-08-13") {
+			t.Errorf("version %d does not say what it goes by: %q", c.number, f.what)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if installer != db {
 		installer.cautionWay(s.log)
 	}
-	bells := newBells(installer, f.Watch, book, s.log)
+	bells := newBells(installer, db, f.Watch, book, s.log)
 	bells.prepare(ctx)
 
 	if gate == nil && book.Restricted() {

@@ -43,7 +43,7 @@ func (c *shareAddCommand) Run(s *streams) error {
 		return err
 	}
 	return c.audited(s, func(tell func(access.Event, string, ...any)) error {
-		made, token, err := links.Make(c.Page, c.Note, "", c.For)
+		made, token, err := links.Make(c.Page, c.Note, "", "", c.For)
 		if err != nil {
 			return err
 		}

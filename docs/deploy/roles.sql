@@ -8,6 +8,8 @@ SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest(ARRAY['rowcast_owner', '
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 ALTER ROLE rowcast_owner PASSWORD :'owner';
 ALTER ROLE rowcast_reader PASSWORD :'reader';
+-- What one session may put on the disk that commits need.
+ALTER ROLE rowcast_reader SET temp_file_limit = '2GB';
 
 -- rowcast_owner puts the doorbell on tables; its own are the schema rowcast and the
 -- demo's shop.
