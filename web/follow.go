@@ -17,22 +17,20 @@ type follow struct {
 	sub     *broadcast.Subscription[*delta.State]
 	release func()
 	silence silence
-	heard   time.Time // when the last status went out
 }
 
 // follow carries a page, which is open until release is called, until another
 // command comes.
 func (c *socket) follow(page *dashboard.Page, cursor string, release func()) {
 	s := c.server
-	now := time.Now()
-	f := &follow{socket: c, release: release, silence: s.silence(page.Address), heard: now}
+	f := &follow{socket: c, release: release, silence: s.silence(page.Address)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over || c.leaving {
 		f.release()
 		return
 	}
-	c.now = f
+	c.now, c.heard = f, f.silence.began
 	f.sub = s.config.Hub.Attach(page.ID(), cursor, f)
 }
 
@@ -61,7 +59,7 @@ func (f *follow) Take(b *broadcast.Batch) bool {
 	}
 	for _, m := range b.Messages {
 		if m.Cursor == "" {
-			f.heard = time.Now()
+			c.heard = time.Now()
 			break
 		}
 	}
@@ -100,11 +98,13 @@ func (c *socket) goOn() {
 }
 
 // hush breaks a silence that has lasted too long, and returns when to look again.
-func (f *follow) hush(now time.Time) time.Duration {
-	if left := f.silence.limit - now.Sub(f.heard); left > 0 {
+// The mutex is held.
+func (c *socket) hush(now time.Time) time.Duration {
+	limit := c.server.config.Next + slack
+	if left := limit - now.Sub(c.heard); left > 0 {
 		return left
 	}
-	f.heard = now
-	f.sub.Insist(f.silence.say)
-	return f.silence.limit
+	c.heard = now
+	c.now.sub.Insist(c.now.silence.say)
+	return limit
 }

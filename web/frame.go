@@ -13,8 +13,10 @@ const (
 	opText         = 0x1
 	opClose        = 0x8
 	opPing         = 0x9
+	opPong         = 0xa
 	deflated       = 0x40
 	final          = 0x80
+	masked         = 0x80 // in the second byte, as a client sends it
 )
 
 // fragment bounds a frame. A longer message travels in several, so that a pong or

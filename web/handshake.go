@@ -43,7 +43,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		CompressionMode:    websocket.CompressionNoContextTakeover,
 		OnPingReceived:     func(context.Context, []byte) bool { return c.controlled() },
 		OnPongReceived: func(context.Context, []byte) {
-			if !c.asked.Swap(false) {
+			if !c.answered() {
 				c.controlled() // nobody asked
 			}
 		},
@@ -55,7 +55,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ws.SetReadLimit(-1) // counted by read, so that the client is told why
-	c.ws, c.wire.drained = ws, c.goOn
+	c.ws, c.wire.drained, c.wire.answer = ws, c.goOn, c.answered
 	if away == nil {
 		if away = s.admit(c); away != nil && !s.mayPart() { // others came first
 			_ = ws.CloseNow()

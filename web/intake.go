@@ -45,6 +45,9 @@ func (in *intake) take(p []byte, now time.Time) bool {
 	return in.bytes.spend(float64(n)/mostBytes, now) && few
 }
 
+// between reports whether all frames came to their end.
+func (in *intake) between() bool { return in.have == 0 && in.rest == 0 }
+
 // headed is how long the head is, as far as that is known (RFC 6455, 5.2).
 func (in *intake) headed() int {
 	if in.have < 2 {

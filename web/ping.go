@@ -48,7 +48,7 @@ func (c *socket) look(now time.Time) time.Duration {
 	}
 	next := slack // a page may be watched any time now
 	if c.now != nil {
-		next = c.now.hush(now)
+		next = c.hush(now)
 	}
 	left := c.due.Sub(now)
 	if !c.waiting && c.ping == pingLater {

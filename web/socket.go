@@ -34,28 +34,33 @@ const inbox = 4
 // pongs; they are carried out one after the other by a goroutine that lives as
 // long as there are any. What a page's viewers hear comes from the hub's loops.
 type socket struct {
-	server *Server
-	taken  *seat
-	ws     *websocket.Conn
-	behind bool // the page's code is that of another build; told with its first page
+	// What a status that goes out and the wheel's look need stands together and
+	// first, before the rest of the wire.
 
-	control bucket      // of pings, and pongs that were not asked for; belongs to the reader
-	asked   atomic.Bool // a ping went out and nothing came back yet
-	waiting bool        // for the answer to a ping; belongs to the wheel
 	due     time.Time   // when the next ping is, or the answer; belongs to the wheel
-	had     uint64      // bytes that the client had, when it was last late with an answer; belongs to the wheel
-	queued  bool        // something waited for its turn to be sent then; belongs to the wheel
+	waiting bool        // for the answer to a ping; belongs to the wheel
+	queued  bool        // something waited for its turn to be sent when the client was last late; belongs to the wheel
+	asked   atomic.Bool // a ping went out and nothing came back yet
+	server  *Server
 
-	mu       sync.Mutex // guards all below; frames go out under it, which never waits
-	now      *follow    // the page that is watched
-	ping     pinging    // whether a frame takes one along
-	wire     wire       // beside what else a frame needs
+	mu    sync.Mutex // guards all below but taken to control; frames go out under it, which never waits
+	over  bool
+	ping  pinging   // whether a frame takes one along
+	now   *follow   // the page that is watched
+	heard time.Time // when its last status went out
+	wire  wire      // beside what else a frame needs
+
 	commands []command
 	working  bool               // a goroutine carries them out
+	leaving  bool               // goodbye was said: nothing else is
 	room     chan struct{}      // closed once fewer wait; nil: the reader does not wait for that
 	give     context.CancelFunc // ends the command under way
-	leaving  bool               // goodbye was said: nothing else is
-	over     bool
+
+	taken   *seat
+	ws      *websocket.Conn
+	behind  bool   // the page's code is that of another build; told with its first page
+	had     uint64 // bytes that the client had, when it was last late with an answer; belongs to the wheel
+	control bucket // of pings, and pongs that were not asked for; belongs to the reader
 }
 
 // command is a watch, or the mistake after which the socket is closed.
@@ -75,6 +80,9 @@ func (c *socket) seat() *seat { return c.taken }
 
 // cut ends the connection at once; the reader does the rest.
 func (c *socket) cut() { _ = c.wire.Close() }
+
+// answered reports whether a pong was asked for. Its ping then waits no longer.
+func (c *socket) answered() bool { return c.asked.CompareAndSwap(true, false) }
 
 // controlled is called by the reader for each ping, and each pong that was not
 // asked for, and reports whether to go on. Nobody has a reason to send them by the

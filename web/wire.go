@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -56,7 +57,9 @@ type wire struct {
 	broken  error  // nothing can be written any more; set before the connection is closed
 
 	net.Conn
+	in      io.Reader     // of the connection, without answers to pings
 	intake  intake        // belongs to who reads
+	answer  func() bool   // is told of a pong, and takes it if it was asked for; nil: none was
 	timeout time.Duration // for each piece
 	drained func()        // is told when the wire is no longer busy
 	room    func() bool   // whether a record may be written behind TLS; nil: that is not known
@@ -71,6 +74,7 @@ type wire struct {
 // open begins to use a connection.
 func (w *wire) open(conn net.Conn, timeout time.Duration) {
 	w.Conn, w.timeout = conn, timeout
+	w.in = receive(conn, w.answers)
 	if w.fd, w.direct = descriptor(conn); !w.direct {
 		w.room = roomy(conn)
 	}
@@ -78,12 +82,19 @@ func (w *wire) open(conn net.Conn, timeout time.Duration) {
 
 // Read ends the connection of a client that sends more than its messages may take.
 func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
+	n, err := w.in.Read(p)
 	if n > 0 && !w.intake.take(p[:n], time.Now()) && !w.leaving() {
 		_ = w.Close()
 		return 0, errTooFast
 	}
 	return n, err
+}
+
+// answers takes an answer to a ping that comes alone and between frames: with no
+// words, as [pingFrame] has none, and masked. It is not counted: no more come than
+// were asked for.
+func (w *wire) answers(p []byte) bool {
+	return len(p) == 2+4 && p[0] == final|opPong && p[1] == masked && w.intake.between() && w.answer != nil && w.answer()
 }
 
 // leaving tells whether goodbye was said: what still comes is read to its end, for a
