@@ -11,7 +11,7 @@ import (
 // there is.
 func TestTablesThatHaveNotCome(t *testing.T) {
 	t.Parallel()
-	db := pgtest.Server(t, nil)
+	db := pgtest.New(t)
 	const trouble, awaited = "some tables have no doorbell", "no table is there yet for some patterns"
 	for _, c := range []struct{ watch, want string }{
 		{"*.*", awaited},
@@ -19,7 +19,7 @@ func TestTablesThatHaveNotCome(t *testing.T) {
 		{"*.*,shop.orders", trouble},
 		{"*.*,shop.", trouble}, // no name at all
 	} {
-		s := serve(t, db.URL(), "--watch", c.watch)
+		s := serve(t, db.URL, "--watch", c.watch)
 		for _, text := range []string{trouble, awaited} {
 			if strings.Contains(s.log.String(), text) != (text == c.want) {
 				t.Errorf("--watch %s: %q is said, or not:\n%s", c.watch, text, s.log)
