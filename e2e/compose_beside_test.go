@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,15 +20,20 @@ import (
 const buildWait = 15 * time.Minute
 
 // startsAtOnce starts servers on a database that has never heard of rowcast, all
-// at once: its schema is made once, and all of them go on.
+// at once: its schema is made once, all of them go on, and each is heard by its
+// viewers.
 func (c *compose) startsAtOnce(t *testing.T) {
 	t.Helper()
 	c.do(t, time.Minute, "run", "--rm", "roles") // and the database, which it waits for
-	ids := make([]string, 3)
+	c.psql(t, "CREATE TABLE public.crowd (id int PRIMARY KEY, body text)")
+	ids, urls := make([]string, 3), make([]string, 3)
 	var all sync.WaitGroup
 	for i := range ids {
+		port := freePort(t)
+		urls[i] = "http://127.0.0.1:" + port
 		all.Go(func() {
-			out, err := c.command(t.Context(), "run", "-d", "--no-deps", "rowcast", "serve", "--dashboards", "/dashboards", "--watch", "*.*").Output()
+			out, err := c.command(t.Context(), "run", "-d", "--no-deps", "-p", "127.0.0.1:"+port+":8080", "-e", "ROWCAST_PUBLIC_URL="+urls[i],
+				"rowcast", "serve", "--dashboards", "/dashboards", "--watch", "*.*").Output()
 			if words := strings.Fields(string(out)); err != nil || len(words) == 0 {
 				t.Errorf("start one of three: %v, %s", err, out)
 			} else {
@@ -49,14 +55,51 @@ func (c *compose) startsAtOnce(t *testing.T) {
 		})
 	}
 	c.psql(t, `DO $$ BEGIN ASSERT (SELECT count(*) = count(DISTINCT version_id) AND count(*) > 1 FROM rowcast.goose_version), 'migrated more than once'; END $$`)
-	id := ids[0]
-	if got, want := inspect(t.Context(), id, "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.SecurityOpt}}"),
-		"65532:65532 true [ALL] [] [no-new-privileges:true]"; got != want {
-		t.Errorf("it runs with %s, want %s", got, want)
+	viewers := make([]*events, len(ids))
+	for i, url := range urls {
+		viewers[i] = c.watch(t, url, "/t/public.crowd")
+		viewers[i].expect(t, `"state":"live"`) // which takes the second and the third a slot of their own
 	}
-	parts, err := exec.CommandContext(t.Context(), "docker", "cp", id+":/rowcast.cdx.json", "-").Output()
+	c.psql(t, "INSERT INTO crowd VALUES (1, 'seen by all three')")
+	for i, v := range viewers {
+		v.expect(t, "seen by all three")
+		v.close()
+		warnsOfNothing(t, ids[i])
+	}
+	c.psql(t, "DROP TABLE public.crowd")
+	walls(t, ids[0])
+	parts, err := exec.CommandContext(t.Context(), "docker", "cp", ids[0]+":/rowcast.cdx.json", "-").Output()
 	if err != nil || !bytes.Contains(parts, []byte(`"bomFormat": "CycloneDX"`)) || !bytes.Contains(parts, []byte("pkg:golang/github.com/jackc/pgx/v5@")) {
 		t.Errorf("the image does not say what it is made of: %v", err)
+	}
+}
+
+// walls looks at what the engine says of a container that runs rowcast: it is nobody,
+// writes to no disk, has no rights of root and is published on this machine alone.
+func walls(t *testing.T, id string) {
+	t.Helper()
+	if got, want := inspect(t.Context(), id, "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Privileged}} {{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.SecurityOpt}} {{.Config.Healthcheck.Test}}"),
+		"65532:65532 true false [ALL] [] [no-new-privileges:true] [CMD /rowcast health]"; got != want {
+		t.Errorf("it runs with %s, want %s", got, want)
+	}
+	if got := inspect(t.Context(), id, "{{range $port, $at := .NetworkSettings.Ports}}{{$port}}{{range $at}} {{.HostIp}}{{end}};{{end}}"); got != "8080/tcp 127.0.0.1;" {
+		t.Errorf("it is published at %s", got)
+	}
+}
+
+// warnsOfNothing looks for warnings in a container's log: none but those that whoever runs the
+// file is meant to read.
+func warnsOfNothing(t *testing.T, id string, but ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "docker", "logs", id).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"msg":"serving"`) {
+		t.Fatalf("the log of %s: %v\n%s", id, err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		meant := slices.ContainsFunc(append(but, "nobody has to sign in"), func(text string) bool { return strings.Contains(line, text) })
+		if strings.Contains(line, `"level":"`) && !strings.Contains(line, `"level":"INFO"`) && !meant {
+			t.Errorf("it warns without need: %s", line)
+		}
 	}
 }
 
@@ -135,6 +178,7 @@ func TestComposeBesideADatabase(t *testing.T) {
 	again.expect(t, "after the database came back")
 	again.close()
 	id := strings.TrimSpace(c.do(t, time.Minute, "ps", "-q", "rowcast"))
+	walls(t, id)
 	if env := inspect(t.Context(), id, "{{.Config.Env}}"); strings.Contains(env, "reading'") || strings.Contains(env, "owner's") {
 		t.Errorf("a password is in the container's environment: %s", env)
 	}

@@ -254,6 +254,7 @@ func TestComposeFileBesideADatabase(t *testing.T) {
 		{"any role", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_ALLOW_POWERFUL_ROLE: \"true\""},
 		{"nobody signs in", `"--auth", "password", `, ""},
 		{"anybody reads", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ: \"true\""},
+		{"anybody on the way", "ROWCAST_HOST: localhost,127.0.0.1", "ROWCAST_TRUST_THE_WAY_TO_THE_DATABASE: \"true\""},
 		{"a database of its own guess", "${DATABASE_URL:?", "${DATABASE_URL:-"},
 		{"another secret", "  reader:\n", "  writer:\n"},
 		{"a second service", "volumes:\n  state:", "  db:\n    image: postgres:18\n    restart: unless-stopped\n\nvolumes:\n  state:"},
@@ -287,7 +288,7 @@ func besideProblems(text string) []string {
 	if file.Secrets["reader"].File == "" || !slices.Equal(s.Secrets, []string{"reader"}) || s.Environment["ROWCAST_PASSWORD_FILE"] != "/run/secrets/reader" {
 		say("the password is not a file")
 	}
-	for _, name := range []string{"ROWCAST_ALLOW_POWERFUL_ROLE", "ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ"} {
+	for _, name := range []string{"ROWCAST_ALLOW_POWERFUL_ROLE", "ROWCAST_LET_ANYONE_ON_THE_NETWORK_READ", "ROWCAST_TRUST_THE_WAY_TO_THE_DATABASE"} {
 		if _, ok := s.Environment[name]; ok {
 			say(name + " has no place in it")
 		}

@@ -34,6 +34,11 @@ func TestCompose(t *testing.T) {
 	mine := "http://127.0.0.1:" + c.port
 	waitReady(t, mine)
 	waitReady(t, shop)
+	for service, meant := range map[string][]string{"rowcast": nil, "demo": {"the role can do more than read"}} {
+		id := c.id(t, service)
+		walls(t, id)
+		warnsOfNothing(t, id, meant...)
+	}
 
 	orders := c.watch(t, shop, "/t/shop.orders")
 	orders.expect(t, `"type":"snapshot"`)
@@ -68,7 +73,7 @@ func TestCompose(t *testing.T) {
 		ASSERT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'rowcast/%' AND usename = 'postgres'), 'the superuser serves pages';
 	END $$`)
 	for _, service := range []string{"db", "rowcast", "demo"} {
-		id := strings.TrimSpace(c.do(t, time.Minute, "--profile", "demo", "ps", "-q", service))
+		id := c.id(t, service)
 		if env := inspect(t.Context(), id, "{{.Config.Env}}"); strings.Contains(env, "PASSWORD=") {
 			t.Errorf("%s: a password is in the container's environment: %s", service, env)
 		}
@@ -79,7 +84,7 @@ func TestCompose(t *testing.T) {
 		t.Errorf("stopping took %s: something was killed", took)
 	}
 	for _, service := range []string{"rowcast", "demo"} {
-		id := strings.TrimSpace(c.do(t, time.Minute, "--profile", "demo", "ps", "-q", "-a", service))
+		id := c.id(t, service)
 		out, err := exec.CommandContext(t.Context(), "docker", "inspect", "-f", "{{.State.ExitCode}} {{.State.OOMKilled}}", id).CombinedOutput()
 		if got := strings.TrimSpace(string(out)); err != nil || got != "0 false" {
 			t.Errorf("%s ended with %q (%v), want exit code 0", service, got, err)
@@ -160,6 +165,12 @@ func (c *compose) do(t *testing.T, patience time.Duration, args ...string) strin
 		t.Fatalf("compose %s: %v\n%s%s", strings.Join(args, " "), err, out, &stderr)
 	}
 	return string(out)
+}
+
+// id is that of a service's container, whether it runs or not.
+func (c *compose) id(t *testing.T, service string) string {
+	t.Helper()
+	return strings.TrimSpace(c.do(t, time.Minute, "--profile", "demo", "ps", "-q", "-a", service))
 }
 
 // psql runs a statement in the database's container; a database that has just

@@ -1,8 +1,10 @@
 package listener_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -209,7 +211,8 @@ func TestAServerWithoutASlotGoesByTheClock(t *testing.T) {
 	url := database(t)
 	install(t, url)
 	first := start(t, url)
-	second := start(t, url)
+	var log bytes.Buffer
+	second := start(t, url, func(c *listener.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	if s := second.State(); !s.Full() || s.Reason != "not_armed" || !strings.Contains(s.Message, "all slots (1)") || !strings.Contains(s.Message, "set_slots(2)") {
 		t.Fatalf("state %+v", s)
 	}
@@ -243,6 +246,11 @@ func TestAServerWithoutASlotGoesByTheClock(t *testing.T) {
 		t.Fatalf("state %+v after a slot became free", s)
 	}
 	third.arm(t, 1)
+
+	second.stop()
+	if !strings.Contains(log.String(), "level=INFO msg=\"doorbell lost\"") || strings.Contains(log.String(), "WARN") {
+		t.Errorf("that there is one slot more is no cause for a warning:\n%s", &log)
+	}
 }
 
 // Who takes a slot that was made lately waits for writers who began before and did not

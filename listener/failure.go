@@ -15,6 +15,7 @@ type failure struct {
 	reason, message string
 	denied          bool // the server did not believe who we are
 	passes          bool // time alone may mend it
+	meant           bool // somebody did it on purpose
 }
 
 func (f failure) Error() string { return f.message }
@@ -31,7 +32,7 @@ var (
 		"point rowcast at the primary"}
 	errOld = failure{reason: "not_armed", message: "PostgreSQL is older than 14: the doorbell needs idle_session_timeout"}
 
-	errChanged = failure{reason: "not_armed", message: "the doorbell's functions in the database have changed"}
+	errChanged = failure{reason: "not_armed", meant: true, message: "the doorbell's functions in the database have changed"}
 	errLate    = failure{reason: "database_unreachable", message: "pings do not come back: the listening session is late"}
 )
 

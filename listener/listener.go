@@ -110,7 +110,11 @@ func (l *Listener) supervise(ctx context.Context) {
 			return // the same as at the last attempt
 		}
 		said = f
-		l.config.Log.Warn("doorbell lost", "reason", f.reason, "error", f.message)
+		level := slog.LevelWarn
+		if f.meant { // as by a server that makes room for itself
+			level = slog.LevelInfo
+		}
+		l.config.Log.Log(ctx, level, "doorbell lost", "reason", f.reason, "error", f.message)
 		l.emit(ctx, func(h Handler) { h.Lost(f.reason, f.message) })
 	}
 	for attempt := 0; ctx.Err() == nil; attempt++ {

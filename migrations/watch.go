@@ -69,6 +69,17 @@ func Watch(ctx context.Context, conn *pgx.Conn, patterns []string) ([]Table, err
 	return tables, nil
 }
 
+// NoTableError is that of a pattern that names no table.
+type NoTableError struct {
+	Pattern string
+	Many    bool // it has a *, and may name tables that come later
+}
+
+// Error quotes the pattern.
+func (e *NoTableError) Error() string {
+	return fmt.Sprintf("no table matches %s (names that hold capitals need double quotes)", e.Pattern)
+}
+
 // Status lists the tables that have the bell, and those that should because their tree has it.
 func Status(ctx context.Context, conn *pgx.Conn) ([]Table, error) {
 	c, err := readCatalog(ctx, conn)
@@ -124,7 +135,7 @@ func (c *catalog) find(patterns []string) (trees [][]*relation, failed []error) 
 			}
 		}
 		if !found {
-			failed = append(failed, fmt.Errorf("no table matches %s (names that hold capitals need double quotes)", text))
+			failed = append(failed, &NoTableError{Pattern: text, Many: p.many()})
 		}
 	}
 	return trees, failed

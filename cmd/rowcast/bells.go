@@ -107,11 +107,29 @@ func (b *bells) prepare(ctx context.Context) {
 	said := ""
 	if err := b.install(ctx); err != nil && ctx.Err() == nil {
 		said = err.Error()
-		if said != b.said {
+		switch {
+		case said == b.said:
+		case onlyAwaited(err):
+			b.log.Info("no table is there yet for some patterns; it is looked again every minute", "watch", b.patterns)
+		default:
 			b.log.Warn("some tables have no doorbell; their pages go by the clock", "error", said)
 		}
 	}
 	b.said = said
+}
+
+// onlyAwaited tells whether nothing is wrong but that tables which a pattern would name
+// have not been made yet, as in a database that is new.
+func onlyAwaited(err error) bool {
+	switch err := err.(type) {
+	case *migrations.NoTableError:
+		return err.Many
+	case interface{ Unwrap() error }:
+		return onlyAwaited(err.Unwrap())
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(err.Unwrap(), func(err error) bool { return !onlyAwaited(err) })
+	}
+	return false
 }
 
 func (b *bells) install(ctx context.Context) error {

@@ -63,10 +63,16 @@ func (d *database) unproven() string {
 // proveIt is what has the database prove who it is.
 const proveIt = "write sslmode=verify-full into the URL, and sslrootcert=FILE where the certificate is your own authority's"
 
-func (d *database) cautionWay(log *slog.Logger) {
-	if host := d.unproven(); host != "" {
-		log.Warn("the database need not prove who it is: whoever is on the way may read along, or answer in its place",
-			"database", d.where(), "host", host, "instead", proveIt)
+// cautionWays warns of a database that need not prove who it is, once for each host,
+// unless the operator says that nobody is on the way.
+func (f *serveFlags) cautionWays(log *slog.Logger, ways ...*database) {
+	said := ""
+	for _, db := range ways {
+		if host := db.unproven(); host != said && host != "" && !f.TrustWay {
+			log.Warn("the database need not prove who it is: whoever is on the way may read along, or answer in its place",
+				"database", db.where(), "host", host, "instead", proveIt)
+			said = host
+		}
 	}
 }
 

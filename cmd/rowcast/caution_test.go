@@ -72,6 +72,7 @@ func TestWhatIsNotSafeIsSaid(t *testing.T) {
 	says(begin(t, at.String()), listed)
 	at.Host += ",db.example:5432" // asked where the first one does not answer
 	says(begin(t, at.String(), "--listen", "0.0.0.0:0", "--let-anyone-on-the-network-read", "--allow-powerful-role"), way, open, listed)
+	says(begin(t, at.String(), "--trust-the-way-to-the-database"), listed)
 	if out, err := command(t, "doctor", "--database-url", at.String()); !strings.Contains(out, "  - the database at db.example need not prove who it is") || !strings.Contains(out, "sslmode=verify-full") {
 		t.Errorf("the doctor: %v\n%s", err, out)
 	}
@@ -80,6 +81,39 @@ func TestWhatIsNotSafeIsSaid(t *testing.T) {
 	at.RawQuery += "&require_auth=md5"
 	if _, err := command(t, "serve", "--database-url", at.String(), "--wait", "0", "--listen", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "require") {
 		t.Errorf("require_auth is not held: %v", err)
+	}
+}
+
+// It is said once for a host, however many roles go there, and not where the operator
+// knows the way.
+func TestAWayIsWarnedOfOnce(t *testing.T) {
+	t.Parallel()
+	at := func(text string) *database {
+		db, err := databaseFlags{DatabaseURL: text}.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	reader, owner, other := at("postgres://reader@db/app"), at("postgres://owner@db/app"), at("postgres://owner@db.example/app")
+	safe := at("postgres://reader@db/app?sslmode=verify-full")
+	for _, c := range []struct {
+		trust bool
+		ways  []*database
+		want  int
+	}{
+		{false, []*database{reader, reader}, 1},
+		{false, []*database{reader, owner}, 1},
+		{false, []*database{reader, other}, 2},
+		{false, []*database{safe, owner}, 1},
+		{false, []*database{safe, safe}, 0},
+		{true, []*database{reader, other}, 0},
+	} {
+		var log bytes.Buffer
+		(&serveFlags{TrustWay: c.trust}).cautionWays(slog.New(slog.NewTextHandler(&log, nil)), c.ways...)
+		if n := strings.Count(log.String(), "the database need not prove who it is"); n != c.want {
+			t.Errorf("%+v: said %d times, want %d:\n%s", c, n, c.want, &log)
+		}
 	}
 }
 

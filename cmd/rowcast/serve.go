@@ -61,6 +61,7 @@ type serveFlags struct {
 	AllowPrepared bool          `help:"Ring although max_prepared_transactions is set: PREPARE TRANSACTION fails for writers of a watched table."`
 
 	ServeEveryone bool `name:"let-anyone-on-the-network-read" help:"Listen beyond loopback although nobody has to sign in."`
+	TrustWay      bool `name:"trust-the-way-to-the-database" help:"Do not warn of a database that need not prove who it is: the network to it is nobody else's."`
 	AnyRole       bool `name:"allow-powerful-role" help:"Beyond loopback, read panels as a superuser or an owner of tables."`
 }
 
@@ -116,7 +117,6 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if err := f.guardRole(ctx, s, db); err != nil {
 		return err
 	}
-	db.cautionWay(s.log)
 	if f.openToAll() {
 		with.extra = append(with.extra, f.remind(s.log))
 	}
@@ -143,9 +143,7 @@ func (f *serveFlags) serve(ctx context.Context, s *streams, db *database, with s
 	if with.admin != nil {
 		installer = with.admin
 	}
-	if installer != db {
-		installer.cautionWay(s.log)
-	}
+	f.cautionWays(s.log, db, installer)
 	bells := newBells(installer, db, f.Watch, book, s.log)
 	bells.prepare(ctx)
 
