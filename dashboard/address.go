@@ -73,7 +73,7 @@ func parseAddress(s string) (address, error) {
 	} else {
 		parts, ok := parseIdent(name)
 		if ok && len(parts) == 1 {
-			return a, refuse("not_found", "a table's address has its schema: did you mean /t/public.%s?", clip(rest))
+			return a, refuse("not_found", "a table's address begins with its schema, as in /t/public.%s", clip(rest))
 		}
 		if !ok || len(parts) != 2 {
 			return a, refuse("bad_request", "a table's address is /t/schema.table, with names quoted as in SQL")

@@ -112,7 +112,7 @@ func TestRefusedTableAddresses(t *testing.T) {
 	b := open(t, database(t, `CREATE TABLE orders (id int PRIMARY KEY, place point)`), nil)
 	for _, c := range []struct{ address, code, message string }{
 		{"/t/", "bad_request", "a table's address is /t/schema.table, with names quoted as in SQL"},
-		{"/t/orders", "not_found", "a table's address has its schema: did you mean /t/public.orders?"},
+		{"/t/orders", "not_found", "a table's address begins with its schema, as in /t/public.orders"},
 		{"/t/db.public.orders", "bad_request", "a table's address is /t/schema.table, with names quoted as in SQL"},
 		{"/t/public.orders/rows.csv", "bad_request", "a table's address is /t/schema.table, with names quoted as in SQL"},
 		{"/t/public.%22%22", "bad_request", "a table's address is /t/schema.table, with names quoted as in SQL"},

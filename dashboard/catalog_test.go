@@ -140,6 +140,12 @@ func TestBells(t *testing.T) {
 				ALTER TABLE "%[1]s" %[3]s TRIGGER rowcast_bell;`, name, schema, state)
 		}
 	}
+	// a view is as live as what it reads, through other views too
+	sql.WriteString(`CREATE VIEW of_live AS SELECT FROM bell, always; CREATE VIEW of_view AS SELECT FROM of_live;
+		CREATE VIEW of_both AS SELECT FROM of_live, "off"; CREATE VIEW of_none AS SELECT 1 AS n;
+		CREATE MATERIALIZED VIEW copy AS SELECT FROM bell; CREATE VIEW of_copy AS SELECT FROM copy;`)
+	live["of_live"], live["of_view"] = "a view", "a view"
+	dead["of_both"], dead["of_none"], dead["copy"], dead["of_copy"] = "a view", "a view", "a view", "a view"
 	b := open(t, database(t, sql.String()), nil)
 	x, err := b.Index(t.Context())
 	if err != nil || len(x.Tables) != len(live)+len(dead) {

@@ -31,7 +31,7 @@ type TableEntry struct {
 	Address      string
 	Schema, Name string
 	RelKind      string   // pg_class.relkind: "r", "p", "v", "m" or "f"
-	Live         bool     // it has its bell
+	Live         bool     // it has its bell; a view: all that it reads have theirs
 	RowsEstimate int64    // -1: not known
 	Columns      []string // the first ones, by name
 }

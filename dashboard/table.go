@@ -23,7 +23,7 @@ type Table struct {
 	ForeignKeys  []ForeignKey // that lead to other tables
 	ReferencedBy []ForeignKey // the other way: those of other tables that lead here
 	RowsEstimate int64        // of the whole table; -1: not known
-	Live         bool         // the table has its bell
+	Live         bool         // the table has its bell; a view: all that it reads have theirs
 
 	Sort        []SortTerm // how the rows are ordered; empty: as they are stored
 	DefaultSort bool       // Sort is what the page chose, not what the address says

@@ -132,7 +132,7 @@ func TestIndex(t *testing.T) {
 	want := []string{
 		"/t/public.%22Order%22 r false 0", "/t/public.bare r false 0", "/t/public.empty r false 0", "/t/public.history r false 0",
 		"/t/public.lines r false 0", "/t/public.mv m false 1", "/t/public.parts p false 0", "/t/public.people r true 9",
-		"/t/public.tokens r false 0", "/t/public.v v false -1",
+		"/t/public.tokens r false 0", "/t/public.v v true -1",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("tables\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -228,6 +228,15 @@ func testTableFilters(t *testing.T, b *browser) {
 	w.asks("where=stage.in.paid,shipped&where=gift.is.true&where=placed_at.last.15m")
 	w.stayed()
 
+	// What is typed with its operator is shown with it once.
+	w.clickOn(filter("total"), 0)
+	w.enter(">=2")
+	w.asks("where=stage.in.paid,shipped&where=gift.is.true&where=placed_at.last.15m&where=total.ge.2")
+	w.until("one sign", filter("total")+`.value === "2" && `+filter("total")+`.previousElementSibling.innerText === ">="`)
+	w.run(filter("total") + `.select()`)
+	w.do("empty it", pressed(kb.Backspace), pressed(kb.Enter))
+	w.asks("where=stage.in.paid,shipped&where=gift.is.true&where=placed_at.last.15m")
+
 	// A link shows the same.
 	w.watch(ask[string](w, `location.href`))
 	w.until("the filters of the link", filter("placed_at")+`?.value === "15m" && document.querySelectorAll(".filter.on").length === 3`)

@@ -71,8 +71,8 @@ func (h *history) panels(now time.Time) map[string]*delta.Panel {
 	s, recent, minuteAgo := h.newest(), h.before(lately), h.before(minute)
 	waits := s.frames.since(minuteAgo.frames)
 	age := s.value("rowcast_proof_age_seconds")
-	if age < 0 {
-		age = math.NaN()
+	if age < 0 || s.value("rowcast_pages") == 0 {
+		age = math.NaN() // while nobody watches nothing is proven, and nothing has to be
 	}
 	return map[string]*delta.Panel{
 		"viewers": single(whole("viewers", s.value("rowcast_viewers")), whole("pages", s.value("rowcast_pages")), whole("subscribers", s.value("rowcast_subscribers")), whole("slow", s.value("rowcast_slow_viewers"))),

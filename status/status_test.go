@@ -140,6 +140,27 @@ func TestFiguresAreOfLately(t *testing.T) {
 	})
 }
 
+// Nothing is proven while nobody watches, which is no reason to worry anybody.
+func TestProofHasAnAgeWhileSomebodyWatches(t *testing.T) {
+	bubble(t, func(s *server) {
+		gauge := func(name string, v float64) prometheus.Gauge {
+			g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "rowcast", Name: name})
+			g.Set(v)
+			s.registry.MustRegister(g)
+			return g
+		}
+		gauge("proof_age_seconds", 580)
+		gauge("unrung_changes_total", 0)
+		pages := gauge("pages", 0)
+		defer s.Open(s.Page())()
+		s.want("proof", "null 0")
+		pages.Set(1)
+		time.Sleep(step)
+		synctest.Wait()
+		s.want("proof", "580.0 0")
+	})
+}
+
 func TestChartsGoBackAQuarterOfAnHour(t *testing.T) {
 	bubble(t, func(s *server) {
 		release := s.Open(s.Page())

@@ -77,6 +77,7 @@ type Index struct {
 	Schemas    []Schema
 	Problems   []Problem // dashboards that could not be loaded
 	Guest      bool      // the reader sees a part of it, and makes nothing
+	Away       bool      // the database does not say which tables there are
 	Status     string    // where the server's own figures are; "" where they are not for the reader
 	Demo       *Demo
 }

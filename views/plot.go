@@ -331,6 +331,31 @@ func rhythm(x []float64) (step float64, regular bool) {
 	return step, same*2 > len(x)-1
 }
 
+// few: of fewer bars the least distance may be many of their steps.
+const few = 8
+
+// pace is how long each bar of an axis of times lasts, in seconds: where they are
+// few, no longer than their places on the clock allow, so that 08:10 and 13:00 are
+// ten minutes each, and not five hours. 0 where nothing tells it.
+func (p *Plot) pace() float64 {
+	if p.Axis != "time" || len(p.X) == 0 || len(p.X) >= few {
+		return p.Step
+	}
+	most := int64(day)
+	for i, v := range p.X {
+		if i < len(p.Offsets) {
+			v += p.Offsets[i]
+		}
+		for rest := int64(math.Abs(math.Round(v))) % day; rest != 0; {
+			most, rest = rest, most%rest
+		}
+	}
+	if p.Step == 0 {
+		return float64(most)
+	}
+	return min(p.Step, float64(most))
+}
+
 // seriesOf are the names of the series: those that the file orders first.
 func seriesOf(rows []Row, column int, order []string) []string {
 	have := map[string]bool{}

@@ -234,21 +234,23 @@ func (c *Chart) ends(p *Plot, now time.Time, zoned bool) (lo, hi float64) {
 		half = 0.5
 	}
 	lo, hi = p.X[0], p.X[len(p.X)-1]
+	shift := 0.0
+	if c.Type == "bar" {
+		shift = half
+		if pace := p.pace(); pace > 0 {
+			shift = min(half, pace/2)
+		}
+	}
 	switch {
 	case c.to > 0:
-		if c.Type != "bar" {
-			half = 0
-		}
-		return c.from - half, c.to - half
+		return c.from - shift, c.to - shift
 	case c.Window > 0:
 		hi = float64(now.UnixMilli()) / 1000
 		if zone, err := time.LoadLocation(c.Zone); err == nil && c.Zone != "" && !zoned {
 			_, offset := now.In(zone).Zone()
 			hi += float64(offset)
 		}
-		if c.Type == "bar" {
-			hi += half
-		}
+		hi += shift
 		return hi - c.Window, hi
 	case p.Axis == "category":
 		return lo - 0.5, hi + 0.5
@@ -267,8 +269,12 @@ func (c *Chart) name(p *Plot, i int) string {
 		return plainText(p.X[i])
 	}
 	step := p.Step
-	if !p.Regular && step < 0.9*day {
+	switch {
+	case step >= 0.9*day:
+	case !p.Regular:
 		step = 0
+	case c.Type == "bar":
+		step = p.pace()
 	}
 	return spanText(p.X[i]+p.Offsets[i], step, c.Type == "bar", p.X[len(p.X)-1]-p.X[0])
 }

@@ -1,5 +1,7 @@
 package views
 
+import "strings"
+
 // shownRows says which rows a page of a table shows.
 func shownRows(first, n int) string {
 	first = max(1, first)
@@ -15,6 +17,9 @@ func shownRows(first, n int) string {
 func totalWord(m TablePage) string {
 	if m.Filters > 0 || m.Search != "" {
 		return "that match"
+	}
+	if strings.TrimPrefix(m.Total, "~") == "1" {
+		return "row"
 	}
 	return "rows"
 }

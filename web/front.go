@@ -108,7 +108,7 @@ func (s *Server) indexModel(r *http.Request, index dashboard.Index, trouble stri
 		m.Sub = plural(n, "dashboard") + ", " + m.Sub
 	}
 	if trouble != "" {
-		m.Sub = trouble
+		m.Sub, m.Away = trouble, true
 	}
 	for _, d := range index.Dashboards {
 		if d.Broken {

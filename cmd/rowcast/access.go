@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -52,6 +53,9 @@ func (f *accessFlags) signIn() bool { return f.Auth != authNone && f.Auth != "" 
 func (f *accessFlags) gate(log *slog.Logger, public string, proxies access.Proxies) (g *access.Gate, sessions *access.Sessions, done func(), err error) {
 	done = func() {}
 	if !f.signIn() {
+		if f.Access != "" {
+			return nil, nil, done, errors.New("--access says who may see what, and nobody has to sign in: say how people do with --auth")
+		}
 		return nil, nil, done, nil
 	}
 	c := access.Config{Mode: f.Auth, Log: log, Proxies: proxies, Headers: access.Headers{User: f.UserHeader, Groups: f.GroupsHeader}}
@@ -95,7 +99,10 @@ func (f *accessFlags) passwords(c *access.Config, log *slog.Logger) (err error) 
 		return errors.New("--auth=password needs --state: a folder that keeps users and sessions")
 	}
 	if c.Users, err = access.OpenUsers(usersFile(f.State, f.Users), log); err != nil {
-		return fmt.Errorf("%w\nadd the first user with: rowcast user add NAME --state %s", err, f.State)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w\nadd the first user with: rowcast user add NAME --state %s", err, f.State)
+		}
+		return err
 	}
 	if c.Browsers, err = access.OpenBrowsers(f.State, log); err != nil {
 		return err

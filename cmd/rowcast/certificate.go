@@ -56,7 +56,7 @@ func (c *certificate) read() (renewed bool, err error) {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return false, fmt.Errorf("read certificate %s: %w", c.certFile, err)
+		return false, fmt.Errorf("read certificate %s with key %s: %w", c.certFile, c.keyFile, err)
 	}
 	c.cert, c.key = cert, key
 	c.current.Store(&pair)

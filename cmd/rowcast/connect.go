@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ type database struct {
 	config   *pgx.ConnConfig
 	sessions *sessions
 	traffic  *traffic
+	guessed  bool // nobody said where it is
 }
 
 // maxMessage bounds one message from the server: a cell past it ends the
@@ -69,7 +71,8 @@ func (f databaseFlags) counted(by *traffic) (*database, error) {
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement // whatever the URL says: none is pasted into a text
 	config.MaxProtocolMessageBodyLen = maxMessage
 	by.follow(config)
-	return &database{config: config, sessions: newSessions(config), traffic: by}, nil
+	guessed := f.DatabaseURL == "" && os.Getenv("PGHOST") == "" && os.Getenv("PGSERVICE") == ""
+	return &database{config, newSessions(config), by, guessed}, nil
 }
 
 // redacted keeps what is wrong with a URL and drops the URL, which may hold a
@@ -109,7 +112,21 @@ func (d *database) where() string {
 	if !strings.HasPrefix(host, "/") {
 		host = net.JoinHostPort(host, fmt.Sprint(d.config.Port))
 	}
-	return fmt.Sprintf("%s on %s as %s", d.config.Database, host, d.config.User)
+	name := d.config.Database
+	if name == "" {
+		name = d.config.User // as PostgreSQL takes it
+	}
+	return fmt.Sprintf("%s on %s as %s", name, host, d.config.User)
+}
+
+// unreachable says which database does not answer, and where nobody named one how
+// that is done.
+func (d *database) unreachable(err error) error {
+	err = fmt.Errorf("reach database %s: %w", d.where(), short(err))
+	if d.guessed {
+		err = fmt.Errorf("%w\nno database is named: DATABASE_URL=postgres://user:password@host:5432/database names one, and so does --database-url", err)
+	}
+	return err
 }
 
 // refused tells an answer that waiting will not change: a wrong password, a
@@ -140,7 +157,7 @@ func (d *database) reach(ctx context.Context, wait time.Duration, waiting func(e
 			return ctx.Err()
 		}
 		if refused(err) || time.Now().Add(pause).After(deadline) {
-			return fmt.Errorf("reach database %s: %w", d.where(), short(err))
+			return d.unreachable(err)
 		}
 		if tries == 0 {
 			waiting(short(err))
@@ -198,7 +215,8 @@ func short(err error) error {
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {
-			return err
+			// With and without TLS it may have failed alike.
+			return errors.New(strings.Join(slices.Compact(strings.Split(err.Error(), "\n")), "\n"))
 		}
 		if _, isNet := err.(*net.OpError); isNet {
 			return err

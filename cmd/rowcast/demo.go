@@ -94,7 +94,7 @@ func (c *demoCommand) Run(ctx context.Context, s *streams) error {
 func (c *demoCommand) createShop(ctx context.Context, s *streams, db *database) error {
 	conn, err := db.connect(ctx, "demo")
 	if err != nil {
-		return fmt.Errorf("reach database %s: %w", db.where(), short(err))
+		return db.unreachable(err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	began := time.Now()

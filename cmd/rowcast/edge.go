@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 
 	"github.com/rowcast/rowcast/web"
 )
@@ -35,6 +36,9 @@ func (f *serveFlags) openEdge(log *slog.Logger) (*edge, error) {
 	ln, err := net.Listen("tcp", f.Listen)
 	if err != nil {
 		profiles.close()
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("%w; stop what listens there, or take another address: --listen", err)
+		}
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	return &edge{ln, cert, profiles}, nil

@@ -155,7 +155,7 @@ func (f *serveFlags) guardRole(ctx context.Context, s *streams, db *database) er
 	defer cancel()
 	conn, err := db.connect(ctx, "start")
 	if err != nil {
-		return fmt.Errorf("reach database %s: %w", db.where(), short(err))
+		return db.unreachable(err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	more, err := greatestPower(ctx, conn)

@@ -108,7 +108,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // newLogger writes text to a terminal and JSON elsewhere, through a spool.
 func newLogger(w io.Writer) (*slog.Logger, *spool) {
-	form := func(to io.Writer) slog.Handler { return slog.NewJSONHandler(to, nil) }
+	form := func(to io.Writer) slog.Handler {
+		return slog.NewJSONHandler(to, &slog.HandlerOptions{ReplaceAttr: withUnit})
+	}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		form = func(to io.Writer) slog.Handler { return slog.NewTextHandler(to, nil) }
 	}
@@ -117,6 +119,14 @@ func newLogger(w io.Writer) (*slog.Logger, *spool) {
 		direct.Warn("lines of this log were dropped: nobody read it", "lines", lines, "bytes", bytes)
 	}}
 	return slog.New(form(s)), s
+}
+
+// withUnit writes durations as "1.5s": as JSON they would be bare nanoseconds.
+func withUnit(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // versionFlag is what people type first.

@@ -204,6 +204,10 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 	closed.Close()
 	db := pgtest.New(t)
 	db.Script(t, "CREATE TABLE owned (id int)")
+	noUsers := t.TempDir()
+	if err := os.WriteFile(filepath.Join(noUsers, "users"), []byte("anna"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name string
 		args []string
@@ -226,6 +230,8 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 		{"a proxy that is no address", []string{"--database-url", db.URL, "--auth", "proxy", "--trusted-proxy", "proxy"}, []string{`"proxy"`, "10.0.0.0/8"}},
 		{"a provider without a client", []string{"--database-url", db.URL, "--auth", "oidc", "--oidc-issuer", "https://x.example"}, []string{"--oidc-client", "--public-url"}},
 		{"rules that are not there", []string{"--database-url", db.URL, "--auth", "proxy", "--trusted-proxy", "10.0.0.1", "--access", "/nowhere.yaml"}, []string{"/nowhere.yaml"}},
+		{"rules for nobody", []string{"--database-url", db.URL, "--access", "/nowhere.yaml"}, []string{"--access", "--auth"}},
+		{"users that cannot be read", []string{"--database-url", db.URL, "--auth", "password", "--state", noUsers}, []string{noUsers + "/users: line 1"}},
 		{"an unknown way in", []string{"--database-url", db.URL, "--auth", "nobody"}, []string{"nobody"}},
 		{"no such folder", []string{"--database-url", db.URL, "--dashboards", "/nowhere/at/all"}, []string{`"/nowhere/at/all": no such file`}},
 		{"an unknown flag", []string{"--databse"}, []string{"--databse", "--help"}},
@@ -251,6 +257,24 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestSaysThatNoDatabaseIsNamed(t *testing.T) {
+	for _, name := range []string{"DATABASE_URL", "ROWCAST_DATABASE_URL", "PGHOST", "PGSERVICE", "PGDATABASE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("PGPORT", "1")
+	t.Setenv("PGUSER", "somebody")
+	_, err := command(t, "serve", "--listen", "127.0.0.1:0", "--wait", "0s")
+	for _, want := range []string{"reach database somebody on ", "DATABASE_URL=postgres://"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	_, err = command(t, "serve", "--listen", "127.0.0.1:0", "--wait", "0s", "--database-url", "postgres://127.0.0.1:1/x")
+	if err == nil || strings.Contains(err.Error(), "DATABASE_URL") || strings.Count(err.Error(), "connection refused") != 1 {
+		t.Errorf("of a database that is away it says: %v", err)
+	}
+}
+
 // A demo whose port is taken says so before it makes a shop.
 func TestDemoTakesItsPortFirst(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -260,7 +284,7 @@ func TestDemoTakesItsPortFirst(t *testing.T) {
 	defer taken.Close()
 	db := pgtest.New(t)
 	_, err = command(t, "demo", "--database-url", db.URL, "--listen", taken.Addr().String())
-	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+	if err == nil || !strings.Contains(err.Error(), "address already in use; stop what listens there, or take another address: --listen") {
 		t.Fatalf("the demo says %v", err)
 	}
 	var tables int

@@ -21,6 +21,16 @@ func (c *clogged) Write(b []byte) (int, error) {
 	return c.Buffer.Write(b)
 }
 
+func TestLogNamesUnits(t *testing.T) {
+	var to bytes.Buffer
+	log, spool := newLogger(&to)
+	log.Info("one", "took", 1500*time.Millisecond)
+	spool.flush(lastWords)
+	if !strings.Contains(to.String(), `"took":"1.5s"`) {
+		t.Errorf("a duration is %s", to.String())
+	}
+}
+
 // Nobody waits for a log that nobody reads; what did not fit is counted, and
 // said between the lines before and those after.
 func TestSpoolNeverWaits(t *testing.T) {

@@ -25,7 +25,7 @@ func TestStatusPage(t *testing.T) {
 	hear(`"type":"delta"`, `/t/public.notes`) // among the panels that were read
 	for path, want := range map[string]string{
 		"status": "Database sessions", "": `href="/status"`, "status/viewers.csv": "2,", "api/v1/page?page=/status": `"kind":"status"`,
-		"status?kiosk": "Server status", "status/findings.json": "this is the primary",
+		"status?kiosk": "Server status", "status/examined.json": "this is the primary",
 	} {
 		if code, body := get(t, s.url+path); code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, without %q:\n%.300s", path, code, want, body)

@@ -108,7 +108,7 @@ func (db *database) with(ctx context.Context, work func(*database, *pgx.Conn) er
 	defer cancel()
 	conn, err := db.connect(reach, "command")
 	if err != nil {
-		return fmt.Errorf("reach database %s: %w", db.where(), short(err))
+		return db.unreachable(err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	return work(db, conn)

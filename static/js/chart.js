@@ -8,7 +8,7 @@ import { written } from "./notation.js";
 import { size } from "./paper.js";
 import { undrawn } from "./problem.js";
 import { ahead } from "./scale.js";
-import { ends, name, nearest, plot, rest, shared, spot, within, words } from "./series.js";
+import { ends, name, nearest, pace, plot, rest, shared, spot, within, words } from "./series.js";
 import { Slide } from "./slide.js";
 import { bounds } from "./timerange.js";
 
@@ -219,8 +219,8 @@ export class Chart {
 
   /** Does the newest bar's time still run? @param {number} now */
   #running(now) {
-    const { axis, regular, xs, step } = this.scene.plot, last = xs[xs.length - 1];
-    return this.options.type === "bar" && axis === "time" && regular && last * 1000 <= now && now < (last + step) * 1000;
+    const { axis, regular, xs } = this.scene.plot, last = xs[xs.length - 1];
+    return this.options.type === "bar" && axis === "time" && regular && last * 1000 <= now && now < (last + pace(this.scene.plot)) * 1000;
   }
 
   /** @param {[number, number]|null} zoom */

@@ -85,6 +85,7 @@ export class Filters {
   /** @param {Line} line @param {boolean} [again] also what is being typed */
   #write(line, again = false) {
     const { column, box, op, value, set } = line, w = written(set), same = set.every((f) => f.op === w.op);
+    const own = document.activeElement !== value || this.#taken(line); // nobody is typing here
     const now = this.#operator(line), [sign, words] = OPERATORS[now] ?? [now, now];
     box.classList.toggle("on", set.length > 0);
     write(op, sign);
@@ -95,12 +96,18 @@ export class Filters {
       const text = same ? picks(set).join(", ") : w.text;
       write(value, text);
       attribute(value, "aria-label", `${text ? `${text}, f` : "F"}ilter ${column.name}`);
-    } else if (value.value !== w.text && (again || document.activeElement !== value)) {
+    } else if (value.value !== w.text && (again || own)) {
       value.value = w.text;
       this.#fault(line, ""); // it was about what is not there any more
     }
     if (set.length || again) this.#fault(line, "");
-    if (again || document.activeElement !== value) line.tried = w.text;
+    if (again || own) line.tried = w.text;
+  }
+
+  /** Is what was typed, its operator with it, what the filter now is? Then the operator need not stand there twice. @param {Line} line */
+  #taken(line) {
+    const plain = (/** @type {Condition[]} */ list) => list.map((f) => JSON.stringify(f)).sort().join();
+    return line.tried === line.value.value && plain(conditions(line.tried, this.#operator(line), line.column)) === plain(line.set);
   }
 
   /** @param {Line} line @param {string} what */

@@ -29,6 +29,7 @@ export function index(base) {
     write(one("[data-word]", lamp), { offline: "Offline", timed: "Every 5 s", stale: "Stale" }[state]);
     write(one("[data-note]", lamp), { offline: "the server does not answer", timed: "", stale: "the database does not answer" }[state]);
     if (pages) mark(pages.pages, base);
+    if (state === "timed" && one("[data-away]")) location.reload(); // the tables were not known, and now they are
   };
   setInterval(look, EVERY);
   document.addEventListener("visibilitychange", look);

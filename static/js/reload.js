@@ -6,7 +6,7 @@ const KEY = "rowcast.reloads", MOST = 10, PAUSE = 120_000; // at most so many in
 const ONCE = 300_000; // newer code is loaded so often at most, whatever its version: two builds may answer in turn
 const AGAIN = 600_000; // the same new version is tried again after this: another server may have answered with the old one
 const SILENT = 10_000; // a server that does not answer in this time is not there
-const TOLD = { updated: "rowcast was updated", changed: "This dashboard was changed", gone: "What was chosen here is not there any more", missing: "The page was loaded again: a part of it had not come" };
+const TOLD = { updated: "rowcast was updated", changed: "This page was changed", gone: "What was chosen here is not there any more", missing: "The page was loaded again: a part of it had not come" };
 
 /** missing: when it was last loaded for that reason @typedef {{times: number[], version: string, tried: number, missing: number, why: ""|keyof typeof TOLD, scroll: number, focus: string}} Past */
 

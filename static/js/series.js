@@ -179,6 +179,22 @@ export function rhythm(xs) {
   return [step, same * 2 > diffs.length && diffs.every((d) => Math.abs(d / step - Math.round(d / step)) < 0.01)];
 }
 
+/** Of fewer bars the least distance may be many of their steps. */
+const FEW = 8, DAY = 86400;
+/** @param {number} a @param {number} b @returns {number} */
+const divisor = (a, b) => (b ? divisor(b, a % b) : a);
+
+/**
+ * How long each bar of an axis of times lasts, in seconds: where they are few, no longer than their places on the clock allow, so that
+ * 08:10 and 13:00 are ten minutes each, and not five hours. 0 where nothing tells it.
+ * @param {Plot} p
+ */
+export function pace(p) {
+  if (p.axis !== "time" || !p.xs.length || p.xs.length >= FEW) return p.step;
+  const most = p.xs.reduce((step, v, i) => divisor(step, Math.abs(Math.round(v + (p.offsets[i] ?? 0))) % DAY), DAY);
+  return Math.min(p.step || DAY, most);
+}
+
 /** The names of the series: those that the file orders first. @param {(string|null)[][]} rows @param {number} c @param {string[]} order */
 function labels(rows, c, order) {
   const have = new Set(rows.map((r) => r[c] ?? NULL)), first = order.filter((n) => have.has(n));
@@ -294,11 +310,9 @@ export function rest(values, sums, first = 0, last = values.length - 1) {
  */
 export function ends(p, o, now) {
   const first = p.xs[0] ?? 0, last = p.xs.at(-1) ?? 1, half = (p.step || (o.window ? o.window / 24 : 1)) / 2;
-  if (o.to !== undefined) return [(o.from ?? 0) - (o.type === "bar" ? half : 0), o.to - (o.type === "bar" ? half : 0)];
-  if (o.window) {
-    const end = now + (o.type === "bar" ? half : 0);
-    return [end - o.window, end];
-  }
+  const shift = o.type === "bar" ? Math.min(half, (pace(p) || Infinity) / 2) : 0;
+  if (o.to !== undefined) return [(o.from ?? 0) - shift, o.to - shift];
+  if (o.window) return [now + shift - o.window, now + shift];
   if (p.axis === "category") return [first - 0.5, last + 0.5];
   return o.type === "bar" || first === last ? [first - half, last + half] : [first, last];
 }
@@ -336,7 +350,8 @@ export function spot(p, o, v) {
 export function name(p, o, i) {
   if (p.axis === "category") return p.labels[i];
   if (p.axis === "number") return format(/** @type {Column} */ ({ kind: "decimal" }), String(p.xs[i]), 0).text;
-  return span(p.xs[i] + p.offsets[i], p.regular || p.step >= 77_760 ? p.step : 0, o.type === "bar", p.xs[p.xs.length - 1] - p.xs[0]);
+  const step = p.step >= DAY * 0.9 ? p.step : !p.regular ? 0 : o.type === "bar" ? pace(p) : p.step;
+  return span(p.xs[i] + p.offsets[i], step, o.type === "bar", p.xs[p.xs.length - 1] - p.xs[0]);
 }
 
 /** Says how many rows are not drawn. @param {number} n */

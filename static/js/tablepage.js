@@ -254,7 +254,7 @@ export class TablePage {
     if (!total) return;
     attribute(total, "title", !k ? "" : k.exact ? `Counted at ${clock(k.at)}` : "Estimated by PostgreSQL");
     write(total, whole ? (n ? tally({ rows: n, exact: true }) : "") : !k ? "…" : k.rows ? tally(k) : ""); // "No rows" says it
-    write(one("[data-total-word]"), `${this.#query.where.length || this.#query.search ? "that match" : "rows"}${k?.old ? ` at ${clock(k.at).slice(0, 5)}` : ""}`);
+    write(one("[data-total-word]"), `${this.#query.where.length || this.#query.search ? "that match" : (whole ? n : k?.rows) === 1 ? "row" : "rows"}${k?.old ? ` at ${clock(k.at).slice(0, 5)}` : ""}`);
   }
 
   /** Why there is no row, and the ways out; the server says it alike (views/table_empty.go). */

@@ -83,7 +83,7 @@ for (const c of golden.zoned) {
 for (const c of golden.ends) {
   test(`ends: ${c.note}`, () => {
     const now = (c.now ?? 0) / 1000 + (c.zone ? ahead(c.zone, c.now) : 0);
-    assert.deepEqual(ends({ axis: c.axis, xs: c.xs, step: c.step }, { ...c, ...(c.range ? bounds(c.range, 0, "UTC", true) : {}) }, now), [c.lo, c.hi]);
+    assert.deepEqual(ends({ axis: c.axis, xs: c.xs, step: c.step, offsets: [] }, { ...c, ...(c.range ? bounds(c.range, 0, "UTC", true) : {}) }, now), [c.lo, c.hi]);
   });
 }
 test("what a time range means now", () => {
@@ -127,6 +127,7 @@ test("another chart's moment is in the bar whose time holds it, or at the neares
 test("a point is called by its name, number or time", () => {
   assert.equal(name({ axis: "category", labels: ["NL"] }, {}, 0), "NL");
   assert.equal(name({ axis: "number", xs: [1234567.5] }, {}, 0), "1,234,567.5");
+  assert.equal(name({ axis: "time", xs: [1795162200, 1795179600], offsets: [0, 0], step: 17400, regular: true }, { type: "bar" }, 0), "08:10–08:20");
   assert.equal(name({ axis: "time", xs: [1795168800, 1795172400], offsets: [3600, 3600], step: 3600, regular: true }, { type: "bar" }, 0), "11:00–12:00");
 });
 for (const c of golden.parts) {
