@@ -233,10 +233,12 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 // begins says that the fault begins only now, after what prepares it.
 func (a *arena) begins() { a.began = time.Now() }
 
-// suffersOn judges a trouble that all must be right in spite of: first with the
-// writers at work, then with the last write in silence.
+// suffersOn judges a trouble that all must be right in spite of, once it must have been
+// seen: before that a page may be right yet, and not be so any more a moment later.
+// First with the writers at work, then with the last write in silence.
 func (a *arena) suffersOn(f trouble) {
 	a.Helper()
+	sleep(a.Context(), staleWithin-time.Since(a.began))
 	err := a.recovers(a.Context(), f.despite+10*time.Second)
 	if err == nil {
 		err = a.settle(a.Context(), f.despite+10*time.Second)
