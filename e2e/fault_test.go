@@ -41,6 +41,8 @@ type trouble struct {
 	silent []string
 	// outage: the application's own writes cannot work meanwhile.
 	outage bool
+	// strains: it, or its end, locks what is written, or takes all of the machine.
+	strains bool
 	// spoils are the pages that may hold an error meanwhile, by their address.
 	spoils []string
 	// rare ones take long: they are left to the longer run.
@@ -161,7 +163,11 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 		a.beaten = true
 		t.Fatalf("before: %v", err)
 	}
-	before := a.resources()
+	before, err := a.holdings()
+	if err != nil {
+		a.beaten = true
+		t.Fatalf("before: %v", err)
+	}
 	before["rowcast_subscribers"] = max(before["rowcast_subscribers"], float64(len(a.sights))) // some may be on their way back
 	if a.first == nil {
 		a.first = before
@@ -219,7 +225,7 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	}
 	a.outage.Store(false)
 	a.spoiled.Store(new([]string))
-	a.judgeWrites(started, f.outage)
+	a.judgeWrites(started, f)
 	a.guests.judge(t)
 	if err := a.back(t.Context(), before); err != nil {
 		t.Errorf("afterwards: %v", err)
