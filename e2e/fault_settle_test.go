@@ -261,28 +261,6 @@ func (a *arena) resources() map[string]float64 {
 	return figures(a.TB, a.server.URL)
 }
 
-// apart are the descriptors that are no session's: how many sessions there are is
-// watched by itself, and those that were opened for a count are closed later.
-const apart = "descriptors apart from sessions"
-
-// holdings are what has to come back: those figures, and [apart].
-func (a *arena) holdings() (map[string]float64, error) {
-	a.Helper()
-	conn, err := a.connect(a.Context())
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close(context.Background())
-	sessions := 0.0
-	const ask = `SELECT count(*)::float8 FROM pg_stat_activity WHERE application_name LIKE 'rowcast/%'`
-	if err := conn.QueryRow(a.Context(), ask).Scan(&sessions); err != nil {
-		return nil, fmt.Errorf("count sessions: %w", err)
-	}
-	now := a.resources()
-	now[apart] = now["process_open_fds"] - sessions
-	return now, nil
-}
-
 // figures are those of a server's /metrics.
 func figures(tb testing.TB, url string) map[string]float64 {
 	tb.Helper()
@@ -300,10 +278,7 @@ func (a *arena) back(ctx context.Context, before map[string]float64) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
-		now, err := a.holdings()
-		if err != nil {
-			return err
-		}
+		now := a.holdings()
 		over := leaks(before, now, 1)
 		if over == "" {
 			if over = leaks(a.first, now, 2); over == "" {
