@@ -313,7 +313,7 @@ const (
 // the frames that pages keep, until their rings are full.
 const (
 	givenBackLater = 48 << 20
-	keptMore       = 8 << 20
+	keptMore       = 10 << 20
 )
 
 // lives is twice what the collector found alive.
