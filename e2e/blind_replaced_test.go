@@ -59,12 +59,12 @@ func testWhatIsReplaced(t *testing.T) {
 	defer crew.wait()
 	for name, turns := range turns {
 		crew.run(name, func(t *testing.T) {
-			b := &blindSpot{scene: &scene{TB: t, server: all.server, views: all.views, said: all.said}, page: "/d/" + name, conn: db.Conn(t)}
+			b := &blindSpot{scene: all.as(t), page: "/d/" + name, conn: db.Conn(t)}
 			for _, turn := range turns {
 				b.sleeps()
 				script(t, b.conn, turn.sql)
 				b.shows(turn.sql, safetyPace+moment, turn.words...)
-				b.says("live", "", lookPace+safetyPace)
+				b.says("live", "", rightWithin)
 				script(t, b.conn, turn.write)
 				b.shows(turn.write, moment, turn.after...)
 			}

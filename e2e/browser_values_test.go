@@ -30,7 +30,10 @@ func testExactValues(t *testing.T, b *browser) {
 	db.Script(t, torture)
 	conn := db.Conn(t)
 	tablesOfTypes(t, conn)
-	server := start(t, binary(t), nil, "serve", "--database-url", db.URL, "--listen", "127.0.0.1:0", "--watch", "public.*")
+	db.Script(t, `CREATE TABLE hollow (); INSERT INTO hollow DEFAULT VALUES; INSERT INTO hollow DEFAULT VALUES`)
+	dir := dashboards(t, map[string]string{"odd.yaml": yaml("Odd", twice, none)})
+	server := start(t, binary(t), nil, "serve", "--database-url", db.URL, "--listen", "127.0.0.1:0", "--watch", "public.*", "--dashboards", dir)
+	oddColumns(t, b, server.URL, db)
 	for _, table := range []string{"torture", "plain", "arrays", "composites", "ranges"} {
 		w := b.tab(t)
 		w.watch(server.URL + "t/public." + table)
@@ -64,6 +67,57 @@ func testExactValues(t *testing.T, b *browser) {
 		if numbers == 0 && (table == "torture" || table == "plain") {
 			t.Errorf("%s: no long number in the row", table)
 		}
+		w.stayed()
+		w.close()
+	}
+}
+
+// twice has three columns of one name, none has rows without any.
+var (
+	twice = question{id: "twice", query: "SELECT id, id, nan AS id FROM torture ORDER BY torture.id"}
+	none  = question{id: "none", query: "SELECT FROM hollow"}
+)
+
+// Columns of the same name are each shown with their own values, and rows without
+// columns are rows: they are counted, and come and go, on a dashboard and on the page
+// of a table that has no columns.
+func oddColumns(t *testing.T, b *browser, url string, db *pgtest.DB) {
+	odd, hollow := b.tab(t), b.tab(t)
+	odd.watch(url + "d/odd")
+	hollow.watch(url + "t/public.hollow")
+	conn := db.Conn(t)
+	rowsOf := func(panel string) string {
+		return strings.Replace(held, `"tbody`, `"[data-panel=`+panel+`] tbody`, 1)
+	}
+	shown := func(by string) {
+		t.Helper()
+		for _, c := range []struct {
+			w     *tab
+			panel string
+			asked question
+		}{{odd, "twice", twice}, {odd, "none", none}, {hollow, "rows", none}} {
+			rows, err := answerTo(t.Context(), conn.PgConn(), c.asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.w.until("the rows of "+c.panel, rowsOf(c.panel)+`.length === `+digit(len(rows)))
+			if len(rows[0]) > 0 {
+				c.w.until("the values of "+c.panel, rowsOf(c.panel)+`.some((cells) => cells[2].value === `+quoted(rows[0][2].Text)+`)`)
+			}
+			compareHeld(t, c.panel+" by the "+by, ask[[][]heldCell](c.w, rowsOf(c.panel)), rows)
+		}
+		if heads := ask[[]string](odd, `[...document.querySelectorAll("[data-panel=twice] thead th")].map((th) => th.innerText.trim().split("\n")[0])`); len(heads) != 3 {
+			t.Errorf("by the %s the heads are %q", by, heads)
+		}
+	}
+	shown("server")
+	db.Exec(t, `INSERT INTO hollow DEFAULT VALUES`)
+	db.Exec(t, `UPDATE torture SET nan = -1.5`)
+	shown("browser")
+	db.Exec(t, `DELETE FROM hollow WHERE ctid = (SELECT min(ctid) FROM hollow)`)
+	db.Exec(t, `UPDATE torture SET nan = 'NaN'`)
+	shown("browser again")
+	for _, w := range []*tab{odd, hollow} {
 		w.stayed()
 		w.close()
 	}

@@ -23,7 +23,7 @@ func (a *arena) comeBack(n int) func() {
 	a.forgetPeak()
 	began := time.Now()
 	a.toViewer.Reset()
-	c.back(a, began, 10*time.Second)
+	c.back(a, began, rightWithin)
 	cost := float64(peakMemory(a)) - before
 	a.Logf("their return took %.0f MB at the most", cost/1e6)
 	if cost > float64(heave+n*(64<<10)) && !raceDetector {
@@ -165,7 +165,7 @@ func (a *arena) crowd(n int, page string) *crowd {
 // back waits until everybody came after that moment.
 func (c *crowd) back(a *arena, since time.Time, limit time.Duration) {
 	a.Helper()
-	deadline := time.After(limit + a.lateness.since(since))
+	began, deadline := time.Now(), time.After(limit+mostForgiven)
 	for {
 		away := 0
 		for _, at := range c.arrivals() {
@@ -173,7 +173,10 @@ func (c *crowd) back(a *arena, since time.Time, limit time.Duration) {
 				away++
 			}
 		}
-		if away == 0 {
+		if took := time.Since(began); away == 0 {
+			if took > limit+a.lateness.since(began) {
+				a.Errorf("%d viewers were back only after %s", len(c.came), took)
+			}
 			return
 		}
 		select {

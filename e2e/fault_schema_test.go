@@ -75,8 +75,10 @@ func schemaTroubles() []trouble {
 			return func() { end(); a.watch("public.stage") }
 		}},
 		{name: "slow-panel", lasts: 4 * time.Second, inject: slowBeside},
-		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mended: stageRings, mutes: true, inject: func(a *arena) func() {
-			a.exec(`DROP SCHEMA rowcast CASCADE`)
+		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mended: stageRings, mutes: true, strains: true, inject: func(a *arena) func() {
+			began := time.Now()
+			a.exec(`DROP SCHEMA rowcast CASCADE`) // which locks each table until it has them all
+			a.patrons[1].noted(write{began: began, took: time.Since(began)})
 			return func() { a.watch("public.*") }
 		}},
 		{name: "trigger-disabled", lasts: 8 * time.Second, stale: stage, mended: stageRings, inject: func(a *arena) func() {

@@ -126,14 +126,14 @@ func (s *sight) unlike(screen *delta.State, want map[string][][]delta.Cell) stri
 	return ""
 }
 
-// recovers waits, while the fault lasts and the writers work, until every page
-// that they write shows what was read well after it began, and is called live.
+// recovers waits, while the fault lasts and the writers work, until every page that
+// they write shows what was read after it must have been seen, and is called live.
 func (a *arena) recovers(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for _, s := range a.sights {
 		err := s.until(ctx, func(screen *delta.State, status *delta.Status) bool {
-			return s.still || status.State == "live" && screen.At.After(a.began.Add(time.Second))
+			return s.still || status.State == "live" && screen.At.After(a.began.Add(staleWithin))
 		})
 		if err != nil {
 			return fmt.Errorf("%s is not read, or not live", s.page)
@@ -255,7 +255,7 @@ func (a *arena) of(pages []string) (some []*sight) {
 	return some
 }
 
-// resources are the figures of /metrics that have to come back.
+// resources are the figures of /metrics.
 func (a *arena) resources() map[string]float64 {
 	a.Helper()
 	return figures(a.TB, a.server.URL)
@@ -278,10 +278,11 @@ func (a *arena) back(ctx context.Context, before map[string]float64) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
-		now := a.resources()
-		over := leaks(before, now)
+		now := a.holdings()
+		over := leaks(before, now, 1)
 		if over == "" {
-			if over = leaks(a.first, now); over == "" {
+			if over = leaks(a.first, now, 2); over == "" {
+				a.Log("left: " + left(before, now) + "; since the first fault: " + left(a.first, now))
 				return nil
 			}
 			over += " since the first fault"
@@ -293,15 +294,41 @@ func (a *arena) back(ctx context.Context, before map[string]float64) error {
 	}
 }
 
-// leaks says what is left behind; "" when nothing is: pools may have grown to
-// their limit, and the heap may hold what is not collected yet.
-func leaks(before, now map[string]float64) string {
+// left says what there is more of.
+func left(before, now map[string]float64) string {
+	more := func(name string, unit float64) float64 { return (now[name] - before[name]) / unit }
+	return fmt.Sprintf("goroutines %+.0f, descriptors %+.0f, resident %+.1f MB, alive %+.1f MB", more("go_goroutines", 1), more(apart, 1),
+		more("process_resident_memory_bytes", 1e6), more(lives, 2e6))
+}
+
+// goroutinesAtWork and descriptorsAtWork are how many there may be at one moment and
+// not at another: a page is just read, or a connection of whoever asks for these figures
+// is not closed yet.
+const (
+	goroutinesAtWork  = 3
+	descriptorsAtWork = 3
+)
+
+// Memory that is given back to the system only later, and what is alive and may be more:
+// the frames that pages keep, until their rings are full.
+const (
+	givenBackLater = 48 << 20
+	keptMore       = 10 << 20
+)
+
+// lives is twice what the collector found alive.
+const lives = "go_memstats_next_gc_bytes"
+
+// leaks says what is left behind; "" when nothing is. Of memory there may be so many
+// times as much more as after one fault.
+func leaks(before, now map[string]float64, times float64) string {
 	return above(now, map[string]float64{
-		"go_goroutines":                 before["go_goroutines"] + 24,
-		"process_open_fds":              before["process_open_fds"] + 12,
-		"process_resident_memory_bytes": 1.5*before["process_resident_memory_bytes"] + 64<<20,
+		"go_goroutines":                 before["go_goroutines"] + goroutinesAtWork,
+		apart:                           before[apart] + descriptorsAtWork,
+		"process_resident_memory_bytes": before["process_resident_memory_bytes"] + times*givenBackLater,
+		lives:                           before[lives] + times*2*keptMore,
 		"rowcast_subscribers":           before["rowcast_subscribers"],
-		"rowcast_pages":                 before["rowcast_pages"] + 2,
+		"rowcast_pages":                 before["rowcast_pages"],
 	})
 }
 
@@ -322,7 +349,7 @@ func swells(before, now map[string]float64) string {
 func above(now, most map[string]float64) string {
 	for _, name := range slices.Sorted(maps.Keys(most)) {
 		limit := most[name]
-		if raceDetector && name == "process_resident_memory_bytes" {
+		if raceDetector && strings.HasSuffix(name, "_bytes") {
 			limit = 3*limit + 512<<20 // it keeps shadows of all memory that ever was
 		}
 		if now[name] > limit {

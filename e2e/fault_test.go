@@ -41,6 +41,8 @@ type trouble struct {
 	silent []string
 	// outage: the application's own writes cannot work meanwhile.
 	outage bool
+	// strains: it, or its end, locks what is written, or takes all of the machine.
+	strains bool
 	// spoils are the pages that may hold an error meanwhile, by their address.
 	spoils []string
 	// rare ones take long: they are left to the longer run.
@@ -161,7 +163,7 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 		a.beaten = true
 		t.Fatalf("before: %v", err)
 	}
-	before := a.resources()
+	before := a.holdings()
 	before["rowcast_subscribers"] = max(before["rowcast_subscribers"], float64(len(a.sights))) // some may be on their way back
 	if a.first == nil {
 		a.first = before
@@ -219,7 +221,7 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	}
 	a.outage.Store(false)
 	a.spoiled.Store(new([]string))
-	a.judgeWrites(started, f.outage)
+	a.judgeWrites(started, f)
 	a.guests.judge(t)
 	if err := a.back(t.Context(), before); err != nil {
 		t.Errorf("afterwards: %v", err)
@@ -233,10 +235,12 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 // begins says that the fault begins only now, after what prepares it.
 func (a *arena) begins() { a.began = time.Now() }
 
-// suffersOn judges a trouble that all must be right in spite of: first with the
-// writers at work, then with the last write in silence.
+// suffersOn judges a trouble that all must be right in spite of, once it must have been
+// seen: before that a page may be right yet, and not be so any more a moment later.
+// First with the writers at work, then with the last write in silence.
 func (a *arena) suffersOn(f trouble) {
 	a.Helper()
+	sleep(a.Context(), staleWithin-time.Since(a.began))
 	err := a.recovers(a.Context(), f.despite+10*time.Second)
 	if err == nil {
 		err = a.settle(a.Context(), f.despite+10*time.Second)

@@ -33,6 +33,14 @@ type scene struct {
 	server *process
 	views  map[string]*viewer
 	said   map[string]*record // by each of them
+	late   *lateness          // of the machine, which is forgiven
+}
+
+// as is the same scene for another test, which plays at the same time.
+func (s *scene) as(tb testing.TB) *scene {
+	other := *s
+	other.TB = tb
+	return &other
 }
 
 // newScene starts the program on a database and opens every dashboard, given as
@@ -45,9 +53,10 @@ func newScene(tb testing.TB, database string, panels map[string][]question, furt
 		pages = append(pages, "/d/"+name)
 	}
 	args = append([]string{"serve", "--database-url", database, "--listen", "127.0.0.1:0", "--dashboards", dashboards(tb, files)}, args...)
-	s := &scene{TB: tb, server: start(tb, binary(tb), nil, args...), views: map[string]*viewer{}, said: map[string]*record{}}
+	s := &scene{TB: tb, server: start(tb, binary(tb), nil, args...), views: map[string]*viewer{}, said: map[string]*record{}, late: newLateness()}
 	ctx, leave := context.WithCancel(context.Background())
 	var looking sync.WaitGroup
+	looking.Go(func() { s.late.run(ctx) })
 	for _, page := range pages {
 		v := newViewer(s.server.URL, page)
 		said := &record{}
@@ -77,20 +86,21 @@ func (v *viewer) cursor() string {
 	return screen.Cursor
 }
 
-// soon waits until the page is as told, for so long at most, and says how long
-// it took.
+// soon waits until the page is as told, for so long at most and what the machine was
+// late, and says how long it took.
 func (s *scene) soon(page, what string, limit time.Duration, ok func(*delta.State, *delta.Status) bool) time.Duration {
 	s.Helper()
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit+mostForgiven)
 	defer cancel()
-	if err := s.views[page].until(ctx, ok); err != nil {
+	err := s.views[page].until(ctx, ok)
+	if took := time.Since(began); err != nil || took > limit+s.late.since(began) {
 		screen, status, _ := s.views[page].now()
 		shown := "nothing"
 		if screen != nil {
 			shown = string(delta.EncodeSnapshot(screen))
 		}
-		s.Fatalf("%s: %s: not within %s; it says %+v and shows %.600s", page, what, limit, status, shown)
+		s.Fatalf("%s: %s: not within %s, but %s; it says %+v and shows %.600s", page, what, limit, took, status, shown)
 	}
 	return time.Since(began)
 }

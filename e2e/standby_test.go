@@ -63,7 +63,7 @@ func testAStandbyIsPromotedAndRestored(t *testing.T) {
 	}
 	promoted := pgtest.Connect(t, standby.URL())
 	script(t, promoted, `SELECT pg_promote()`) // which waits for it
-	took = s.soon(page, "live at the new primary", rightWithin+moment, both(showing("words", "a", "b"), saying("live", "")))
+	took = s.soon(page, "live at the new primary", rightWithin, both(showing("words", "a", "b"), saying("live", "")))
 	t.Logf("live %s after the promotion", took.Round(10*time.Millisecond))
 	script(t, promoted, `INSERT INTO words VALUES ('c')`)
 	s.soon(page, "a write there", moment, showing("words", "a", "b", "c"))

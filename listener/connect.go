@@ -19,8 +19,9 @@ const (
 	mostBells = 500
 
 	connectTimeout   = 5 * time.Second
-	longQueueTimeout = time.Minute // to read 800 MB and more, on a machine that does other things
-	answerTimeout    = time.Second // a session that takes longer is late, and as good as lost
+	longQueueTimeout = time.Minute     // to read 800 MB and more, on a machine that does other things
+	answerTimeout    = time.Second     // a session that takes longer is late, and as good as lost
+	standbyFor       = 4 * time.Second // then it is connected anew: the address may lead to a primary by now
 )
 
 // MostSlots is how many servers can have a slot, and so go by the bell, of one database.
@@ -33,8 +34,9 @@ func key(slot int, bell int64) int64 { return int64(slot)<<56 | bell }
 const plain = pgx.QueryExecModeExec
 
 // connect opens both sessions, proves that they are what they must be, LISTENs, and finds out whether bells
-// can be armed. The pair it returns hears everything from now on.
-func (l *Listener) connect(whole context.Context) (_ *session, err error) {
+// can be armed. The pair it returns hears everything from now on. Of a standby it tells lost, and waits a while
+// for its promotion.
+func (l *Listener) connect(whole context.Context, lost func(error)) (_ *session, err error) {
 	ctx, cancel := context.WithTimeout(whole, connectTimeout)
 	defer cancel()
 	s := &session{
@@ -57,13 +59,22 @@ func (l *Listener) connect(whole context.Context) (_ *session, err error) {
 	if err := s.checkBackends(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.checkServer(ctx); err != nil {
+	standby, err := s.checkServer(ctx)
+	if err != nil {
 		return nil, err
 	}
 	for _, conn := range []*pgx.Conn{s.hear, s.arm} {
 		if err := limit(ctx, conn); err != nil {
 			return nil, err
 		}
+	}
+	if standby {
+		lost(errStandby)
+		if err := s.promoted(whole); err != nil {
+			return nil, err
+		}
+		ctx, cancel = context.WithTimeout(whole, connectTimeout)
+		defer cancel()
 	}
 	if err := s.listen(ctx, whole); err != nil {
 		return nil, err
@@ -139,24 +150,42 @@ func (s *session) checkBackends(ctx context.Context) error {
 	return nil
 }
 
+// promoted waits until a standby is promoted. It looks as often as an arming session pings, so that the page is
+// live a second later, and no session has to be opened for a look.
+func (s *session) promoted(ctx context.Context) error {
+	for until := time.Now().Add(standbyFor); time.Now().Before(until); {
+		if err := pause(ctx, beat); err != nil {
+			return err
+		}
+		answer, cancel := answering(ctx)
+		standby := true
+		err := s.arm.QueryRow(answer, `SELECT pg_catalog.pg_is_in_recovery()`, plain).Scan(&standby)
+		cancel()
+		switch {
+		case err != nil:
+			return fmt.Errorf("wait for the promotion: %w", err)
+		case !standby:
+			return nil
+		}
+	}
+	return errStandby
+}
+
 // checkServer reads what kind of server this is, and how many locks we may take of it.
-func (s *session) checkServer(ctx context.Context) error {
+func (s *session) checkServer(ctx context.Context) (standby bool, err error) {
 	const ask = `
 SELECT pg_catalog.pg_is_in_recovery(),
        pg_catalog.current_setting('server_version_num')::int4,
        pg_catalog.current_setting('max_locks_per_transaction')::int4
            * (pg_catalog.current_setting('max_connections')::int4 + pg_catalog.current_setting('max_prepared_transactions')::int4),
        pg_catalog.current_setting('max_prepared_transactions')::int4 > 0`
-	var standby, twoPhase bool
+	var twoPhase bool
 	var version, locks int
 	if err := s.arm.QueryRow(ctx, ask, plain).Scan(&standby, &version, &locks, &twoPhase); err != nil {
-		return fmt.Errorf("ask for settings: %w", err)
+		return false, fmt.Errorf("ask for settings: %w", err)
 	}
-	switch {
-	case standby:
-		return errStandby
-	case version < 140000:
-		return errOld
+	if version < 140000 {
+		return false, errOld
 	}
 	s.cap = min(mostBells, locks/10)
 	if most := s.listener.config.MaxArmed; most > 0 {
@@ -165,7 +194,7 @@ SELECT pg_catalog.pg_is_in_recovery(),
 	if twoPhase && !s.listener.config.AllowPrepared {
 		s.blocked = prepared
 	}
-	return nil
+	return standby, nil
 }
 
 // limit makes the server end a session that stays silent, and nothing else: what a role's settings say about

@@ -30,3 +30,12 @@ func TestOnlyARefusedPasswordIsAskedAboutSeldom(t *testing.T) {
 		}
 	}
 }
+
+// A standby was waited for by the attempt itself: a pause after it would be one in which nobody sees its promotion.
+func TestAStandbyIsLookedAtWithoutAPause(t *testing.T) {
+	for range 200 {
+		if d := backoff(100, errStandby); d > 100*time.Millisecond {
+			t.Fatalf("asked again after %s", d)
+		}
+	}
+}

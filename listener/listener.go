@@ -118,7 +118,7 @@ func (l *Listener) supervise(ctx context.Context) {
 		l.emit(ctx, func(h Handler) { h.Lost(f.reason, f.message) })
 	}
 	for attempt := 0; ctx.Err() == nil; attempt++ {
-		s, err := l.connect(ctx)
+		s, err := l.connect(ctx, lost)
 		if err != nil {
 			lost(err)
 		} else {
@@ -228,11 +228,14 @@ const (
 )
 
 // backoff grows from a tenth of a second to four seconds, so that a healed database is found within five; a
-// refused password is asked about less often, lest it locks the account.
+// refused password is asked about less often, lest it locks the account, and a standby was waited for already.
 func backoff(attempt int, f failure) time.Duration {
 	limit := 4 * time.Second
-	if f.denied {
+	switch {
+	case f.denied:
 		limit = 30 * time.Second
+	case f == errStandby:
+		limit = 100 * time.Millisecond
 	}
 	d := min(limit, 100*time.Millisecond<<min(attempt, 10))
 	return d/2 + rand.N(d/2)

@@ -38,8 +38,14 @@ func newBells(db, reader *database, patterns []string, book *dashboard.Book, log
 const bellsEvery = time.Minute
 
 // roomAfter is how long a server waits for a slot before it makes one more: so long
-// as one that is being replaced by it may take to leave.
-const roomAfter = 5 * time.Second
+// as one that is being replaced by it may take to leave. Who had one waits againAfter:
+// what has it is mostly a session of its own that nothing can end, as where the process
+// behind it stands still, and its pages go by the clock meanwhile.
+const (
+	roomAfter  = 5 * time.Second
+	againAfter = 2 * time.Second
+	roomEvery  = time.Second // how often it looks
+)
 
 func (b *bells) nudge() {
 	select {
@@ -50,19 +56,26 @@ func (b *bells) nudge() {
 
 // Run repeats prepare until ctx ends, and sees to it that the doorbell has a slot.
 func (b *bells) Run(ctx context.Context, doorbell *listener.Listener) error {
-	tick, look := time.NewTicker(bellsEvery), time.NewTicker(roomAfter)
+	tick, look := time.NewTicker(bellsEvery), time.NewTicker(roomEvery)
 	defer tick.Stop()
 	defer look.Stop()
-	full := false // when it was last looked, and so since then
+	var full time.Time // since when it is known to have none, or it last asked for room
+	patience := roomAfter
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
-			was := full
-			state := doorbell.State()
-			if full = state.Full(); full && was {
+			switch state := doorbell.State(); {
+			case state.Slot > 0:
+				full, patience = time.Time{}, againAfter
+			case !state.Full():
+				full = time.Time{}
+			case full.IsZero():
+				full = time.Now()
+			case time.Since(full) >= patience:
 				b.makeRoom(ctx, state.Slots)
+				full = time.Now()
 			}
 			continue
 		case <-tick.C:

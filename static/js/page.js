@@ -12,6 +12,8 @@ import { GRACE, linked, moved, receive, shifted, start, verdict } from "./store.
 /** @typedef {import("./delta.js").Panel} Panel @typedef {import("./protocol.js").Message} Message */
 
 const FRAME = 16, LATE = 100, GAP = 10_000, ONWARD = 6000, AGAIN = 3000;
+/** A clock that lost more than this since it was last looked at was set back; less is what two clocks differ in. */
+const SET = 20;
 const NOTHING = { added: 0, changed: 0, removed: 0, moved: false };
 /** Parameters of the browser's own, which stay while a reader goes from page to page. */
 const OWN = ["kiosk", "embed", "rotate", "each", "theme", "widths"];
@@ -36,6 +38,7 @@ export class LivePage {
   #held = NOTHING;
   #stopped = 0; // when it was paused
   #ticked = Date.now();
+  #looked = { now: Date.now(), ticks: performance.now() }; // at the clock that may be set, and at the one that nobody sets
   #woken = 0;
   #base = "";
   #at = ""; // the address bar as it was last read
@@ -127,7 +130,7 @@ export class LivePage {
     }
     this.#stand(false);
     this.#quiet = true;
-    this.#went = Date.now();
+    this.#went = this.#now();
     this.store = moved(this.store, address);
     this.socket.go(address);
     document.body.ariaBusy = "true";
@@ -156,7 +159,7 @@ export class LivePage {
     const { state } = this.#verdict();
     if (state === "stale" || state === "offline" || state === "reconnecting") return this.retry();
     this.#stand(!this.#paused);
-    this.#stopped = Date.now();
+    this.#stopped = this.#now();
     this.#held = NOTHING;
     if (!this.#paused) {
       this.#control.unmeasured();
@@ -187,12 +190,29 @@ export class LivePage {
     this.#say();
   }
 
-  #verdict() { return verdict(this.store, Date.now(), navigator.onLine); }
+  /**
+   * The time. Where the clock was set back since it was last looked at, all that was noted by it moves along, by just so much: a
+   * page looked once a second, and by what it had missed of that second a silence was noticed later.
+   */
+  #now() {
+    const now = Date.now(), ticks = performance.now(), by = now - this.#looked.now - (ticks - this.#looked.ticks);
+    if (by < -SET) {
+      this.store = shifted(this.store, by);
+      [this.#stopped, this.#woken, this.#went] = [this.#stopped + by, this.#woken + by, this.#went && this.#went + by];
+    }
+    this.#looked = { now, ticks };
+    return now;
+  }
+
+  #verdict() {
+    const now = this.#now(); // before the store is looked at
+    return verdict(this.store, now, navigator.onLine);
+  }
   /** On the way to another page nothing is said that is over in a moment. */
   #say() {
-    const { refused, link } = this.store;
-    if (this.#went && !refused && link.kind === "open" && Date.now() - this.#went < ONWARD) return;
-    this.#control.show(this.store, this.#verdict(), this.#paused, this.#held, Date.now());
+    const now = this.#now(), { refused, link } = this.store;
+    if (this.#went && !refused && link.kind === "open" && now - this.#went < ONWARD) return;
+    this.#control.show(this.store, this.#verdict(), this.#paused, this.#held, now);
   }
   #wake() {
     if (!document.hidden && navigator.onLine) this.#look();
@@ -202,7 +222,7 @@ export class LivePage {
 
   /** Connects where there is no connection, or one that slept with the machine. */
   #look() {
-    const { heard, status } = this.store, now = Date.now();
+    const now = this.#now(), { heard, status } = this.store;
     const silent = this.socket.active && heard > 0 && now - heard > (status?.next_ms ?? 5000) + GRACE;
     if (!silent) return this.socket.wake();
     if (now - this.#woken < GAP) return;
@@ -220,21 +240,22 @@ export class LivePage {
   #receive(m) {
     if (m.type === "reload") return reload(m.version ?? ""), true;
     const came = m.type === "delta" && !!this.store.status; // by itself, not in the answer to what was asked for
+    const now = this.#now();
     try {
-      this.store = receive(this.store, m, Date.now(), performance.now());
+      this.store = receive(this.store, m, now, performance.now());
     } catch (e) {
       if (e instanceof Lost) return false;
       throw e;
     }
     if (m.type === "status" && this.store.cursor) this.#went = 0;
     if (m.type === "snapshot" || m.type === "delta") {
-      this.#control.frame(this.store.at, Object.keys(m.panels), size(m), Date.now(), came);
+      this.#control.frame(this.store.at, Object.keys(m.panels), size(m), now, came);
       this.#schedule();
     }
     if (m.type !== "delta") this.#say();
     if (m.type === "error" && !this.#went && (m.code === "forbidden" || (this.store.page.startsWith("/d/") && ["not_found", "bad_request"].includes(m.code)))) reload(""); // it says when it is back; and what may not be read is not shown
     if (m.type === "error") document.body.ariaBusy = null; // nothing else comes
-    if (m.type === "status") this.#age(Date.now());
+    if (m.type === "status") this.#age(now);
     return true;
   }
 
@@ -294,8 +315,7 @@ export class LivePage {
   }
 
   #tick() {
-    const now = Date.now(), slept = now - this.#ticked > GAP;
-    if (now < this.#ticked - 1000) this.store = shifted(this.store, now - this.#ticked);
+    const now = this.#now(), slept = now - this.#ticked > GAP;
     this.#ticked = now;
     if (document.hidden) return;
     if (slept) this.#wake();
