@@ -50,6 +50,7 @@ type entry struct {
 	doubted      bool        // the newest version reads well, but PostgreSQL refuses a query of it
 	access       Access      // of the newest version that reads well, doubted or not
 	restricted   bool        // that one says who may see it
+	mark         string      // of its pages; "" where there are none
 }
 
 // Open reads all dashboards. Files with mistakes do not make it fail, they are
@@ -121,6 +122,7 @@ func (b *Book) load(ctx context.Context, patience bool) (changed []string, again
 		if old != nil && e.good == nil {
 			e.good = old.good
 		}
+		e.marked()
 		after[f.slug] = e
 		if old == nil || old.source != e.source || !slices.Equal(old.problems, e.problems) {
 			changed = append(changed, f.slug)
@@ -289,6 +291,7 @@ func (b *Book) Page(ctx context.Context, at string) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Mark = e.mark
 	if len(e.problems) > 0 {
 		p.Problem = &e.problems[0]
 	}

@@ -36,6 +36,11 @@ type Page struct {
 	Variables   []Variable
 	Panels      []Panel // those that are drawn, then those with OptionsOf
 	Table       *Table  // of a table page
+	// Mark names what the page shows besides its rows and what was chosen: it is the
+	// same for all who see it, in every process and for all values of its variables,
+	// and another one once the definition or what is told of the table is. "": a page
+	// of the program's own, which changes with the program.
+	Mark string
 	// Context tells pages of one address apart that are read for different people;
 	// "" is what all share who need not be told apart.
 	Context string

@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,13 +78,6 @@ type ForeignKey struct {
 type SortTerm struct {
 	Column string
 	Desc   bool
-}
-
-// Same tells whether the catalog says the same of the table as it did for the
-// other page, so that what readers may ask of it has not changed.
-func (t *Table) Same(o *Table) bool {
-	return o != nil && t.quoted == o.quoted && t.RelKind == o.RelKind && slices.Equal(t.Key, o.Key) &&
-		reflect.DeepEqual(t.Columns, o.Columns) && reflect.DeepEqual(t.ForeignKeys, o.ForeignKeys) && reflect.DeepEqual(t.ReferencedBy, o.ReferencedBy)
 }
 
 // tablePage makes the page of one table from the catalog of this moment.
@@ -315,7 +307,7 @@ func (t *Table) page(timeZone string) (*Page, *condition) {
 			rows.Every, rows.Clock = pace, true
 		}
 	}
-	return &Page{Address: t.address(), Kind: KindTable, Title: t.Name, TimeZone: timeZone, Panels: []Panel{rows}, Table: t}, w
+	return &Page{Address: t.address(), Kind: KindTable, Title: t.Name, TimeZone: timeZone, Panels: []Panel{rows}, Table: t, Mark: t.mark(timeZone)}, w
 }
 
 // from are the table and the conditions of its rows.

@@ -25,6 +25,8 @@ type Message struct {
 	Status     *Status            // status
 	Age        time.Duration      // status
 	Err        *Error             // error
+	Version    string             // reload
+	Definition string             // reload
 	Reason     string             // bye
 	RetryAfter time.Duration      // bye
 }
@@ -43,6 +45,8 @@ type wireMessage struct {
 	State        string                     `json:"state"`
 	Since        time.Time                  `json:"since"`
 	AgeMS        int64                      `json:"age_ms"`
+	Version      string                     `json:"version"`
+	Definition   string                     `json:"definition"`
 	Reason       string                     `json:"reason"`
 	Message      string                     `json:"message"`
 	Code         string                     `json:"code"`
@@ -98,6 +102,8 @@ func Decode(b []byte) (Message, error) {
 		m.Age = millis(w.AgeMS)
 	case TypeError:
 		m.Err = &Error{Code: w.Code, Message: w.Message}
+	case TypeReload:
+		m.Version, m.Definition = w.Version, w.Definition
 	case TypeBye:
 		m.Reason, m.RetryAfter = w.Reason, millis(w.RetryAfterMS)
 	}

@@ -143,11 +143,13 @@ func EncodeError(watch, code, message string) []byte {
 }
 
 // EncodeReload tells the page's viewers to load it again. version is set where
-// the browser's code changed: that of the new one.
-func EncodeReload(page, version string) []byte {
+// the browser's code changed: that of the new one. definition is set where a client
+// named the mark of another one: that of the page as it is now.
+func EncodeReload(page, version, definition string) []byte {
 	b := append([]byte(nil), `{"type":"reload","page":`...)
 	b = appendText(b, page)
 	b = appendTextField(b, `,"version":`, version)
+	b = appendTextField(b, `,"definition":`, definition)
 	return append(b, '}')
 }
 

@@ -21,12 +21,14 @@ func TestEncodeMessages(t *testing.T) {
 		{string(delta.EncodeWatching("/d/shop?utm_x=1", "/d/shop")), `{"type":"watching","watch":"/d/shop?utm_x=1","page":"/d/shop"}`},
 		{string(delta.EncodeError("/d/shpo", "not_found", `no dashboard named "shpo"`)), `{"type":"error","watch":"/d/shpo","code":"not_found","message":"no dashboard named \"shpo\""}`},
 		{string(delta.EncodeError("", "bad_request", "m")), `{"type":"error","code":"bad_request","message":"m"}`},
-		{string(delta.EncodeReload("/d/shop", "")), `{"type":"reload","page":"/d/shop"}`},
-		{string(delta.EncodeReload("/d/shop", "af01")), `{"type":"reload","page":"/d/shop","version":"af01"}`},
+		{string(delta.EncodeReload("/d/shop", "", "")), `{"type":"reload","page":"/d/shop"}`},
+		{string(delta.EncodeReload("/d/shop", "af01", "")), `{"type":"reload","page":"/d/shop","version":"af01"}`},
+		{string(delta.EncodeReload("/d/shop", "", "q7-_")), `{"type":"reload","page":"/d/shop","definition":"q7-_"}`},
 		{string(delta.EncodeBye("restart", 1340*time.Millisecond)), `{"type":"bye","reason":"restart","retry_after_ms":1340}`},
 		{string(delta.EncodeBye("restart", -1)), `{"type":"bye","reason":"restart","retry_after_ms":0}`},
 		{string(delta.EncodeWatch("/d/shop", "")), `{"type":"watch","page":"/d/shop"}`},
 		{string(delta.EncodeWatch("/d/shop", "k:1")), `{"type":"watch","page":"/d/shop","cursor":"k:1"}`},
+		{string(delta.Watch{Page: "/d/shop", Definition: "q7-_"}.Encode()), `{"type":"watch","page":"/d/shop","definition":"q7-_"}`},
 		{string(delta.EncodeStatus(delta.Status{Page: "/d/shop", State: "live", At: noon, Next: 5 * time.Second, Safety: 30 * time.Second}, noon.Add(240*time.Millisecond))),
 			`{"type":"status","page":"/d/shop","state":"live","at":"2026-11-20T11:00:00.123456Z","age_ms":240,"next_ms":5000,"safety_ms":30000}`},
 		{string(delta.EncodeStatus(delta.Status{Page: "p", State: "live", At: noon}, noon.Add(-time.Hour))),
@@ -53,6 +55,9 @@ func TestDecodeMessages(t *testing.T) {
 	if m := decode(t, delta.EncodeBye("restart", time.Second)); m.Type != delta.TypeBye || m.Reason != "restart" || m.RetryAfter != time.Second {
 		t.Errorf("bye %+v", m)
 	}
+	if m := decode(t, delta.EncodeReload("p", "v", "d")); m.Page != "p" || m.Version != "v" || m.Definition != "d" {
+		t.Errorf("reload %+v", m)
+	}
 	if m := decode(t, delta.EncodeError("w", "c", "m")); *m.Err != (delta.Error{Code: "c", Message: "m"}) || m.Watch != "w" {
 		t.Errorf("error %+v", m)
 	}
@@ -76,7 +81,7 @@ func TestDecodeMessages(t *testing.T) {
 
 func TestTextIsSafe(t *testing.T) {
 	hostile := "</script><!--&\u2028\u2029\x00\x1f\x7f\"\\\r\n\t" + "\xff\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80" + "é🦀\ufffd"
-	b := delta.EncodeReload(hostile, hostile)
+	b := delta.EncodeReload(hostile, hostile, hostile)
 	if !utf8.Valid(b) || !json.Valid(b) || strings.ContainsAny(string(b), "<>&\u2028\u2029\n\r\x00") {
 		t.Errorf("encoded as %s", b)
 	}
@@ -93,7 +98,7 @@ func FuzzText(f *testing.F) {
 	f.Add("plain")
 	f.Add("\xff\u2028<é")
 	f.Fuzz(func(t *testing.T, s string) {
-		b := delta.EncodeReload(s, s)
+		b := delta.EncodeReload(s, s, s)
 		var m struct{ Page string }
 		if err := json.Unmarshal(b, &m); err != nil || !utf8.Valid(b) {
 			t.Fatalf("%q: %v", b, err)
@@ -111,6 +116,8 @@ func TestParseWatch(t *testing.T) {
 		err  error
 	}{
 		{in: `{"type":"watch","page":"/d/shop?status=paid","cursor":"k3f9:17"}`, want: delta.Watch{Page: "/d/shop?status=paid", Cursor: "k3f9:17"}},
+		{in: `{"type":"watch","page":"/d/shop","definition":"q7-_"}`, want: delta.Watch{Page: "/d/shop", Definition: "q7-_"}},
+		{in: `{"type":"watch","page":"/d/shop","definition":"","Definition":7}`, want: delta.Watch{Page: "/d/shop"}},
 		{in: ` {"page":"/d/é","type":"watch","later":[1]} `, want: delta.Watch{Page: "/d/é"}},
 		{in: `{"type":"watch","page":""}`},
 		{in: `{"type":"watch","page":"/","PAGE":7}`, want: delta.Watch{Page: "/"}},
@@ -129,6 +136,9 @@ func TestParseWatch(t *testing.T) {
 		{in: `{"type":"watch","page":7}`, err: delta.ErrWrongField},
 		{in: `{"type":"watch","page":"/","cursor":null}`, err: delta.ErrWrongField},
 		{in: `{"type":"watch","page":"/","cursor":17}`, err: delta.ErrWrongField},
+		{in: `{"type":"watch","page":"/","definition":null}`, err: delta.ErrWrongField},
+		{in: `{"type":"watch","page":"/","definition":["q7-_"]}`, err: delta.ErrWrongField},
+		{in: `{"type":"watch","page":"/","definition":"` + strings.Repeat("x", delta.MaxWatch) + `"}`, err: delta.ErrTooLong},
 		{in: `{"type":"watch","page":"` + strings.Repeat("x", delta.MaxWatch) + `"}`, err: delta.ErrTooLong},
 	} {
 		got, err := delta.ParseWatch([]byte(tc.in))
@@ -140,6 +150,10 @@ func TestParseWatch(t *testing.T) {
 
 func FuzzParseWatch(f *testing.F) {
 	f.Add([]byte(`{"type":"watch","page":"/d/shop","cursor":"k3f9:17"}`))
+	f.Add([]byte(`{"type":"watch","page":"/d/shop","cursor":"k3f9:17","definition":"q7-_AAAAAAAAAAAA"}`))
+	f.Add([]byte(`{"type":"watch","page":"/d/shop","definition":"\u0000\ud800é"}`))
+	f.Add([]byte(`{"type":"watch","page":"/d/shop","definition":{}}`))
+	f.Add([]byte(`{"type":"watch","page":"/","definition":"` + strings.Repeat("<", delta.MaxWatch-50) + `"}`)) // longer where it is encoded
 	f.Add([]byte(`{"type":"watch"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w, err := delta.ParseWatch(b)
@@ -151,7 +165,7 @@ func FuzzParseWatch(f *testing.F) {
 			}
 			t.Fatalf("error %v is of no kind", err)
 		}
-		again, err := delta.ParseWatch(delta.EncodeWatch(w.Page, w.Cursor))
+		again, err := delta.ParseWatch(w.Encode())
 		if err != nil && !errors.Is(err, delta.ErrTooLong) || err == nil && again != w {
 			t.Fatalf("%+v came back as %+v, %v", w, again, err)
 		}

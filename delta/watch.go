@@ -22,8 +22,9 @@ var (
 
 // Watch is the client's watch message. Page is not empty-checked or parsed.
 type Watch struct {
-	Page   string // as sent
-	Cursor string // what the client shows already; "" when it shows nothing
+	Page       string // as sent
+	Cursor     string // what the client shows already; "" when it shows nothing
+	Definition string // the mark of the page as the client has it; "" when it has none
 }
 
 // ParseWatch reads a client's message. Unknown fields are ignored. An error is
@@ -60,6 +61,9 @@ func ParseWatch(b []byte) (Watch, error) {
 	if w.Cursor, _, err = textField(fields, "cursor"); err != nil {
 		return Watch{}, err
 	}
+	if w.Definition, _, err = textField(fields, "definition"); err != nil {
+		return Watch{}, err
+	}
 	return w, nil
 }
 
@@ -74,10 +78,15 @@ func textField(fields map[string]json.RawMessage, name string) (text string, ok 
 	return text, true, nil
 }
 
-// EncodeWatch returns a client's watch message; an empty cursor is left out.
-func EncodeWatch(page, cursor string) []byte {
+// EncodeWatch returns the watch message of a client that draws pages of its own
+// kind, and so knows no mark of theirs; an empty cursor is left out.
+func EncodeWatch(page, cursor string) []byte { return Watch{Page: page, Cursor: cursor}.Encode() }
+
+// Encode returns the message; what is empty is left out, but for the page.
+func (w Watch) Encode() []byte {
 	b := append([]byte(nil), `{"type":"watch","page":`...)
-	b = appendText(b, page)
-	b = appendTextField(b, `,"cursor":`, cursor)
+	b = appendText(b, w.Page)
+	b = appendTextField(b, `,"cursor":`, w.Cursor)
+	b = appendTextField(b, `,"definition":`, w.Definition)
 	return append(b, '}')
 }

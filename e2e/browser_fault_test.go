@@ -40,6 +40,42 @@ func testServerRestarts(t *testing.T, b *browser) {
 	w.stayed()
 }
 
+// A dashboard's file and a table are changed while the server is away: nobody tells their open
+// pages, which find out as they come back, and are loaded once. That of a file that is as it was stays.
+func testServerReturnsWithAnotherDashboard(t *testing.T, b *browser) {
+	folder := dashboards(t, map[string]string{"work.yaml": tasksPage, "same.yaml": tasksPage})
+	server, db := serve(t, tasks, "--watch", "public.*", "--dashboards", folder)
+	w, other, table := b.tab(t), b.tab(t), b.tab(t)
+	w.before(`sessionStorage.loads = Number(sessionStorage.loads ?? 0) + 1; window.heard = []; const Plain = WebSocket;
+		window.WebSocket = class extends Plain { constructor(...a) { super(...a); this.addEventListener("message", (e) => heard.push(JSON.parse(e.data).type)) } };`)
+	for tab, page := range map[*tab]string{w: "d/work", other: "d/same", table: "t/public.tasks"} {
+		tab.allow(`WebSocket connection to`)
+		tab.watch(server.URL + page)
+	}
+	server.finish(t)
+	db.Exec(t, `ALTER TABLE tasks ALTER points TYPE bigint`)
+	text := strings.Replace(tasksPage, "title: Work", "title: Better", 1)
+	if err := os.WriteFile(filepath.Join(folder, "work.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	address := strings.TrimSuffix(strings.TrimPrefix(server.URL, "http://"), "/")
+	start(t, binary(t), nil, "serve", "--database-url", db.URL, "--listen", address, "--watch", "public.*", "--dashboards", folder)
+	took := w.within(patience, "the new title", `document.querySelector("h1").innerText === "Better"`)
+	t.Logf("the new title is shown %v after the server was back", took.Round(10*time.Millisecond))
+	w.says("This page was changed")
+	w.live()
+	db.Exec(t, `UPDATE tasks SET title = 'after' WHERE id = 1`)
+	table.until("the table's page anew", `window.mark !== "here"`)
+	for _, tab := range []*tab{w, other, table} {
+		tab.until("what happened after", cell(1, 1)+` === "after"`)
+		tab.live()
+	}
+	if loads, heard := ask[string](w, `sessionStorage.loads`), ask[string](w, `heard.join()`); loads != "2" || strings.Contains(heard, "reload") {
+		t.Errorf("the page was loaded %s times, and then heard %s", loads, heard)
+	}
+	other.stayed()
+}
+
 // The database goes away and comes back. Meanwhile the page says since when it
 // is old, and why, and keeps its rows.
 func testDatabaseStops(t *testing.T, b *browser) {

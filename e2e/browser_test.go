@@ -59,6 +59,7 @@ func TestBrowser(t *testing.T) {
 		"a chart follows a range":         testChartFollowsRange,
 		"charts do not grow":              testChartsDoNotGrow,
 		"server restarts":                 testServerRestarts,
+		"dashboard changes meanwhile":     testServerReturnsWithAnotherDashboard,
 		"database stops":                  testDatabaseStops,
 		"hostile values":                  testHostileValues,
 		"hostile people":                  testHostilePeople,

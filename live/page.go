@@ -240,7 +240,7 @@ func (e *Engine) retire(p *page) {
 	if e.pages[p.def.ID()] != p {
 		return
 	}
-	e.cfg.Hub.Publish(p.def.ID(), broadcast.Update[*delta.State]{Last: delta.EncodeReload(p.def.Address, "")})
+	e.cfg.Hub.Publish(p.def.ID(), broadcast.Update[*delta.State]{Last: delta.EncodeReload(p.def.Address, "", "")})
 	e.forget(p)
 }
 

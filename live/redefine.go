@@ -44,7 +44,7 @@ func (e *Engine) settleDefinition(p *page, def *dashboard.Page, err error) {
 	switch {
 	case err == nil:
 		p.altered = false
-		if def.Address == p.def.Address && p.same(def) && p.def.Table.Same(def.Table) {
+		if def.Address == p.def.Address && p.same(def) && def.Mark == p.def.Mark {
 			return
 		}
 	case !errors.As(err, &refused) || refused.Code != "bad_request":

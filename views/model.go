@@ -52,14 +52,15 @@ type JumpTarget struct{ Text, Note, Href, Icon string }
 // Live is what ties a page to its socket. A first paint says "Snapshot" and its time; only the browser, once it has heard the
 // server's proof, says "Live".
 type Live struct {
-	Page   string  // canonical address: "/d/shop?status=paid"
-	Cursor string  // of the state that the page was rendered from; "" where there is none
-	Socket string  // URL path of the socket with base path, "/live"; "" where the page has none
-	SignIn string  // URL where a reader whose session ended goes; "" where there is no sign-in
-	At     string  // when the state was read, RFC 3339; "" where there is none
-	Clock  string  // the same for readers: "14:32:08"
-	Zone   string  // the time zone of the page's clocks: "Europe/Berlin"
-	Banner *Banner // shown before the browser's code runs: stale at first paint
+	Page       string  // canonical address: "/d/shop?status=paid"
+	Definition string  // the mark of what is drawn here besides rows, which the browser names as it watches; "" where there is none
+	Cursor     string  // of the state that the page was rendered from; "" where there is none
+	Socket     string  // URL path of the socket with base path, "/live"; "" where the page has none
+	SignIn     string  // URL where a reader whose session ended goes; "" where there is no sign-in
+	At         string  // when the state was read, RFC 3339; "" where there is none
+	Clock      string  // the same for readers: "14:32:08"
+	Zone       string  // the time zone of the page's clocks: "Europe/Berlin"
+	Banner     *Banner // shown before the browser's code runs: stale at first paint
 }
 
 // Banner is one line under the bar that says what is wrong: since when, why, what happens next. Kind is "warn" or "bad".

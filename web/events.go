@@ -92,7 +92,10 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead || full != nil {
 		return
 	}
-	if outdated(r) && e.send([]broadcast.Message{{Data: delta.EncodeReload(page.Address, static.Version())}}) != nil {
+	if outdated(r) && e.reload(page, static.Version(), "") != nil {
+		return
+	}
+	if redefined(page, r.URL.Query().Get("definition")) && e.reload(page, "", page.Mark) != nil {
 		return
 	}
 	if !e.run(ctx, page, cursor) {
@@ -123,6 +126,9 @@ func (e *events) run(ctx context.Context, page *dashboard.Page, cursor string) (
 	}
 	st := s.listen(page, cursor)
 	defer st.close()
+	if now := s.config.Pages.Current(page); now != page.Mark && e.reload(page, "", now) != nil {
+		return false
+	}
 	both, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(e.stay, cancel)
@@ -146,6 +152,11 @@ func (e *events) goodbye(out *problem) {
 	}
 	e.buf.WriteString("retry: " + strconv.FormatInt(retry.Milliseconds(), 10) + "\n\n")
 	_ = e.send([]broadcast.Message{{Data: delta.EncodeBye(reason, retry)}})
+}
+
+// reload has the page loaded again, for newer code or another definition.
+func (e *events) reload(page *dashboard.Page, version, definition string) error {
+	return e.send([]broadcast.Message{{Data: delta.EncodeReload(page.Address, version, definition)}})
 }
 
 func (e *events) send(messages []broadcast.Message) error {

@@ -90,7 +90,7 @@ func TestEvents(t *testing.T) {
 	resumed.expect(delta.TypeDelta, "e:2")
 	resumed.expect(delta.TypeStatus, "")
 
-	s.hub.Publish("/d/shop", broadcast.Update[*delta.State]{Last: delta.EncodeReload("/d/shop", "")})
+	s.hub.Publish("/d/shop", broadcast.Update[*delta.State]{Last: delta.EncodeReload("/d/shop", "", "")})
 	e.expect(delta.TypeReload, "")
 	if rest := e.next(); len(rest) != 0 {
 		t.Errorf("after the last message: %v", rest)

@@ -20,6 +20,8 @@ import (
 func FuzzClientMessage(f *testing.F) {
 	for _, seed := range []string{`{"type":"watch","page":"/d/shop"}`, `{"type":"watch","page":"/d/shop","cursor":"e:1"}`,
 		`{"type":"watch","page":"/t/public.orders?sort=-id&where=status.is.paid&rows=50","cursor":"k3f9aQ_LmZuU:17"}`, `{"type":"watch","page":"/d/shop?status=paid","cursor":""}`,
+		`{"type":"watch","page":"/d/shop","definition":"q7-_AAAAAAAAAAAA"}`, `{"type":"watch","page":"/d/shop","definition":"\u0000<\ud800"}`, `{"type":"watch","page":"/d/shop","definition":[{}]}`,
+		`{"type":"watch","page":"/d/shop","definition":"` + strings.Repeat("x", 16000) + `"}`,
 		`{"type":"watch"}`, `{}`, `null`, `[`, "\xff", `{"type":"watch","page":"\u0000","cursor":"\ud800"}`, `{"TYPE":"watch"}`} {
 		f.Add([]byte(seed), false)
 		f.Add([]byte(seed), true)
@@ -27,6 +29,7 @@ func FuzzClientMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, binary bool) {
 		s := newSite(t, func(c *web.Config) { c.Pong = time.Second })
 		s.begin("/d/shop", "a")
+		s.define("/d/shop", "q7-_AAAAAAAAAAAB")
 		c := s.dial()
 		kind := websocket.MessageText
 		if binary {

@@ -330,7 +330,7 @@ func (p *paint) fill(m *views.Panel, have *delta.Panel) {
 }
 
 func (p *paint) live() views.Live {
-	l := views.Live{Page: p.page.Address, Zone: p.zone.String(), Socket: p.base + "/live", SignIn: p.signInURL()}
+	l := views.Live{Page: p.page.Address, Definition: p.page.Mark, Zone: p.zone.String(), Socket: p.base + "/live", SignIn: p.signInURL()}
 	if p.state != nil {
 		l.Cursor = p.state.Cursor
 		l.At = p.state.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")

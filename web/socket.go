@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/static"
 )
@@ -275,13 +276,26 @@ func (c *socket) answer(ctx context.Context, w delta.Watch) {
 	}
 	if c.behind {
 		c.behind = false
-		if c.say(delta.EncodeReload(page.Address, static.Version())) != nil {
+		if c.say(delta.EncodeReload(page.Address, static.Version(), "")) != nil {
 			release()
 			return
 		}
 	}
+	if redefined(page, w.Definition) && c.say(delta.EncodeReload(page.Address, "", page.Mark)) != nil {
+		release()
+		return
+	}
 	c.taken.watches(page.Address)
 	c.follow(page, w.Cursor, release)
+	if now := s.config.Pages.Current(page); now != page.Mark {
+		_ = c.say(delta.EncodeReload(page.Address, "", now)) // those were told who followed it when it changed
+	}
+}
+
+// redefined tells whether a client that named the mark of what it shows has the page
+// as it no longer is.
+func redefined(page *dashboard.Page, shown string) bool {
+	return shown != "" && page.Mark != "" && shown != page.Mark
 }
 
 // superseded reports whether another command waits.

@@ -282,7 +282,7 @@ func TestReloadThenAnotherWatch(t *testing.T) {
 	c := s.dial()
 	c.watch("/d/shop", "")
 	c.expect(delta.TypeWatching, delta.TypeSnapshot, delta.TypeStatus)
-	s.hub.Publish("/d/shop", broadcast.Update[*delta.State]{Last: delta.EncodeReload("/d/shop", "")})
+	s.hub.Publish("/d/shop", broadcast.Update[*delta.State]{Last: delta.EncodeReload("/d/shop", "", "")})
 	c.expect(delta.TypeReload)
 	s.until("released", func() bool { return s.watchers("/d/shop") == 0 })
 	s.mu.Lock()

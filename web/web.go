@@ -34,10 +34,12 @@ const Subprotocol = "rowcast.v1"
 // Pages knows which pages there are. An address is a URL path and query without
 // the base path; an error that is a *dashboard.AddressError is told to whoever
 // asked, any other is logged. Subject says what an address is about without telling
-// whether it is there: it is asked first, and may not take long.
+// whether it is there: it is asked first, and may not take long. Current is the
+// mark that the page would have if it were looked up now; it takes no time either.
 type Pages interface {
 	Subject(address string) (dashboard.Subject, error)
 	Page(ctx context.Context, address string) (*dashboard.Page, error)
+	Current(p *dashboard.Page) string
 	Index(ctx context.Context) (dashboard.Index, error)
 }
 

@@ -46,6 +46,7 @@ type site struct {
 	ids      map[string]bool                           // of pages that have begun
 	fault    error                                     // of Page
 	hold     chan struct{}                             // Page waits for it, if not nil
+	opening  func(*dashboard.Page)                     // called first by Open, if not nil
 	listed   []dashboard.DashboardEntry                // besides the usual ones
 }
 
@@ -169,6 +170,19 @@ func (s *site) Page(ctx context.Context, address string) (*dashboard.Page, error
 	return nil, &dashboard.AddressError{Code: "not_found", Message: fmt.Sprintf("no page %q", path)}
 }
 
+// Current is as a book's.
+func (s *site) Current(p *dashboard.Page) string {
+	path, _, _ := strings.Cut(p.Address, "?")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, at := range []string{p.Address, path} {
+		if now := s.pages[at]; now != nil {
+			return now.Mark
+		}
+	}
+	return ""
+}
+
 // Subject is as a book's.
 func (s *site) Subject(address string) (dashboard.Subject, error) {
 	path, _, _ := strings.Cut(address, "?")
@@ -196,6 +210,9 @@ func (s *site) Index(context.Context) (dashboard.Index, error) {
 }
 
 func (s *site) Open(p *dashboard.Page) func() {
+	if s.opening != nil {
+		s.opening(p)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opened++

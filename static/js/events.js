@@ -22,9 +22,9 @@ class Events {
 
   /** Every watch is a stream of its own, from its beginning. @param {string} text */
   send(text) {
-    const { page } = JSON.parse(text), asked = `page=${encodeURIComponent(page)}`;
+    const { page, definition = "" } = JSON.parse(text), asked = `page=${encodeURIComponent(page)}`;
     this.#source?.close();
-    const source = new EventSource(`${this.#base}/api/v1/events?${asked}${this.#code && `&${this.#code}`}`);
+    const source = new EventSource(`${this.#base}/api/v1/events?${asked}${definition && `&definition=${encodeURIComponent(definition)}`}${this.#code && `&${this.#code}`}`);
     this.#source = source;
     let answered = false;
     source.onmessage = ({ data }) => {

@@ -47,6 +47,7 @@ export class LivePage {
   /** @type {((d: Description) => void)[]} */ #listeners = [];
   /** @type {Description|null} of the page that was gone to last */ #described = null;
   #asked = 0; // how often a description was
+  #definition = ""; // the mark of what the server drew
 
   /** @param {DOMStringMap} data of the body @param {View[]} [further] what shows panels elsewhere than in their places */
   constructor(data, further = []) {
@@ -54,6 +55,7 @@ export class LivePage {
     this.#base = (data.live ?? "/live").replace(/\/live$/, "");
     let whole = this.#views.length > 0;
     this.#at = this.#here();
+    this.#definition = data.definition ?? "";
     for (const v of this.#views) {
       for (const [id, panel] of [/** @type {const} */ ([v.id, v.hydrate()]), ...(v.others?.() ?? [])]) {
         if (panel) this.#shown.set(id, panel);
@@ -68,7 +70,7 @@ export class LivePage {
     if (data.version) at.searchParams.set("v", data.version);
     at.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     this.socket = new Socket({
-      url: at.href, page: this.store.page, cursor: () => this.store.cursor,
+      url: at.href, page: this.store.page, definition: this.#definition, cursor: () => this.store.cursor,
       message: (m) => this.#receive(m),
       link: (l) => { this.store = linked(this.store, l); this.#say(); },
       instead: async () => ((await reachable(`${this.#base}/healthz`)) ? (await late(import("./events.js"))).open : null),
@@ -238,7 +240,7 @@ export class LivePage {
 
   /** @param {Message} m @returns {boolean} false if it did not fit what is held */
   #receive(m) {
-    if (m.type === "reload") return reload(m.version ?? ""), true;
+    if (m.type === "reload") return reload(m.version ?? "", undefined, m.definition && `${this.#definition} ${m.definition}`), true;
     const came = m.type === "delta" && !!this.store.status; // by itself, not in the answer to what was asked for
     const now = this.#now();
     try {

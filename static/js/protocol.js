@@ -11,7 +11,7 @@
  * @typedef {{type: "snapshot", page: string, cursor: string, at: string, panels: Record<string, Change>}} Snapshot
  * @typedef {{type: "delta", page: string, from: string, cursor: string, at: string, panels: Record<string, Change>}} Delta
  * @typedef {{type: "status", page: string, state: string, at?: string, since?: string, age_ms?: number, next_ms?: number, safety_ms?: number, every_ms?: number, tables?: string[], reason?: string, message?: string}} Status
- * @typedef {{type: "reload", page: string, version?: string}} Reload
+ * @typedef {{type: "reload", page: string, version?: string, definition?: string}} Reload
  * @typedef {{type: "error", watch?: string, code: string, message: string}} ErrorMessage
  * @typedef {{type: "bye", reason: string, retry_after_ms?: number}} Bye
  * @typedef {Watching|Snapshot|Delta|Status|Reload|ErrorMessage|Bye} Message
@@ -30,8 +30,11 @@ export function parse(text) {
   return m && typeof m === "object" && KNOWN.has(m.type) ? m : null;
 }
 
-/** Asks to watch a page; cursor is what is already shown, "" for nothing. @param {string} page @param {string} cursor */
-export const watch = (page, cursor) => JSON.stringify(cursor ? { type: "watch", page, cursor } : { type: "watch", page });
+/**
+ * Asks to watch a page; cursor is what is already shown, definition the mark of how it is drawn, each "" for none.
+ * @param {string} page @param {string} cursor @param {string} [definition]
+ */
+export const watch = (page, cursor, definition) => JSON.stringify({ type: "watch", page, cursor: cursor || undefined, definition: definition || undefined });
 
 /**
  * What a client does after a close: "stay" away, "stop" and say so, go to the "signin" page, come back when "told" to, or

@@ -3,16 +3,19 @@
 import { one, toast } from "./dom.js";
 
 const KEY = "rowcast.reloads", MOST = 10, PAUSE = 120_000; // at most so many in such a time
-const ONCE = 300_000; // newer code is loaded so often at most, whatever its version: two builds may answer in turn
+const ONCE = 300_000; // newer code is loaded so often at most, whatever its version, and one definition for another: two servers may answer in turn
 const AGAIN = 600_000; // the same new version is tried again after this: another server may have answered with the old one
 const SILENT = 10_000; // a server that does not answer in this time is not there
 const TOLD = { updated: "rowcast was updated", changed: "This page was changed", gone: "What was chosen here is not there any more", missing: "The page was loaded again: a part of it had not come" };
 
-/** missing: when it was last loaded for that reason @typedef {{times: number[], version: string, tried: number, missing: number, why: ""|keyof typeof TOLD, scroll: number, focus: string}} Past */
+/**
+ * missing: when it was last loaded for that reason; pairs: the same for each definition that was shown and the one that was told of
+ * @typedef {{times: number[], version: string, tried: number, missing: number, pairs: Record<string, number>, why: ""|keyof typeof TOLD, scroll: number, focus: string}} Past
+ */
 
 /** @returns {Past} */
 function past() {
-  const none = { times: [], version: "", tried: 0, missing: 0, why: /** @type {""} */ (""), scroll: 0, focus: "" };
+  const none = { times: [], version: "", tried: 0, missing: 0, pairs: {}, why: /** @type {""} */ (""), scroll: 0, focus: "" };
   try { return { ...none, ...JSON.parse(sessionStorage.getItem(KEY) ?? "{}") }; } catch { return none; }
 }
 
@@ -24,11 +27,12 @@ function keep(p) {
 /**
  * When to load again: milliseconds from now, -1 for not at all. Pure.
  * @param {Past} p @param {string} version of the server's code where that is the reason, else "" @param {number} now @param {() => number} random
+ * @param {string} [pair] of definitions, where that is the reason
  */
-export function pause(p, version, now, random) {
+export function pause(p, version, now, random, pair = "") {
   if (version && version === p.version && now - p.tried < AGAIN) return -1;
   const times = p.times.filter((t) => now - t < PAUSE), wait = times.length >= MOST ? times[times.length - MOST] + PAUSE - now : 0;
-  return Math.max(0, wait, version && p.tried ? p.tried + ONCE - now : 0) + random() * (version ? 3000 : 250); // many browsers hear it at once
+  return Math.max(0, wait, version && p.tried ? p.tried + ONCE - now : 0, (p.pairs[pair] ?? -ONCE) + ONCE - now) + random() * (version ? 3000 : 250); // many browsers hear it at once
 }
 
 let coming = Infinity; // when
@@ -37,15 +41,17 @@ let busy = () => false; // is the reader in the middle of something?
 /**
  * Loads the page again soon, once its reader is not in the middle of something.
  * @param {string} version of the server's code where that changed, else "" @param {keyof typeof TOLD} [why]
+ * @param {string} [pair] the mark of the definition that is shown and that of the server's own, where they are the reason
  */
-export function reload(version, why = version ? "updated" : "changed") {
-  const wait = pause(past(), version, Date.now(), Math.random), at = Date.now() + wait;
+export function reload(version, why = version ? "updated" : "changed", pair = "") {
+  const wait = pause(past(), version, Date.now(), Math.random, pair), at = Date.now() + wait;
   if (at >= coming || wait < 0) return;
   coming = at;
   const attempt = async () => {
     const p = past(), now = Date.now();
     if (busy() || !(await reachable()) || busy()) return void setTimeout(attempt, 1000); // asking takes its time
-    keep({ times: [...p.times.filter((t) => now - t < PAUSE), now], version: version || p.version, tried: version ? now : p.tried, missing: why === "missing" ? now : p.missing, why, scroll: scrollY, focus: document.activeElement?.id ?? "" });
+    const pairs = Object.fromEntries(Object.entries({ ...p.pairs, ...(pair && { [pair]: now }) }).filter(([, at]) => now - at < ONCE));
+    keep({ times: [...p.times.filter((t) => now - t < PAUSE), now], version: version || p.version, tried: version ? now : p.tried, missing: why === "missing" ? now : p.missing, pairs, why, scroll: scrollY, focus: document.activeElement?.id ?? "" });
     location.reload();
   };
   setTimeout(attempt, wait);

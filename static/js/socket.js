@@ -13,11 +13,11 @@ const UNSEEN = 2000;
  * @typedef {import("./protocol.js").Message} Message
  * @typedef {import("./store.js").Link} Link
  * @typedef {{
- *   url: string, page: string,
+ *   url: string, page: string, definition?: string,
  *   cursor: () => string, message: (m: Message) => boolean, link: (l: Link) => void, signin: () => void,
  *   open?: (url: string, protocol: string) => Wire, instead?: () => Promise<typeof import("./events.js").open|null>,
  *   random?: () => number, now?: () => number,
- * }} Options cursor: what is shown now; message: takes a message, false if it did not fit; link: told of every change;
+ * }} Options definition: the mark of how the page is drawn, if it has one; cursor: what is shown now; message: takes a message, false if it did not fit; link: told of every change;
  * signin: the session ended; instead: opens what does as a WebSocket where none comes through, null where the server is away
  *
  * What a WebSocket is to this file.
@@ -45,7 +45,7 @@ export class Socket {
 
   /** @param {Options} options */
   constructor(options) {
-    this.#o = { open: (url, protocol) => /** @type {Wire} */ (/** @type {unknown} */ (new WebSocket(url, protocol))), instead: async () => null, random: Math.random, now: Date.now, ...options };
+    this.#o = { open: (url, protocol) => /** @type {Wire} */ (/** @type {unknown} */ (new WebSocket(url, protocol))), instead: async () => null, random: Math.random, now: Date.now, definition: "", ...options };
   }
 
   /** Connects now, whatever it was waiting for. */
@@ -78,7 +78,7 @@ export class Socket {
   /** Watches the page (again). @param {string} cursor "" for the whole page */
   watch(cursor) {
     this.#answered = false;
-    this.#ws?.send(watch(this.#o.page, cursor));
+    this.#ws?.send(watch(this.#o.page, cursor, this.#o.definition));
   }
 
   /** Watches another page from now on. @param {string} page */

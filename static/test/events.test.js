@@ -14,14 +14,14 @@ for (const [what, answer, want] of /** @type {[string, object, object][]} */ ([
     /** @type {any} */ let source = null;
     scope.EventSource = class {
       /** @param {string} url */
-      constructor(url) { source = this; assert.equal(url, "http://dash.example/live/api/v1/events?page=%2Fd%2Fshop&v=1"); }
+      constructor(url) { source = this; assert.equal(url, "http://dash.example/live/api/v1/events?page=%2Fd%2Fshop&definition=q7%2B&v=1"); }
       close() {}
     };
     scope.fetch = async () => answer;
     const wire = open("ws://dash.example/live/live?v=1"), heard = {};
     wire.onclose = ({ code }) => Object.assign(heard, { closed: code });
     wire.onmessage = ({ data }) => Object.assign(heard, { said: JSON.parse(String(data)).code });
-    wire.send(JSON.stringify({ type: "watch", page: "/d/shop" }));
+    wire.send(JSON.stringify({ type: "watch", page: "/d/shop", definition: "q7+" }));
     await source.onerror();
     assert.deepEqual(heard, want);
   });

@@ -50,3 +50,22 @@ test("a part that does not come is asked for with the page, and then seldom", as
   assert.equal(page.loads, 2);
   assert.equal(await late(Promise.resolve("here")), "here");
 });
+test("a page that two servers in turn have otherwise is loaded once for each", async () => {
+  const again = `../js/reload.js?pairs${Date.now()}`;
+  /** What a page does that is drawn by one definition and told of another; so many ms later. */
+  const told = async (pair, ms) => {
+    const fresh = await import(`${again}${pair}${page.loads}${ms}`); // a page of its own
+    fresh.reload("", undefined, pair);
+    mock.timers.tick(ms);
+    page.answer();
+    await settle();
+  };
+  page.loads = 0;
+  await told("a b", 300);
+  await told("b a", 300);
+  assert.equal(page.loads, 2);
+  await told("a b", 290_000);
+  await told("b a", 1000);
+  assert.equal(page.loads, 2, "they go on saying so");
+  assert.deepEqual(Object.keys(JSON.parse(kept.get("rowcast.reloads")).pairs), ["a b", "b a"]);
+});

@@ -30,6 +30,18 @@ test("it watches with the cursor of what is shown", () => {
   const { wire } = setup();
   assert.deepEqual(wire().sent, [{ type: "watch", page: "/d/shop?b=1", cursor: "a:1" }]);
 });
+test("it names the mark of how the page is drawn, whenever it watches", () => {
+  const wires = [], socket = new Socket({
+    url: "ws://x/live", page: "/d/shop", definition: "q7", cursor: () => "a:1", random: () => 1, now: () => 0, link: () => {}, signin: () => {},
+    open: () => { const w = new Wire(); wires.push(w); return w; }, message: () => true,
+  });
+  socket.connect();
+  wires[0].onopen();
+  assert.deepEqual(wires[0].sent, [{ type: "watch", page: "/d/shop", cursor: "a:1", definition: "q7" }]);
+  wires[0].readyState = 1;
+  socket.go("/d/shop?b=2");
+  assert.deepEqual(wires[0].sent.at(-1), { type: "watch", page: "/d/shop?b=2", definition: "q7" });
+});
 test("before the answer, and of other pages, nothing is heard", () => {
   const { seen, wire } = setup();
   wire().say(status);
@@ -202,7 +214,7 @@ test("however long the server was away, a page is there within 5 s of its return
   }
 });
 test("messages", () => {
-  assert.equal(watch("/d/a", ""), '{"type":"watch","page":"/d/a"}');
+  assert.equal(watch("/d/a", "", ""), '{"type":"watch","page":"/d/a"}');
   assert.equal(parse('{"type":"novelty"}'), null);
   assert.equal(parse("null"), null);
   assert.throws(() => parse("{"));

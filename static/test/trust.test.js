@@ -72,7 +72,7 @@ test("what was found is marked, overlaps once", () => {
 });
 
 test("new code is loaded once, not again and again", () => {
-  const none = { times: [], version: "", tried: 0, why: "", scroll: 0, focus: "" }, half = () => 0.5;
+  const none = { times: [], version: "", tried: 0, pairs: {}, why: "", scroll: 0, focus: "" }, half = () => 0.5;
   assert.equal(pause(none, "b", 0, half), 1500);
   assert.equal(pause(none, "", 0, half), 125);
   const tried = { ...none, times: [1000], version: "b", tried: 1000 };
@@ -81,9 +81,17 @@ test("new code is loaded once, not again and again", () => {
   assert.equal(pause(tried, "", 61_000, half), 125, "and nothing to wait for where a dashboard was changed");
   assert.ok(pause(tried, "b", 1000 + 600_000, half) >= 0, "but it is tried again later");
 });
+test("one definition is loaded for another once, not again and again", () => {
+  const half = () => 0.5, past = { times: [1000], version: "", tried: 0, pairs: { "a b": 1000 }, why: "", scroll: 0, focus: "" };
+  assert.equal(pause(past, "", 2000, half, "a c"), 125);
+  assert.equal(pause(past, "", 61_000, half, "a b"), 240_000 + 125, "two servers that do not agree");
+  assert.equal(pause(past, "", 61_000, half, "b a"), 125, "the way back is another pair");
+  assert.equal(pause(past, "", 61_000, half), 125, "and so is what nobody compared");
+  assert.equal(pause(past, "", 301_000, half, "a b"), 125, "but it is tried again later");
+});
 test("a dashboard that is being written is not loaded without end", () => {
   const times = Array.from({ length: 10 }, (_, i) => i * 1000);
-  assert.equal(pause({ times, version: "", tried: 0, why: "", scroll: 0, focus: "" }, "", 10_000, () => 0), 110_000);
+  assert.equal(pause({ times, version: "", tried: 0, pairs: {}, why: "", scroll: 0, focus: "" }, "", 10_000, () => 0), 110_000);
 });
 
 test("a wall goes round", () => {
