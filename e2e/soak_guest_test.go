@@ -121,13 +121,17 @@ func (g *guest) turn(ctx context.Context, ws *websocket.Conn, page, cursor strin
 	return ws.Write(ctx, websocket.MessageText, delta.EncodeWatch(page, cursor))
 }
 
+// slowestLine is what a viewer's line must carry for its page to stay, in bytes a
+// second. One that paused up to 0.3 s before each message fell below it on busy pages.
+const slowestLine = 5000
+
 // session is some pages, one after the other, on one socket.
 func (g *guest) session(ctx context.Context) error {
-	pause := time.Duration(0)
+	line := 0 // bytes a second; 0: as they come
 	if g.random.IntN(8) == 0 {
-		pause = time.Duration(g.random.Int64N(int64(300 * time.Millisecond))) // before each read
+		line = slowestLine + g.random.IntN(9*slowestLine)
 	}
-	ws, err := dial(ctx, g.url, pause > 0)
+	ws, err := dial(ctx, g.url, line > 0)
 	if err != nil {
 		return err
 	}
@@ -147,10 +151,10 @@ func (g *guest) session(ctx context.Context) error {
 			return err
 		}
 		if n == 0 {
-			reader.Go(func() { g.read(reading, ws, pause) })
+			reader.Go(func() { g.read(reading, ws, line) })
 		}
 		sleep(ctx, time.Duration(g.random.ExpFloat64()*float64(g.dwell)))
-		if g.random.IntN(8) == 0 && pause == 0 {
+		if g.random.IntN(8) == 0 && line == 0 {
 			if err := g.compare(ctx); err != nil {
 				return err
 			}
@@ -170,11 +174,13 @@ func (g *guest) session(ctx context.Context) error {
 	return nil
 }
 
-// read takes messages until the socket ends.
-func (g *guest) read(ctx context.Context, ws *websocket.Conn, pause time.Duration) {
+// read takes messages until the socket ends, no faster than they come through a line.
+func (g *guest) read(ctx context.Context, ws *websocket.Conn, line int) {
 	for {
-		sleep(ctx, pause)
 		_, data, err := ws.Read(ctx)
+		if line > 0 {
+			sleep(ctx, time.Duration(len(data))*time.Second/time.Duration(line))
+		}
 		if err == nil {
 			err = g.take(data)
 		}
