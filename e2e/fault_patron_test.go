@@ -122,18 +122,24 @@ func (p *patron) take() []write {
 	return all
 }
 
-// judgeWrites checks the application's writes since then. Where the fault itself
-// keeps who writes waiting, they are judged beside those of a table that nobody watches.
+// mostStalls is how many writes may be slow during a fault that keeps nobody waiting,
+// where one of a table that nobody watches was as slow at that time: a disk that stands
+// still for a moment, such as when others write to it.
+const mostStalls = 3
+
+// judgeWrites checks the application's writes since then, on their own, but for a few
+// stalls. Where the fault itself keeps who writes waiting, all of them are judged beside
+// those of a table that nobody watches.
 func (a *arena) judgeWrites(since time.Time, f trouble) {
 	a.Helper()
 	watched, others := a.patrons[0].take(), a.patrons[1].take()
 	watched = slices.DeleteFunc(watched, func(w write) bool { return w.began.Before(since) })
-	beside := others
-	if !f.outage && !f.strains {
-		beside = nil
+	wrong := hindered(watched, others, a.lateness.between)
+	if alone := hindered(watched, nil, a.lateness.between); !f.outage && !f.strains && len(alone) > mostStalls {
+		wrong = alone // both tables may be kept waiting by the program as well
 	}
-	for _, wrong := range hindered(watched, beside, a.lateness.between) {
-		a.Error(wrong)
+	for _, w := range wrong {
+		a.Error(w)
 	}
 	if len(watched) < 3 && !f.outage {
 		a.Errorf("the application wrote only %d times", len(watched))
