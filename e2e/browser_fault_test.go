@@ -22,7 +22,7 @@ import (
 func testServerRestarts(t *testing.T, b *browser) {
 	server, db := serve(t, tasks, "--watch", "public.*")
 	w := b.tab(t)
-	w.allow(`WebSocket connection to`)
+	w.allow(`WebSocket connection to|Failed to load resource`)
 	w.watch(server.URL + "t/public.tasks")
 	w.run(`window.states = []; new MutationObserver(() => states.push(document.querySelector("#live").dataset.state))
 		.observe(document.querySelector("#live"), { attributes: true, attributeFilter: ["data-state"] })`)
@@ -49,7 +49,7 @@ func testServerReturnsWithAnotherDashboard(t *testing.T, b *browser) {
 	w.before(`sessionStorage.loads = Number(sessionStorage.loads ?? 0) + 1; window.heard = []; const Plain = WebSocket;
 		window.WebSocket = class extends Plain { constructor(...a) { super(...a); this.addEventListener("message", (e) => heard.push(JSON.parse(e.data).type)) } };`)
 	for tab, page := range map[*tab]string{w: "d/work", other: "d/same", table: "t/public.tasks"} {
-		tab.allow(`WebSocket connection to`)
+		tab.allow(`WebSocket connection to|Failed to load resource`)
 		tab.watch(server.URL + page)
 	}
 	server.finish(t)
