@@ -18,12 +18,22 @@ import (
 // dial opens a socket as a browser does. small gives it so little room in the
 // kernel that a reader that pauses is felt by the server.
 func dial(ctx context.Context, url string, small bool) (*websocket.Conn, error) {
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	return dialBy(ctx, url, func(conn net.Conn) net.Conn {
 		if tcp, ok := conn.(*net.TCPConn); ok && small {
 			_ = tcp.SetReadBuffer(4 << 10)
 		}
-		return conn, err
+		return conn
+	})
+}
+
+// dialBy is the same over the connection that by makes of one.
+func dialBy(ctx context.Context, url string, by func(net.Conn) net.Conn) (*websocket.Conn, error) {
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return by(conn), nil
 	}}
 	ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+"live", &websocket.DialOptions{
 		HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"rowcast.v1"},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -99,7 +100,7 @@ func (g *guest) stay(ctx context.Context, page string) {
 		g.accuse("%s: %v", page, err)
 		return
 	}
-	g.read(ctx, ws, 0)
+	g.read(ctx, ws)
 	if ctx.Err() == nil {
 		g.accuse("%s: the connection of one who stays broke: %v", page, g.closed)
 	}
@@ -125,13 +126,32 @@ func (g *guest) turn(ctx context.Context, ws *websocket.Conn, page, cursor strin
 // second. One that paused up to 0.3 s before each message fell below it on busy pages.
 const slowestLine = 5000
 
+// narrowLine carries so many bytes a second, all the time: one that took a snapshot at
+// once and then paused for as long as it takes answered no ping meanwhile.
+type narrowLine struct {
+	net.Conn
+	rate int
+}
+
+func (l *narrowLine) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p[:min(len(p), l.rate/20+1)])
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(l.rate))
+	return n, err
+}
+
 // session is some pages, one after the other, on one socket.
 func (g *guest) session(ctx context.Context) error {
 	line := 0 // bytes a second; 0: as they come
 	if g.random.IntN(8) == 0 {
 		line = slowestLine + g.random.IntN(9*slowestLine)
 	}
-	ws, err := dial(ctx, g.url, line > 0)
+	ws, err := dialBy(ctx, g.url, func(conn net.Conn) net.Conn {
+		if line == 0 {
+			return conn
+		}
+		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+		return &narrowLine{conn, line}
+	})
 	if err != nil {
 		return err
 	}
@@ -151,7 +171,7 @@ func (g *guest) session(ctx context.Context) error {
 			return err
 		}
 		if n == 0 {
-			reader.Go(func() { g.read(reading, ws, line) })
+			reader.Go(func() { g.read(reading, ws) })
 		}
 		sleep(ctx, time.Duration(g.random.ExpFloat64()*float64(g.dwell)))
 		if g.random.IntN(8) == 0 && line == 0 {
@@ -174,13 +194,10 @@ func (g *guest) session(ctx context.Context) error {
 	return nil
 }
 
-// read takes messages until the socket ends, no faster than they come through a line.
-func (g *guest) read(ctx context.Context, ws *websocket.Conn, line int) {
+// read takes messages until the socket ends.
+func (g *guest) read(ctx context.Context, ws *websocket.Conn) {
 	for {
 		_, data, err := ws.Read(ctx)
-		if line > 0 {
-			sleep(ctx, time.Duration(len(data))*time.Second/time.Duration(line))
-		}
 		if err == nil {
 			err = g.take(data)
 		}
