@@ -264,16 +264,22 @@ func (w *tab) within(d time.Duration, what, js string) time.Duration {
 		case <-time.After(30 * time.Millisecond):
 		case <-ctx.Done():
 			text := w.text()
-			w.Fatalf("waited %s for %s (last error: %v); the page says:\n%.1000s", d, what, err, text)
+			w.Fatalf("waited %s for %s (last error: %v); %s says:\n%.1000s", d, what, err, w.address(), text)
 		}
 	}
 }
 
 // text is what a reader finds in the page.
-func (w *tab) text() string {
+func (w *tab) text() string { return w.said(`document.body.innerText`) }
+
+// address is what stands in the address bar.
+func (w *tab) address() string { return w.said(`location.href`) }
+
+// said is a text of the page, or why it cannot be had.
+func (w *tab) said(js string) string {
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	defer cancel()
-	s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	s, err := chromedp.Run(ctx, chromedp.Evaluate[string](js))
 	if err != nil {
 		return err.Error()
 	}
