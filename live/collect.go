@@ -89,6 +89,7 @@ func (c *collector) finish() {
 // keep all that were allocated with it.
 func (c *collector) part() {
 	c.same = false
+	c.answer.rows = make([][]delta.Cell, 0, len(c.last.rows)+1)
 	for _, old := range c.last.rows[:c.rows] {
 		copy(c.row(len(old)), old)
 	}

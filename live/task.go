@@ -3,7 +3,10 @@ package live
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rowcast/rowcast/dashboard"
@@ -113,19 +116,43 @@ func readTasks(ctx context.Context, s *session, tasks []task, r reading) (res *r
 	if len(res.snap.torn()) > 0 {
 		return res
 	}
-	for i, t := range tasks {
-		list := make([]outcome, 0, len(t.items))
-		for _, it := range t.items {
-			if !res.left[i] {
-				list = append(list, it.outcome(s, res.snap.answers[it.query.id]))
-			}
-		}
-		res.outcomes = append(res.outcomes, list)
-	}
+	res.compare(s)
 	if r.discover {
 		res.watched = s.watched(ctx, tasks[0])
 	}
 	return res
+}
+
+// together is how many tasks are compared by one goroutine before it takes more.
+const together = 16
+
+// compare makes outcomes of the answers, on all cores where there are many: the
+// database has nothing to do for this cycle meanwhile.
+func (res *result) compare(s *session) {
+	res.outcomes = make([][]outcome, len(res.tasks))
+	var taken atomic.Int64
+	work := func() {
+		for {
+			from := int(taken.Add(together)) - together
+			if from >= len(res.tasks) {
+				return
+			}
+			for i := from; i < min(from+together, len(res.tasks)); i++ {
+				if res.left[i] {
+					continue
+				}
+				for _, it := range res.tasks[i].items {
+					res.outcomes[i] = append(res.outcomes[i], it.outcome(s, res.snap.answers[it.query.id]))
+				}
+			}
+		}
+	}
+	var helpers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (len(res.tasks)+together-1)/together) - 1 {
+		helpers.Go(work)
+	}
+	work()
+	helpers.Wait()
 }
 
 // answered tells whether all panels of the task have an answer, or an error.
