@@ -17,8 +17,8 @@ import (
 )
 
 // bells keeps the doorbell on the tables that it should be on: at start, when
-// dashboards change, and now and then for partitions that are new. A viewer's
-// click never gets here.
+// dashboards change, now and then for partitions that are new, and when somebody opens
+// a page of a table that has none. What gets one is never up to who looks at it.
 type bells struct {
 	db       *database // as the role that installs
 	reader   *database // as the one that reads; the same where no other is named
@@ -36,6 +36,10 @@ func newBells(db, reader *database, patterns []string, book *dashboard.Book, log
 
 // bellsEvery is how often new partitions and repaired triggers are looked for.
 const bellsEvery = time.Minute
+
+// silentEvery is how soon after the last look a page without a bell is reason for
+// another: whoever opens pages must not have the catalog searched each time.
+const silentEvery = 10 * time.Second
 
 // roomAfter is how long a server waits for a slot before it makes one more: so long
 // as one that is being replaced by it may take to leave. Who had one waits againAfter:
@@ -55,17 +59,24 @@ func (b *bells) nudge() {
 }
 
 // Run repeats prepare until ctx ends, and sees to it that the doorbell has a slot.
-func (b *bells) Run(ctx context.Context, doorbell *listener.Listener) error {
+// silent counts the pages that were found to read tables without a bell.
+func (b *bells) Run(ctx context.Context, doorbell *listener.Listener, silent func() uint64) error {
 	tick, look := time.NewTicker(bellsEvery), time.NewTicker(roomEvery)
 	defer tick.Stop()
 	defer look.Stop()
 	var full time.Time // since when it is known to have none, or it last asked for room
 	patience := roomAfter
+	var known uint64
+	var looked time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
+			if now := silent(); now > known && time.Since(looked) >= silentEvery {
+				known, looked = now, time.Now()
+				b.prepare(ctx)
+			}
 			switch state := doorbell.State(); {
 			case state.Slot > 0:
 				full, patience = time.Time{}, againAfter
@@ -81,6 +92,7 @@ func (b *bells) Run(ctx context.Context, doorbell *listener.Listener) error {
 		case <-tick.C:
 		case <-b.again:
 		}
+		looked = time.Now()
 		b.prepare(ctx)
 	}
 }
@@ -123,7 +135,7 @@ func (b *bells) prepare(ctx context.Context) {
 		switch {
 		case said == b.said:
 		case onlyAwaited(err):
-			b.log.Info("no table is there yet for some patterns; it is looked again every minute", "watch", b.patterns)
+			b.log.Info("no table is there yet for some patterns; they are looked for every minute, and when somebody opens one", "watch", b.patterns)
 		default:
 			b.log.Warn("some tables have no doorbell; their pages go by the clock", "error", said)
 		}
