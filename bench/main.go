@@ -40,7 +40,8 @@ type site struct {
 
 func main() {
 	postgres.MaybeSupervise()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Its servers end with it also where nobody reads on, as behind head.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer stop()
 	var cli commands
 	parsed := kong.Parse(&cli, kong.Name("bench"),
