@@ -14,7 +14,7 @@ import (
 // without opening another socket.
 func testOverTLS(t *testing.T, b *browser) {
 	dir, metrics := t.TempDir(), freeAddress(t)
-	certify(t, dir)
+	certify(t, dir, "example.com")
 	server, db := serve(t, `CREATE TABLE notes (id int PRIMARY KEY, n int NOT NULL, body text NOT NULL);
 		INSERT INTO notes SELECT i, 0, '-' FROM generate_series(1, 200) i`,
 		"--dashboards", dashboards(t, map[string]string{"notes.yaml": "panels:\n  - id: notes\n    query: SELECT id, n, body FROM notes ORDER BY id\n"}),

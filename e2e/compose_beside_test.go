@@ -113,8 +113,8 @@ func inspect(ctx context.Context, id, template string) string {
 }
 
 // TestComposeBesideADatabase runs the file for a database that is there already,
-// with its role, its secret, who signs in, and its doorbell as the file's first
-// lines say.
+// with its role, its secret, its certificate, who signs in, and its doorbell as the
+// file's first lines say.
 func TestComposeBesideADatabase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds an image: not with -short")
@@ -122,12 +122,16 @@ func TestComposeBesideADatabase(t *testing.T) {
 	dir := t.TempDir() // it is needed until all is taken down
 	c := newCompose(t)
 	// The same file, with its secret and its folder elsewhere.
-	override := fmt.Sprintf("services: {rowcast: {volumes: ['%[1]s/dashboards:/dashboards:ro', '%[1]s/access.yaml:/access.yaml:ro']}}\nsecrets: {reader: {file: '%[1]s/reader'}}\n", dir)
-	rules := regexp.MustCompile(`(?m)^# +echo '(.*)' > access.yaml$`).FindStringSubmatch(readFile(t, "../docs/deploy/docker-compose.yml"))
-	if rules == nil {
-		t.Fatal("the file's first lines say nothing of rules")
+	text := readFile(t, "../docs/deploy/docker-compose.yml")
+	rules := regexp.MustCompile(`(?m)^# +echo '(.*)' > access.yaml$`).FindStringSubmatch(text)
+	authority := regexp.MustCompile(`(?m)^# - \./(ca\.pem:/\S+:ro) and (&sslrootcert=\S+) `).FindStringSubmatch(text)
+	if rules == nil || authority == nil {
+		t.Fatal("the file's first lines say nothing of rules, or of an authority")
 	}
-	for name, text := range map[string]string{"reader": "only 'reading'", "access.yaml": rules[1], "override.yml": override} {
+	override := fmt.Sprintf("services: {rowcast: {volumes: ['%[1]s/dashboards:/dashboards:ro', '%[1]s/access.yaml:/access.yaml:ro', '%[1]s/%[2]s']}}\nsecrets: {reader: {file: '%[1]s/reader'}}\n", dir, authority[1])
+	certify(t, dir, "db.example")
+	certificate, secret := readFile(t, filepath.Join(dir, "db.example.crt")), readFile(t, filepath.Join(dir, "db.example.key"))
+	for name, text := range map[string]string{"reader": "only 'reading'", "access.yaml": rules[1], "override.yml": override, "ca.pem": certificate} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -136,13 +140,14 @@ func TestComposeBesideADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.program = append(c.program, "-f", "docs/deploy/docker-compose.yml", "-f", filepath.Join(dir, "override.yml"))
-	c.env = append(c.env, "DATABASE_URL=postgres://rowcast_reader@db.example:5432/app?sslmode=disable", "PGPASSWORD=the owner's")
+	way := "@db.example:5432/app?sslmode=verify-full" + authority[2]
+	c.env = append(c.env, "DATABASE_URL=postgres://rowcast_reader"+way, "PGPASSWORD=the owner's")
 	c.do(t, buildWait, "up", "--no-start", "--build") // makes the network
 
-	psql := existing(t)
+	psql := existing(t, certificate, secret)
 	psql(`CREATE TABLE notes (id int PRIMARY KEY, body text)`)
 	c.do(t, time.Minute, "run", "--rm", "-e", "PGPASSWORD", "-e", "ROWCAST_PASSWORD_FILE=", "rowcast",
-		"watch", "public.*", "--database-url", "postgres://owner@db.example:5432/app?sslmode=disable")
+		"watch", "public.*", "--database-url", "postgres://owner"+way)
 	psql(`CREATE ROLE rowcast_reader LOGIN PASSWORD 'only ''reading'''`)
 	psql(`GRANT USAGE ON SCHEMA public, rowcast TO rowcast_reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO rowcast_reader`)
 
@@ -179,14 +184,16 @@ func TestComposeBesideADatabase(t *testing.T) {
 	again.close()
 	id := strings.TrimSpace(c.do(t, time.Minute, "ps", "-q", "rowcast"))
 	walls(t, id)
+	psql(`DO $$ BEGIN ASSERT (SELECT pg_catalog.bool_and(ssl) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename = 'rowcast_reader'), 'it talks in the clear'; END $$`)
 	if env := inspect(t.Context(), id, "{{.Config.Env}}"); strings.Contains(env, "reading'") || strings.Contains(env, "owner's") {
 		t.Errorf("a password is in the container's environment: %s", env)
 	}
 }
 
 // existing runs a database that nobody's compose file knows, known as db.example
-// in the network of the test's project, and returns what runs a statement there.
-func existing(t *testing.T) (psql func(statement string)) {
+// in the network of the test's project, with this certificate and its key, and returns
+// what runs a statement there.
+func existing(t *testing.T, certificate, key string) (psql func(statement string)) {
 	t.Helper()
 	project := fmt.Sprintf("rowcast-e2e-%d", os.Getpid())
 	db := project + "-existing"
@@ -196,7 +203,7 @@ func existing(t *testing.T) (psql func(statement string)) {
 	if err != nil {
 		t.Fatalf("start a database: %v\n%s", err, out)
 	}
-	return func(statement string) {
+	psql = func(statement string) {
 		t.Helper()
 		retry(t, statement, func(ctx context.Context) error {
 			out, err := exec.CommandContext(ctx, "docker", "exec", db, "psql", "-h", "127.0.0.1", "-U", "owner", "-v", "ON_ERROR_STOP=1", "app", "-c", statement).CombinedOutput()
@@ -206,4 +213,16 @@ func existing(t *testing.T) (psql func(statement string)) {
 			return nil
 		})
 	}
+	psql(`SELECT`) // it is there, and so is its folder
+	for name, text := range map[string]string{"server.crt": certificate, "server.key": key} {
+		put := exec.CommandContext(t.Context(), "docker", "exec", "-i", db, "sh", "-c", `cd "$PGDATA" && umask 077 && cat > $0 && chown --reference=PG_VERSION $0`, name)
+		put.Stdin = strings.NewReader(text)
+		if out, err := put.CombinedOutput(); err != nil {
+			t.Fatalf("write %s: %v\n%s", name, err, out)
+		}
+	}
+	psql(`ALTER SYSTEM SET ssl = on`)
+	psql(`SELECT pg_catalog.pg_reload_conf()`)
+	psql(`DO $$ BEGIN ASSERT pg_catalog.current_setting('ssl') = 'on', 'no TLS'; END $$`)
+	return psql
 }

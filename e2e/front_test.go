@@ -243,7 +243,7 @@ func (f front) start(t *testing.T, server string) *http.Client {
 	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers are another user
 		t.Fatal(err)
 	}
-	roots := certify(t, dir)
+	roots := certify(t, dir, "example.com")
 	listen := freeAddress(t)
 	config := filepath.Join(dir, filepath.Base(f.file))
 	if err := os.WriteFile(config, []byte(f.fit(readFile(t, f.file), dir, listen, server)), 0o644); err != nil {
@@ -291,9 +291,8 @@ func (f front) start(t *testing.T, server string) *http.Client {
 	return &http.Client{Transport: transport, Jar: jar}
 }
 
-// certify writes example.com's certificate and key into dir and returns who
-// vouches for it.
-func certify(t *testing.T, dir string) *x509.CertPool {
+// certify writes a host's certificate and key into dir and returns who vouches for it.
+func certify(t *testing.T, dir, host string) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -301,7 +300,7 @@ func certify(t *testing.T, dir string) *x509.CertPool {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"example.com"}, IsCA: true, BasicConstraintsValid: true,
+		DNSNames: []string{host}, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -313,7 +312,7 @@ func certify(t *testing.T, dir string) *x509.CertPool {
 	}
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	for name, text := range map[string][]byte{
-		"example.com.crt": cert, "example.com.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}),
+		host + ".crt": cert, host + ".key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
