@@ -164,7 +164,7 @@ type inbox struct {
 
 // counters are what the engine has done so far.
 type counters struct {
-	cycles, frames, unrung, repeats, failures, left, silent atomic.Uint64
+	cycles, frames, unrung, repeats, failures, left, newest atomic.Uint64
 	pages                                                   atomic.Int64
 }
 
@@ -176,7 +176,7 @@ type Stats struct {
 	Repeats  uint64 // readings thrown away because a table was being replaced
 	Failures uint64 // readings that failed as a whole
 	Left     uint64 // turns that pages kept because a reading had used up its budget
-	Silent   uint64 // times that a page was found to read tables whose changes ring nothing
+	Newest   uint64 // changes when a relation is made while pages are watched
 	Pages    int64  // watched now
 
 	Proved time.Time // up to when every ring was heard, at the last ping; zero before the first
@@ -188,7 +188,7 @@ func (e *Engine) Stats() Stats {
 	return Stats{
 		Cycles: c.cycles.Load(), Frames: c.frames.Load(), Unrung: c.unrung.Load(),
 		Repeats: c.repeats.Load(), Failures: c.failures.Load(), Pages: c.pages.Load(),
-		Left: c.left.Load(), Silent: c.silent.Load(),
+		Left: c.left.Load(), Newest: c.newest.Load(),
 		Proved: e.provedAt(),
 	}
 }

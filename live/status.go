@@ -103,9 +103,6 @@ func (e *Engine) tell(p *page, now time.Time) {
 	if news || due {
 		p.statusSent = now
 	}
-	if news && s.State == "timed" {
-		e.counters.silent.Add(1)
-	}
 	p.status = s
 	e.cfg.Hub.Publish(p.def.ID(), broadcast.Update[*delta.State]{
 		Status: e.encoder(s), Quiet: !news && !due,
