@@ -118,7 +118,7 @@ func partitionComes() trouble {
 	}}
 }
 
-// stageRings tells whether the stage has its bell: the program looks at least once a minute
+// stageRings tells whether the stage has its bell: the program looks once a minute
 // whether it has to put it on anew.
 func stageRings(a *arena) (rings bool) {
 	a.Helper()

@@ -23,7 +23,6 @@ type catalog struct {
 	due    time.Time     // when it must be read again
 	wanted bool          // a page reads a relation that is not in it
 	took   time.Duration // to read it
-	newest uint64        // the relation that was made last, but for when numbers begin anew; 0: nothing was read
 }
 
 // table is one relation of the catalog.
@@ -104,7 +103,7 @@ type node struct {
 
 // readCatalog looks at the relations, and at the whole partition and
 // inheritance trees that they belong to.
-func (s *session) readCatalog(ctx context.Context, relations map[uint32]bool) (_ *catalog, err error) {
+func (s *session) readCatalog(ctx context.Context, relations map[uint32]bool) (*catalog, error) {
 	if err := s.ensure(ctx); err != nil {
 		return nil, err
 	}
@@ -123,13 +122,8 @@ func (s *session) readCatalog(ctx context.Context, relations map[uint32]bool) (_
 		}
 		return nil, fmt.Errorf("read catalog: %w", res.Err)
 	}
-	c := newCatalog()
 	nodes := map[uint32]*node{}
 	for _, row := range res.Rows {
-		if c.newest, err = strconv.ParseUint(string(row[len(row)-1]), 10, 32); err != nil {
-			return nil, fmt.Errorf("parse catalog: %w", err)
-		}
-		row = row[:len(row)-1]
 		print := fnv.New64a()
 		for _, v := range row {
 			_, _ = print.Write(v)
@@ -142,6 +136,7 @@ func (s *session) readCatalog(ctx context.Context, relations map[uint32]bool) (_
 		n.print = print.Sum64()
 		nodes[oid] = n
 	}
+	c := newCatalog()
 	c.asked = relations
 	tollTrees(nodes)
 	for oid := range relations {

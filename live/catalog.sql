@@ -1,9 +1,8 @@
 -- The relations named by $1 and the partition and inheritance trees around
 -- them: oid, quoted name, kind, whether this role may lock it, the bell of its
 -- enabled trigger (after each statement that inserts, updates, deletes or
--- truncates), its parents. The last column but one changes when its definition does:
--- its columns, their enums' labels, its keys and references, what a view reads. The
--- last one changes when a relation is made, of whatever kind.
+-- truncates), its parents. The last column changes when its definition does: its
+-- columns, their enums' labels, its keys and references, what a view reads.
 WITH RECURSIVE up AS (
     SELECT unnest AS oid FROM pg_catalog.unnest($1::pg_catalog.oid[])
     UNION
@@ -33,8 +32,7 @@ SELECT c.oid,
                  FROM pg_catalog.pg_enum e WHERE e.enumtypid = a.atttypid), '') END, ',' ORDER BY a.attnum)
                FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0), '') || ':'
            || coalesce((SELECT pg_catalog.string_agg(k.oid::text, ',' ORDER BY k.oid)
-               FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('f', 'p', 'u')), '') END,
-       (SELECT pg_catalog.max(oid) FROM pg_catalog.pg_class) -- by its index
+               FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('f', 'p', 'u')), '') END
 FROM tree
 JOIN pg_catalog.pg_class c ON c.oid = tree.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -164,8 +164,8 @@ type inbox struct {
 
 // counters are what the engine has done so far.
 type counters struct {
-	cycles, frames, unrung, repeats, failures, left, newest atomic.Uint64
-	pages                                                   atomic.Int64
+	cycles, frames, unrung, repeats, failures, left atomic.Uint64
+	pages                                           atomic.Int64
 }
 
 // Stats are what the engine has done since it started, and what it does now.
@@ -176,7 +176,6 @@ type Stats struct {
 	Repeats  uint64 // readings thrown away because a table was being replaced
 	Failures uint64 // readings that failed as a whole
 	Left     uint64 // turns that pages kept because a reading had used up its budget
-	Newest   uint64 // changes when a relation is made while pages are watched
 	Pages    int64  // watched now
 
 	Proved time.Time // up to when every ring was heard, at the last ping; zero before the first
@@ -188,7 +187,7 @@ func (e *Engine) Stats() Stats {
 	return Stats{
 		Cycles: c.cycles.Load(), Frames: c.frames.Load(), Unrung: c.unrung.Load(),
 		Repeats: c.repeats.Load(), Failures: c.failures.Load(), Pages: c.pages.Load(),
-		Left: c.left.Load(), Newest: c.newest.Load(),
+		Left:   c.left.Load(),
 		Proved: e.provedAt(),
 	}
 }

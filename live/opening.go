@@ -159,9 +159,6 @@ func (e *Engine) learn(c *catalog, jobs *jobs) {
 	usual := min(c.took, cmp.Or(before.took, c.took)) // a machine that was busy for a moment has nobody wait for the next look
 	c.due, c.read, c.wanted = time.Now().Add(min(max(catalogEvery, catalogShare*usual), catalogMost)), before.read, before.wanted
 	e.book = c
-	if c.newest > 0 {
-		e.counters.newest.Store(c.newest)
-	}
 	for oid := range e.blocked {
 		if c.tables[oid] == nil {
 			delete(e.blocked, oid)

@@ -17,8 +17,8 @@ import (
 )
 
 // bells keeps the doorbell on the tables that it should be on: at start, when
-// dashboards change, now and then for partitions that are new, and soon after a table
-// was made that a pattern may name. A viewer's click never gets here.
+// dashboards change, and now and then for partitions that are new. A viewer's
+// click never gets here.
 type bells struct {
 	db       *database // as the role that installs
 	reader   *database // as the one that reads; the same where no other is named
@@ -36,14 +36,6 @@ func newBells(db, reader *database, patterns []string, book *dashboard.Book, log
 
 // bellsEvery is how often new partitions and repaired triggers are looked for.
 const bellsEvery = time.Minute
-
-// newEvery is how soon after the last look one may follow for what was made since. Where
-// tables come and go all the time, or are many, they are not searched all the time: a
-// look rests twenty times as long as it takes.
-const (
-	newEvery = 5 * time.Second
-	newShare = 20
-)
 
 // roomAfter is how long a server waits for a slot before it makes one more: so long
 // as one that is being replaced by it may take to leave. Who had one waits againAfter:
@@ -63,29 +55,17 @@ func (b *bells) nudge() {
 }
 
 // Run repeats prepare until ctx ends, and sees to it that the doorbell has a slot.
-// newest changes when something was made in the database.
-func (b *bells) Run(ctx context.Context, doorbell *listener.Listener, newest func() uint64) error {
+func (b *bells) Run(ctx context.Context, doorbell *listener.Listener) error {
 	tick, look := time.NewTicker(bellsEvery), time.NewTicker(roomEvery)
 	defer tick.Stop()
 	defer look.Stop()
 	var full time.Time // since when it is known to have none, or it last asked for room
 	patience := roomAfter
-	var known uint64
-	var next time.Time // when it may be looked for what is new
-	prepare := func() {
-		began := time.Now()
-		b.prepare(ctx)
-		next = time.Now().Add(max(newEvery, newShare*time.Since(began)))
-	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-look.C:
-			if now := newest(); now != known && b.byName() && time.Now().After(next) {
-				known = now
-				prepare()
-			}
 			switch state := doorbell.State(); {
 			case state.Slot > 0:
 				full, patience = time.Time{}, againAfter
@@ -101,14 +81,8 @@ func (b *bells) Run(ctx context.Context, doorbell *listener.Listener, newest fun
 		case <-tick.C:
 		case <-b.again:
 		}
-		prepare()
+		b.prepare(ctx)
 	}
-}
-
-// byName tells whether patterns say which tables get a bell, and not what dashboards
-// read: to find that out takes more.
-func (b *bells) byName() bool {
-	return !slices.Equal(b.patterns, []string{"none"}) && !slices.Equal(b.patterns, []string{"auto"})
 }
 
 // makeRoom makes one slot more for a server that found none. It costs the writers, so
@@ -149,7 +123,7 @@ func (b *bells) prepare(ctx context.Context) {
 		switch {
 		case said == b.said:
 		case onlyAwaited(err):
-			b.log.Info("no table is there yet for some patterns; they are looked for every minute, and soon after one is made while pages are open", "watch", b.patterns)
+			b.log.Info("no table is there yet for some patterns; it is looked again every minute", "watch", b.patterns)
 		default:
 			b.log.Warn("some tables have no doorbell; their pages go by the clock", "error", said)
 		}

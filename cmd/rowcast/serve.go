@@ -241,7 +241,7 @@ func (a *app) run(ctx context.Context, edge *edge, bells *bells, extra []func(co
 	group.Go(func() error {
 		return a.book.Run(running, func(slugs []string) { a.reloaded(running, bells, slugs) })
 	})
-	group.Go(func() error { return bells.Run(running, a.listener, func() uint64 { return a.engine.Stats().Newest }) })
+	group.Go(func() error { return bells.Run(running, a.listener) })
 	group.Go(func() error { return a.db.probe(running) })
 	for _, part := range extra {
 		group.Go(func() error { return part(running) })
