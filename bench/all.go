@@ -125,7 +125,7 @@ func (st *stand) measure(ctx context.Context, r row, rounds int) (results []resu
 		var got result
 		if r.floor != nil {
 			if got.floor, err = r.floor(ctx, st); err != nil {
-				return nil, fmt.Errorf("%s: %w", r.than, err)
+				return nil, fmt.Errorf("%s: %w", r.beside(0), err)
 			}
 		}
 		if got.ours, err = r.ours(ctx, st); err != nil {

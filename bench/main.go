@@ -40,8 +40,9 @@ type site struct {
 
 func main() {
 	postgres.MaybeSupervise()
-	// Its servers end with it also where nobody reads on, as behind head.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	// Where nobody reads on, as behind head, its servers are still ended.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var cli commands
 	parsed := kong.Parse(&cli, kong.Name("bench"),

@@ -129,7 +129,7 @@ func (p *massPage) change(ctx context.Context, which string) (took time.Duration
 		update = `WITH changed AS (UPDATE mass_plain` + set + ` RETURNING 1) ` + update
 	}
 	if _, err := p.conn.Exec(ctx, `VACUUM mass_watched, mass_plain`); err != nil {
-		return 0, fmt.Errorf("vacuum: %w", err)
+		return 0, fmt.Errorf("vacuum tables: %w", err)
 	}
 	if p.viewer != nil {
 		if err := p.viewer.until(ctx, "the page", func(s *delta.State, status string) bool { return s != nil && status == "live" }); err != nil {

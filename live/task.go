@@ -116,7 +116,9 @@ func readTasks(ctx context.Context, s *session, tasks []task, r reading) (res *r
 	if len(res.snap.torn()) > 0 {
 		return res
 	}
-	res.compare(s)
+	if res.compare(s); res.err != nil {
+		return res
+	}
 	if r.discover {
 		res.watched = s.watched(ctx, tasks[0])
 	}
@@ -130,29 +132,43 @@ const together = 16
 // database has nothing to do for this cycle meanwhile.
 func (res *result) compare(s *session) {
 	res.outcomes = make([][]outcome, len(res.tasks))
+	bugs := make([]error, min(runtime.GOMAXPROCS(0), (len(res.tasks)+together-1)/together))
 	var taken atomic.Int64
-	work := func() {
-		for {
-			from := int(taken.Add(together)) - together
-			if from >= len(res.tasks) {
-				return
-			}
-			for i := from; i < min(from+together, len(res.tasks)); i++ {
-				if res.left[i] {
-					continue
+	var all sync.WaitGroup
+	for i := range bugs {
+		work := func() {
+			defer caught(&bugs[i])
+			for {
+				to := int(taken.Add(together))
+				for at := to - together; at < min(to, len(res.tasks)); at++ {
+					res.outcomes[at] = res.outcomesOf(s, at)
 				}
-				for _, it := range res.tasks[i].items {
-					res.outcomes[i] = append(res.outcomes[i], it.outcome(s, res.snap.answers[it.query.id]))
+				if to >= len(res.tasks) {
+					return
 				}
 			}
 		}
+		if i == len(bugs)-1 {
+			work() // which is all of it where there are few
+		} else {
+			all.Go(work)
+		}
 	}
-	var helpers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), (len(res.tasks)+together-1)/together) - 1 {
-		helpers.Go(work)
+	all.Wait()
+	res.err = errors.Join(bugs...)
+}
+
+// outcomesOf are those of one task; none where it was left.
+func (res *result) outcomesOf(s *session, task int) []outcome {
+	if res.left[task] {
+		return nil
 	}
-	work()
-	helpers.Wait()
+	items := res.tasks[task].items
+	list := make([]outcome, 0, len(items))
+	for _, it := range items {
+		list = append(list, it.outcome(s, res.snap.answers[it.query.id]))
+	}
+	return list
 }
 
 // answered tells whether all panels of the task have an answer, or an error.
