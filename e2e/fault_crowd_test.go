@@ -39,21 +39,21 @@ func (a *arena) comeBack(n int) func() {
 // if it were one viewer.
 func (a *arena) judgeReturn(c *crowd, began time.Time, asked, told int) (peak, mean float64) {
 	a.Helper()
-	came := c.arrivals()
+	called := c.times(&c.called) // not told: who calls before the page was read is answered at once with all others
 	const bucket = 250 * time.Millisecond
 	count := map[time.Duration]float64{}
-	for _, at := range came {
+	for _, at := range called {
 		b := at.Sub(began) / bucket
 		count[b]++
 		peak = max(peak, count[b])
 	}
-	took := slices.MaxFunc(came, time.Time.Compare).Sub(began)
-	mean = float64(len(came)) / (float64(took)/float64(bucket) + 1)
-	a.Logf("%d viewers were back within %s, at most %.0f in %s, %.0f on average", len(came), took.Round(10*time.Millisecond), peak, bucket, mean)
+	took := slices.MaxFunc(called, time.Time.Compare).Sub(began)
+	mean = float64(len(called)) / (float64(took)/float64(bucket) + 1)
+	a.Logf("%d viewers were back within %s, at most %.0f in %s, %.0f on average", len(called), took.Round(10*time.Millisecond), peak, bucket, mean)
 	sleep(a.Context(), 1200*time.Millisecond) // sessions count what they read once a second
 	const most = 6                            // both panels of a page that nobody writes, once before their bell is armed, once after, and once for a cycle that had to begin again
 	if n := a.scans("stage") - asked; n > most {
-		a.Errorf("%d viewers came back and their table was read %d times, want %d at most", len(came), n, most)
+		a.Errorf("%d viewers came back and their table was read %d times, want %d at most", len(called), n, most)
 	} else {
 		a.Logf("their table was read %d times", n)
 	}
@@ -108,16 +108,17 @@ func (a *arena) scans(table string) (n int) {
 type crowd struct {
 	leave func()
 
-	mu    sync.Mutex
-	came  []time.Time     // when each was told the page's status on its newest connection
-	hints []time.Duration // what they were told of when to come back
-	news  chan struct{}   // holds one where somebody came
+	mu     sync.Mutex
+	called []time.Time     // when each had its newest connection
+	came   []time.Time     // when each was told the page's status on it
+	hints  []time.Duration // what they were told of when to come back
+	news   chan struct{}   // holds one where somebody came
 }
 
 // crowd lets so many watch a page. leave lets them go.
 func (a *arena) crowd(n int, page string) *crowd {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &crowd{came: make([]time.Time, n), news: make(chan struct{}, 1)}
+	c := &crowd{called: make([]time.Time, n), came: make([]time.Time, n), news: make(chan struct{}, 1)}
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
@@ -136,7 +137,8 @@ func (a *arena) crowd(n int, page string) *crowd {
 					cursor = screen.Cursor
 				}
 				connected = false
-				if err := v.visit(ctx, cursor, nil); err != nil && strings.Contains(err.Error(), "a gap") {
+				calls := sync.OnceFunc(func() { c.noted(&c.called[i]) })
+				if err := v.visit(ctx, cursor, calls); err != nil && strings.Contains(err.Error(), "a gap") {
 					a.judge.accuse("crowd: %v", err)
 				}
 				if connected {
@@ -168,7 +170,7 @@ func (c *crowd) back(a *arena, since time.Time, limit time.Duration) {
 	began, deadline := time.Now(), time.After(limit+mostForgiven)
 	for {
 		away := 0
-		for _, at := range c.arrivals() {
+		for _, at := range c.times(&c.came) {
 			if !at.After(since) {
 				away++
 			}
@@ -189,17 +191,21 @@ func (c *crowd) back(a *arena, since time.Time, limit time.Duration) {
 }
 
 func (c *crowd) arrived(i int) {
-	c.mu.Lock()
-	c.came[i] = time.Now()
-	c.mu.Unlock()
+	c.noted(&c.came[i])
 	select {
 	case c.news <- struct{}{}:
 	default:
 	}
 }
 
-func (c *crowd) arrivals() []time.Time {
+func (c *crowd) noted(at *time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.came)
+	*at = time.Now()
+}
+
+func (c *crowd) times(of *[]time.Time) []time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(*of)
 }
