@@ -11,20 +11,26 @@ const MOST = 2000, EACH = 100;
 
 export class History {
   /** @type {Map<string, Row>} */ #rows = new Map();
+  /** @type {Row[]} those of the last state, in order */ #last = [];
   /** @type {Change[]} */ #changes = [];
   /** @type {Panel["columns"]} */ #columns = [];
 
   /** Takes a state as it is: what was before is not comparable with it. @param {Panel} panel */
   begin(panel) {
     this.#rows = new Map(panel.rows.map((r) => [r.key, r]));
+    this.#last = panel.rows;
     this.#columns = panel.columns;
   }
 
   /** Notes what differs in the next state. @param {Panel} panel @param {number} at */
   note(panel, at) {
     if (panel.columns !== this.#columns) return this.begin(panel);
+    const { rows } = panel, last = this.#last;
+    this.#last = rows;
     let came = 0;
-    for (const r of panel.rows) {
+    for (let i = 0; i < rows.length; i++) {
+      const r = rows[i];
+      if (r === last[i]) continue; // most stand where they stood
       const was = this.#rows.get(r.key);
       if (was === r) continue;
       this.#rows.set(r.key, r);

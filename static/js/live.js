@@ -24,6 +24,8 @@ export class LiveControl {
   #told = 0;
   #second = 0;
   #away = 0; // how often the page was hidden
+  #paint = new MessageChannel(); // what is sent here while a frame is drawn comes after its paint
+  /** @type {(() => void)[]} what is known then, frame by frame */ #painted = [];
 
   constructor() {
     this.node = one("#live");
@@ -32,6 +34,7 @@ export class LiveControl {
     const canvas = this.node?.querySelector("canvas"), details = one("#details"), button = this.node && one(".live-state", this.node);
     if (canvas) this.#tape = new Tape(canvas);
     document.addEventListener("visibilitychange", () => { this.#away++; });
+    this.#paint.port1.onmessage = () => this.#painted.shift()?.();
     if (!details || !button) return;
     const titles = new Map(all("[data-panel]").map((n) => [n.dataset.panel ?? "", one("h2", n)?.textContent ?? document.querySelector("h1")?.textContent ?? ""]));
     for (const n of all("[data-companions]")) for (const id of Object.keys(JSON.parse(n.dataset.companions || "{}"))) titles.set(id, one("h2", n)?.textContent ?? id);
@@ -78,8 +81,7 @@ export class LiveControl {
     if (change) this.#rows += rows;
     this.#tape?.push(now, rows);
     const lamp = this.node && one(".lamp", this.node);
-    lamp?.classList.remove("beat");
-    void lamp?.offsetWidth;
+    lamp?.classList.toggle("again", lamp.classList.contains("beat") && !lamp.classList.contains("again")); // as a wash begins anew
     lamp?.classList.add("beat");
   }
 
@@ -89,12 +91,8 @@ export class LiveControl {
     if (!drawn.length || document.hidden) return;
     const away = this.#away;
     requestAnimationFrame(() => {
-      const { port1, port2 } = new MessageChannel(); // its task comes after the paint
-      port1.onmessage = () => {
-        this.#frames.painted(drawn, now(), away === this.#away ? "" : "in background"); // a page that is hidden paints when it is seen again
-        port1.close();
-      };
-      port2.postMessage(null);
+      this.#painted.push(() => this.#frames.painted(drawn, now(), away === this.#away ? "" : "in background")); // a page that is hidden paints when it is seen again
+      this.#paint.port2.postMessage(null);
     });
   }
 

@@ -35,6 +35,7 @@ export class LivePage {
   #drawn = 0;
   #was = 0; // the time of what is shown
   #waiting = false;
+  #second = NaN; // since 1970, that was written last
   #held = NOTHING;
   #stopped = 0; // when it was paused
   #ticked = Date.now();
@@ -303,8 +304,9 @@ export class LivePage {
     this.#shown = panels;
     this.#held = NOTHING;
     this.#control.drawn(() => (this.store.heard ? Date.now() + this.store.ahead : NaN));
-    const time = one("[data-asof]");
-    write(time, clock(at));
+    const time = one("[data-asof]"), second = Math.floor(at / 1000);
+    if (second !== this.#second) write(time, clock(at)); // to write a time is slower than to draw a panel that did not change
+    this.#second = second;
     if (time?.parentElement) time.parentElement.hidden = false; // the first paint may have come before the first snapshot
     time?.setAttribute("datetime", new Date(at).toISOString());
   }

@@ -10,6 +10,8 @@ export class Room {
   /** @type {{broad: number, cells: (string|null)[]}[]} the row with the broadest value of each column */ #broadest = [];
   /** @type {WeakSet<Row>} */ #seen = new WeakSet();
   /** @type {Row[]} that were looked at last */ #was = [];
+  #above = NaN; // pixels, as they were written last
+  #below = NaN;
 
   /** @param {HTMLElement} node the panel @param {HTMLTableElement} table @param {HTMLTableSectionElement} tbody */
   constructor(node, table, tbody) {
@@ -24,13 +26,15 @@ export class Room {
     this.#seen = new WeakSet();
     this.#was = [];
     one("tfoot", this.table)?.remove();
+    this.#below = NaN;
   }
 
   /** Finds the broadest value of each column, looking at each row once, and not at what stood at its place before. @param {Row[]} rows */
   survey(rows) {
     const was = this.#was;
     this.#was = rows;
-    for (const [at, row] of rows.entries()) {
+    for (let at = 0; at < rows.length; at++) { // not by entries(): a pair for each row is a third of a frame's garbage
+      const row = rows[at];
       if (row === was[at] || this.#seen.has(row)) continue;
       this.#seen.add(row);
       const before = was[at]?.cells;
@@ -54,10 +58,15 @@ export class Room {
       td.dataset.broad = String(b.broad);
       paint(td, columns[i], b.cells[i], now, b.cells);
     }
-    before.style.setProperty("--room", String(above));
-    after.style.setProperty("--room", String(below));
-    this.tbody.style.setProperty("--before", String(above)); // where rows are folded
-    this.tbody.style.setProperty("--after", String(below));
+    if (above !== this.#above) {
+      before.style.setProperty("--room", String(above));
+      this.tbody.style.setProperty("--before", String(above)); // where rows are folded
+    }
+    if (below !== this.#below) {
+      after.style.setProperty("--room", String(below));
+      this.tbody.style.setProperty("--after", String(below));
+    }
+    [this.#above, this.#below] = [above, below];
   }
 
   #first() {

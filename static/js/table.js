@@ -13,7 +13,8 @@ import { SMALL, including, range, seen } from "./window.js";
  * @typedef {import("./delta.js").Panel} Panel
  * @typedef {import("./delta.js").Row} Row
  * @typedef {import("./format.js").Column} Column
- * @typedef {{tr: HTMLTableRowElement, row: Row}} Shown
+ * A row in the page; laid: where, as its attributes say.
+ * @typedef {{tr: HTMLTableRowElement, row: Row, laid?: {at: number, tab: number, index: string}}} Shown
  */
 
 const SLIDES = 8; // rows that may move in one frame; beyond that, only washes
@@ -169,6 +170,7 @@ export class TableView {
   show(panel, now, first) {
     const was = this.#rows, places = this.#places();
     this.#now = now;
+    if (this.#held) for (const td of this.tbody.querySelectorAll("td.waiting")) td.classList.remove("waiting");
     this.#held = null;
     this.#rows = panel.rows;
     const same = was.length === panel.rows.length && panel.rows.every((r, i) => r.key === was[i].key);
@@ -325,10 +327,7 @@ export class TableView {
         if (i >= visible.from && i < visible.to) washes.push(...touched);
         s.row = row;
       }
-      const tab = row.key === entry ? 0 : -1;
-      if (s.tr.tabIndex !== tab || !s.tr.hasAttribute("tabindex")) s.tr.tabIndex = tab;
-      if (s.tr.dataset.at !== String(i)) s.tr.dataset.at = String(i);
-      attribute(s.tr, "aria-rowindex", windowed ? String(i + 1 + heads) : "");
+      place(s, i, row.key === entry ? 0 : -1, windowed ? String(i + 1 + heads) : "");
       if (s.tr === cursor) cursor = staying(cursor.nextElementSibling);
       else if (cursor && staying(cursor.nextElementSibling) === s.tr) cursor = staying(s.tr.nextElementSibling); // the row at the cursor goes elsewhere
       else this.tbody.insertBefore(s.tr, cursor);
@@ -367,7 +366,6 @@ export class TableView {
     r.cells.forEach((c, i) => {
       const td = tr.cells[i];
       if (!td) return;
-      td.classList.remove("waiting");
       if (c === was.cells[i]) {
         if (moved(this.#columns[i], was.cells, r.cells)) paint(td, this.#columns[i], c, this.#now, r.cells);
         return;
@@ -394,6 +392,15 @@ export class TableView {
     if (is && is !== row) is.cells.forEach((c, i) => tr.cells[i]?.classList.toggle("waiting", c !== row.cells[i]));
     else if (tr.querySelector(".waiting")) for (const td of tr.cells) td.classList.remove("waiting");
   }
+}
+
+/** Says where a row stands, if it stood elsewhere. @param {Shown} s @param {number} at @param {number} tab @param {string} index */
+function place(s, at, tab, index) {
+  if (s.laid?.at === at && s.laid.tab === tab && s.laid.index === index) return;
+  s.laid = { at, tab, index };
+  s.tr.dataset.at = String(at);
+  s.tr.tabIndex = tab;
+  attribute(s.tr, "aria-rowindex", index);
 }
 
 /** The next row that is not on its way out. @param {Element|null} tr @returns {Element|null} */
