@@ -55,7 +55,7 @@ function step(rows, op, width, places) {
       places.moved();
       return;
     case "+":
-      if (rows.some((r) => r.key === op[2][0])) throw new Lost("a row that is there already");
+      for (const r of rows) if (r.key === op[2][0]) throw new Lost("a row that is there already");
       insert(rows, op[1], row(op[2], width));
       places.moved();
       return;

@@ -58,11 +58,11 @@ export function plot(columns, rows, options, memory = new Map(), before = new Ma
       if (taken.has(point)) p.shared++;
       taken.add(point);
     }
-    ys.forEach((y, n) => {
+    for (let n = 0; n < ys.length; n++) {
       const s = p.series[by ? only : n];
-      s.values[i] = y;
-      s.decimals = Math.max(s.decimals, decimals[n]);
-    });
+      s.values[i] = ys[n];
+      if (decimals[n] > s.decimals) s.decimals = decimals[n];
+    }
   });
   p.decimals = Math.max(0, ...p.series.map((s) => s.decimals));
   fold(p, by, adds && !!by && (!!options.stacked || options.type === "bar"), !!options.stacked && options.type === "area", before);
@@ -143,7 +143,8 @@ function places(p, rows, known, x, type) {
     return rows.map((r) => index.get(r[x] ?? NULL));
   }
   /** @type {Map<number, number>} x to its zone's offset */ const seen = new Map();
-  const rising = known.every(({ at }, i) => at > (i ? known[i - 1].at : -Infinity)); // as most results are; NaN never does
+  let last = -Infinity;
+  const rising = known.every(({ at }) => at > last && ((last = at), true)); // as most results are; NaN never does
   if (rising) p.xs = known.map(({ at }) => at);
   else {
     for (const { at, offset } of known) if (!Number.isNaN(at)) seen.set(at, offset);
@@ -153,10 +154,9 @@ function places(p, rows, known, x, type) {
   p.regular &&= p.axis === "time";
   if (p.regular && type !== "bar") { // a bucket that is missing is a gap
     const all = p.xs.slice(0, 1);
-    for (const v of p.xs.slice(1)) {
-      const last = /** @type {number} */ (all.at(-1));
-      if (v - last > p.step * 1.5) all.push(last + p.step);
-      all.push(v);
+    for (let i = 1; i < p.xs.length; i++) {
+      if (p.xs[i] - p.xs[i - 1] > p.step * 1.5) all.push(p.xs[i - 1] + p.step);
+      all.push(p.xs[i]);
     }
     p.xs = all;
   }
@@ -173,10 +173,15 @@ function places(p, rows, known, x, type) {
 
 /** The smallest distance of sorted numbers, and whether most have it and all are multiples of it. @param {number[]} xs @returns {[number, boolean]} */
 export function rhythm(xs) {
-  const diffs = xs.slice(1).map((v, i) => v - xs[i]), step = Math.min(...diffs);
-  if (!diffs.length) return [0, false];
-  const same = diffs.filter((d) => Math.abs(d - step) < step * 0.01).length;
-  return [step, same * 2 > diffs.length && diffs.every((d) => Math.abs(d / step - Math.round(d / step)) < 0.01)];
+  let step = Infinity, same = 0, multiples = true;
+  for (let i = 1; i < xs.length; i++) step = Math.min(step, xs[i] - xs[i - 1]);
+  if (xs.length < 2) return [0, false];
+  for (let i = 1; i < xs.length; i++) {
+    const steps = (xs[i] - xs[i - 1]) / step;
+    if (Math.abs(steps - 1) < 0.01) same++;
+    multiples &&= Math.abs(steps - Math.round(steps)) < 0.01;
+  }
+  return [step, same * 2 > xs.length - 1 && multiples];
 }
 
 /** Of fewer bars the least distance may be many of their steps. */
