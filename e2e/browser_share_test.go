@@ -53,6 +53,8 @@ func testShareLinks(t *testing.T, b *browser) {
 	for _, found := range w.violations(`{}`) {
 		t.Error(found)
 	}
+	w.do("load it again", chromedp.Reload())
+	w.until("the list without the link", `!document.querySelector(".made") && document.querySelectorAll('form[action="/links/revoke"]').length === 1`)
 	other := b.tab(t)
 	other.allow(`Failed to load resource.*404`)
 	other.watch(made)

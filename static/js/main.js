@@ -92,6 +92,7 @@ function step(by) {
 }
 
 edges();
+if (one(".made")) history.replaceState(null, "", location.href); // to load this page again would send its form, and make another link
 
 // A document is opened by a module of its own, which comes when it is needed first.
 /** @type {Promise<import("./treeview.js").TreeView>|undefined} */ let trees;
