@@ -36,7 +36,12 @@ type known struct {
 	session session
 	file    fs.FileInfo
 	read    time.Time
+	asked   time.Time // whether it is the same still
 }
+
+// moment is how old the answer to that may be. Who connects is looked at twice in it:
+// when the request comes, and when it says what it watches.
+const moment = 20 * time.Millisecond
 
 // mostKnown is how many are kept in mind, each for a second.
 const mostKnown = 4096
@@ -93,14 +98,17 @@ func digest(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// look is the session of this digest, as its file is now.
+// look is the session of this digest, as its file was a moment ago at most.
 func (s *Sessions) look(id string) (session, error) {
-	path := filepath.Join(s.dir, id)
-	file, err := os.Stat(path)
-	found, same := session{}, false
-	if err == nil {
-		if found, same = s.recall(id, file, time.Now()); !same {
-			found, err = s.read(id, path, file)
+	var err error
+	found, same := s.recall(id, nil, time.Now())
+	if !same {
+		var file fs.FileInfo
+		path := filepath.Join(s.dir, id)
+		if file, err = os.Stat(path); err == nil {
+			if found, same = s.recall(id, file, time.Now()); !same {
+				found, err = s.read(id, path, file)
+			}
 		}
 	}
 	switch {
@@ -115,16 +123,22 @@ func (s *Sessions) look(id string) (session, error) {
 }
 
 // recall is a session whose file was read less than lookEvery ago and is the same
-// still. What a file system over a network says of that may be older.
+// still, or where file is nil was so a moment ago. What a file system over a network
+// says of that may be older.
 func (s *Sessions) recall(id string, file fs.FileInfo, now time.Time) (session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, there := s.known[id]
-	same := there && now.Sub(k.read) < lookEvery && os.SameFile(k.file, file) && k.file.ModTime().Equal(file.ModTime()) && k.file.Size() == file.Size()
-	if there && !same {
-		delete(s.known, id)
+	switch {
+	case !there || file == nil:
+		return k.session, there && now.Sub(k.asked) < moment && now.Sub(k.read) < lookEvery
+	case now.Sub(k.read) < lookEvery && os.SameFile(k.file, file) && k.file.ModTime().Equal(file.ModTime()) && k.file.Size() == file.Size():
+		k.asked = now
+		s.known[id] = k
+		return k.session, true
 	}
-	return k.session, same
+	delete(s.known, id)
+	return session{}, false
 }
 
 // read reads a file, and keeps it in mind unless it is so new that it may change
@@ -143,15 +157,22 @@ func (s *Sessions) read(id, path string, file fs.FileInfo) (found session, err e
 	if s.known == nil || len(s.known) >= mostKnown {
 		s.known = map[string]known{}
 	}
-	s.known[id] = known{found, file, now}
+	s.known[id] = known{session: found, file: file, read: now, asked: now}
 	return found, nil
 }
 
 func (s *Sessions) end(id string) error {
+	defer s.forget(id) // behind a look that began before
 	if err := os.Remove(filepath.Join(s.dir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("end session: %w", err)
 	}
 	return nil
+}
+
+func (s *Sessions) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, id)
 }
 
 // EndAll ends every session of a user, or of everybody where name is "", and

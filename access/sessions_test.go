@@ -12,18 +12,23 @@ import (
 )
 
 // A session's file is not read again for every look, and yet whatever is done to it
-// counts at once; also for who does not see the file change, within a second.
+// counts a moment later; also for who does not see the file change, within a second.
 func TestASessionIsAsItsFileIs(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s, token := begun(t, dir)
 		id := digest(token)
 		path := filepath.Join(dir, "sessions", id)
-		became := func(want string) {
+		is := func(want string) {
 			t.Helper()
 			if found, err := s.look(id); err != nil || found.Name != want {
 				t.Fatalf("the session is of %q, %v; want %s", found.Name, err, want)
 			}
+		}
+		became := func(want string) {
+			t.Helper()
+			time.Sleep(moment)
+			is(want)
 		}
 		// put writes the file in place, as one that was changed then.
 		put := func(name string, changed time.Time) {
@@ -47,6 +52,7 @@ func TestASessionIsAsItsFileIs(t *testing.T) {
 		put("anna", old.Add(time.Millisecond))
 		became("anna")
 		put("annabel", old.Add(time.Millisecond))
+		is("anna") // it was looked at just now
 		became("annabel")
 		// So new a file may change without a sign of it.
 		now := time.Now()
@@ -59,8 +65,30 @@ func TestASessionIsAsItsFileIs(t *testing.T) {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(moment)
 		if _, err := s.look(id); !errors.Is(err, ErrEnded) {
 			t.Errorf("a session without its file: %v", err)
+		}
+	})
+}
+
+// Who signs out has signed out at once.
+func TestASessionInMindIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, token := begun(t, dir)
+		id, old := digest(token), time.Now().Add(-time.Minute)
+		if err := os.Chtimes(filepath.Join(dir, "sessions", id), old, old); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.look(id); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.end(id); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.look(id); !errors.Is(err, ErrEnded) {
+			t.Errorf("it was ended: %v", err)
 		}
 	})
 }

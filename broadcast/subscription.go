@@ -75,6 +75,22 @@ func (s *Subscription[S]) Insist(say func(newest []byte) []byte) {
 	s.signal()
 }
 
+// Due reports whether its first batch is there, or is being encoded: the sink is given
+// it without anything having to be published.
+func (s *Subscription[S]) Due() bool {
+	t := s.topic
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.final != nil || s.told:
+		return true
+	case !t.live:
+		return t.status != nil
+	default:
+		return s.lost || s.seq < t.seq || t.status != nil
+	}
+}
+
 // Close ends the subscription; a Next that blocks returns [ErrClosed].
 func (s *Subscription[S]) Close() {
 	t := s.topic

@@ -32,6 +32,9 @@ func (c *socket) follow(page *dashboard.Page, cursor string, release func()) {
 	}
 	c.now, c.heard = f, f.silence.began
 	f.sub = s.config.Hub.Attach(page.ID(), cursor, f)
+	if !f.sub.Due() {
+		_, _ = c.send() // the reader finds out
+	}
 }
 
 // unfollow ends what is watched, if it is only or only is nil. From then on
@@ -44,6 +47,9 @@ func (c *socket) unfollow(only *follow) {
 		return
 	}
 	c.now = nil
+	if c.first != nil && !c.leaving {
+		_, _ = c.send()
+	}
 	c.mu.Unlock()
 	f.sub.Close()
 	f.release()
@@ -63,7 +69,7 @@ func (f *follow) Take(b *broadcast.Batch) bool {
 			break
 		}
 	}
-	f.waits, _ = c.wire.send(c.along(b.Parts(c.wire.form, makeForm[c.wire.form]))...) // the reader finds out
+	f.waits, _ = c.send(c.along(b.Parts(c.wire.form, makeForm[c.wire.form]))...) // the reader finds out
 	if b.Last {
 		f.waits = false
 		go c.unfollow(f) // the page has ended

@@ -94,7 +94,7 @@ func (c *socket) pinged() bool {
 // along adds the ping that is due soon to what goes out, where that is small
 // enough to be copied. The mutex is held.
 func (c *socket) along(parts [][]byte) [][]byte {
-	if c.ping != pingWithNext || len(parts) != 1 || len(parts[0]) > fragment/16 {
+	if c.ping != pingWithNext || len(parts) != 1 || len(parts[0]) > copied {
 		return parts
 	}
 	c.ping = pingWent

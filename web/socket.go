@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,9 @@ const (
 // lookup bounds how long finding a page may take.
 const lookup = 10 * time.Second
 
+// copied is how long frames may be that are copied to go out with others as one write.
+const copied = fragment / 16
+
 // inbox is how many commands may wait; then nothing more is read.
 const inbox = 4
 
@@ -48,6 +52,7 @@ type socket struct {
 	over  bool
 	ping  pinging   // whether a frame takes one along
 	now   *follow   // the page that is watched
+	first []byte    // frames that go out with whatever comes next
 	heard time.Time // when its last status went out
 	wire  wire      // beside what else a frame needs
 
@@ -270,7 +275,9 @@ func (c *socket) answer(ctx context.Context, w delta.Watch) {
 		_ = c.say(delta.EncodeError(w.Page, code, p.message))
 		return
 	}
-	if c.say(delta.EncodeWatching(w.Page, page.Address)) != nil || c.superseded() {
+	c.begin(delta.EncodeWatching(w.Page, page.Address))
+	if c.superseded() {
+		_ = c.flush()
 		release()
 		return
 	}
@@ -305,6 +312,38 @@ func (c *socket) superseded() bool {
 	return len(c.commands) > 0
 }
 
+// begin has a message of the viewer's own go out with what comes next, as one write: who
+// comes to a page that was read already would get two, one right after the other.
+func (c *socket) begin(data []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.first = framed(data)
+}
+
+// send writes frames behind those that waited for them. The mutex is held.
+func (c *socket) send(parts ...[]byte) (busy bool, err error) {
+	if first := c.first; first != nil {
+		c.first = nil
+		if len(parts) == 1 && len(parts[0]) <= copied {
+			parts = [][]byte{slices.Concat(first, parts[0])}
+		} else {
+			parts = slices.Concat([][]byte{first}, parts)
+		}
+	}
+	return c.wire.send(parts...)
+}
+
+// flush sends what waits, if anything does.
+func (c *socket) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leaving || c.first == nil {
+		return nil
+	}
+	_, err := c.send()
+	return err
+}
+
 // say sends a message of the viewer's own.
 func (c *socket) say(data []byte) error {
 	c.mu.Lock()
@@ -312,7 +351,7 @@ func (c *socket) say(data []byte) error {
 	if c.leaving {
 		return net.ErrClosed
 	}
-	_, err := c.wire.send(framed(data))
+	_, err := c.send(framed(data))
 	return err
 }
 
@@ -334,7 +373,7 @@ func (c *socket) leave(out *problem) {
 		c.wire.settle()
 		c.mu.Lock()
 		if !c.leaving {
-			_, _ = c.wire.send(framed(last))
+			_, _ = c.send(framed(last))
 		}
 		c.leaving = true
 		c.mu.Unlock()
