@@ -26,8 +26,9 @@ type Sessions struct {
 	life time.Duration
 	log  *slog.Logger
 
-	mu    sync.Mutex // guards known
+	mu    sync.Mutex // guards all below
 	known map[string]known
+	ended int // sessions, as this server ended them
 }
 
 // known is a session as its file was read. Thousands come back at once when a server
@@ -144,6 +145,9 @@ func (s *Sessions) recall(id string, file fs.FileInfo, now time.Time) (session, 
 // read reads a file, and keeps it in mind unless it is so new that it may change
 // within the same tick of the file system's clock.
 func (s *Sessions) read(id, path string, file fs.FileInfo) (found session, err error) {
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
 	now := time.Now()
 	b, err := os.ReadFile(path)
 	if err == nil {
@@ -154,6 +158,9 @@ func (s *Sessions) read(id, path string, file fs.FileInfo) (found session, err e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended != ended { // this one perhaps, since it was read
+		return found, nil
+	}
 	if s.known == nil || len(s.known) >= mostKnown {
 		s.known = map[string]known{}
 	}
@@ -162,7 +169,7 @@ func (s *Sessions) read(id, path string, file fs.FileInfo) (found session, err e
 }
 
 func (s *Sessions) end(id string) error {
-	defer s.forget(id) // behind a look that began before
+	defer s.forget(id)
 	if err := os.Remove(filepath.Join(s.dir, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("end session: %w", err)
 	}
@@ -172,6 +179,7 @@ func (s *Sessions) end(id string) error {
 func (s *Sessions) forget(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended++
 	delete(s.known, id)
 }
 

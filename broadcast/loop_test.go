@@ -152,7 +152,7 @@ func TestWhatIsDueComes(t *testing.T) {
 		"it has the state":             {[]update{epoch(1)}, cursor(1), ""},
 		"it has the state, not how it": {[]update{with(epoch(1), "live")}, cursor(1), "live"},
 		"it has one before":            {[]update{epoch(1), step(2)}, cursor(1), "+2"},
-		"it has another":               {[]update{epoch(1), step(2)}, "f:1", "=2"},
+		"it has another":               {[]update{epoch(2)}, "f:1", "=2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, h *hub) {

@@ -26,6 +26,7 @@ type Subscription[S any] struct {
 	shows  bool   // came with a cursor, or was handed a snapshot
 	owed   bool   // an answer was begun: its status is due
 	told   bool   // some status was handed out
+	handed bool   // something was
 	seq    uint64 // of the state that the client has after what was handed out
 	loud   uint64 // the topic's loud statuses that were handed out
 	insist func(newest []byte) []byte
@@ -75,14 +76,14 @@ func (s *Subscription[S]) Insist(say func(newest []byte) []byte) {
 	s.signal()
 }
 
-// Due reports whether its first batch is there, or is being encoded: the sink is given
-// it without anything having to be published.
+// Due reports whether its first batch was handed out, is there, or is being encoded: the
+// sink is given it without anything having to be published.
 func (s *Subscription[S]) Due() bool {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.final != nil || s.told:
+	case t.final != nil || s.handed:
 		return true
 	case !t.live:
 		return t.status != nil
@@ -140,6 +141,12 @@ func (s *Subscription[S]) place() {
 // ready. It is called with the topic's mutex held, and for a subscription with a
 // sink only in its loop.
 func (s *Subscription[S]) cut(now time.Time) *Batch {
+	b := s.ready(now)
+	s.handed = s.handed || b != nil
+	return b
+}
+
+func (s *Subscription[S]) ready(now time.Time) *Batch {
 	t := s.topic
 	switch {
 	case s.closed || s.ended || s.parked.Load() > 0:

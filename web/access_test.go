@@ -169,6 +169,7 @@ func (d *door) expire(header []string) {
 	}
 	until := regexp.MustCompile(`"until":"[^"]+"`)
 	d.write(name, until.ReplaceAllString(string(b), `"until":"`+time.Now().Add(-time.Second).UTC().Format(time.RFC3339Nano)+`"`))
+	time.Sleep(50 * time.Millisecond) // who looked at the file just now does not look again
 }
 
 func TestWhatIsNotThereAndWhatIsNotForYouLookAlike(t *testing.T) {

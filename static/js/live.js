@@ -24,6 +24,7 @@ export class LiveControl {
   #told = 0;
   #second = 0;
   #away = 0; // how often the page was hidden
+  #came = false; // a frame did since the last one was drawn
   #paint = new MessageChannel(); // what is sent here while a frame is drawn comes after its paint
   /** @type {(() => void)[]} what is known then, frame by frame */ #painted = [];
 
@@ -80,13 +81,20 @@ export class LiveControl {
     this.#frames.add(at, panels, rows, change);
     if (change) this.#rows += rows;
     this.#tape?.push(now, rows);
-    const lamp = this.node && one(".lamp", this.node);
-    lamp?.classList.toggle("again", lamp.classList.contains("beat") && !lamp.classList.contains("again")); // as a wash begins anew
+    this.#came = true;
+  }
+
+  /** Once for all frames that are drawn together: it begins anew under another name, as a wash does, and twice would be none. */
+  #beat() {
+    const lamp = this.#came && this.node ? one(".lamp", this.node) : null;
+    this.#came = false;
+    lamp?.classList.toggle("again", lamp.classList.contains("beat") && !lamp.classList.contains("again"));
     lamp?.classList.add("beat");
   }
 
   /** What came is drawn: once it is painted, it is known how long it took. @param {() => number} now by the database's clock, NaN where that is not known */
   drawn(now) {
+    this.#beat();
     const drawn = this.#frames.drawn(document.hidden ? "in background" : "");
     if (!drawn.length || document.hidden) return;
     const away = this.#away;

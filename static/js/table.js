@@ -198,9 +198,11 @@ export class TableView {
   #refocus(was, at) {
     const next = was.slice(at).find((r) => this.place(r.key) >= 0) ?? was.slice(0, at).findLast((r) => this.place(r.key) >= 0);
     this.#active = next?.key ?? "";
-    const tr = this.#here.get(this.#active)?.tr;
-    if (tr) tr.tabIndex = 0;
-    tr?.focus({ preventScroll: true });
+    const s = this.#here.get(this.#active);
+    if (!s) return;
+    s.tr.tabIndex = 0;
+    if (s.laid) s.laid.tab = 0;
+    s.tr.focus({ preventScroll: true });
   }
 
   /** A row that goes fades where it stood, then those below close up. @param {HTMLTableRowElement} tr @param {boolean} slowly */
