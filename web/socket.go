@@ -325,12 +325,24 @@ func (c *socket) send(parts ...[]byte) (busy bool, err error) {
 	if first := c.first; first != nil {
 		c.first = nil
 		if len(parts) == 1 && len(parts[0]) <= copied {
-			parts = [][]byte{slices.Concat(first, parts[0])}
-		} else {
-			parts = slices.Concat([][]byte{first}, parts)
+			return c.together(first, parts[0])
 		}
+		parts = slices.Concat([][]byte{first}, parts)
 	}
 	return c.wire.send(parts...)
+}
+
+// together sends two short parts as one. The mutex is held.
+func (c *socket) together(a, b []byte) (busy bool, err error) {
+	both, ok := c.server.scratch.Get().(*[]byte)
+	if !ok {
+		both = new([]byte)
+	}
+	*both = append(append((*both)[:0], a...), b...)
+	if busy, err = c.wire.send(*both); !busy {
+		c.server.scratch.Put(both) // else it is not all written yet
+	}
+	return busy, err
 }
 
 // flush sends what waits, if anything does.

@@ -171,6 +171,7 @@ type Server struct {
 	held    *holdings
 	paces   access.Throttle
 	exports exports
+	scratch sync.Pool // of *[]byte: frames that are put together
 
 	patterns []string      // of all routes, in the order in which they were added
 	relayed  sync.Once     // says in the log that there is a proxy
