@@ -300,7 +300,13 @@ func (a *away) clocks() {
 		if ms := ask[float64](w, fmt.Sprintf(age, off)); ms > 15_000 {
 			a.Errorf("with a clock that is %s the page stands at a time that is %.0f ms off", when, ms)
 		}
-		w.until("how long it took", `/^\d+(\.\d+)? (ms|s)$/.test(document.querySelector("#live [data-note]").textContent.trim())`)
+		// A frame that is on its way for less time than any status was so far says that the clocks differ.
+		for began := time.Now(); !ask[bool](w, `/^\d+(\.\d+)? (ms|s)$/.test(document.querySelector("#live [data-note]").textContent.trim())`); sleep(a.Context(), 250*time.Millisecond) {
+			if time.Since(began) > patience {
+				a.Fatalf("with a clock that is %s nothing says how long it took: %s", when, w.text())
+			}
+			w.until("one more change", fmt.Sprintf(`shownSum() === %d`, a.add()))
+		}
 		if strings.Contains(w.text(), "-") && ask[bool](w, `/(^|\s)[-−]\d+ (ms|s|min|h|d)\b/.test(document.body.innerText)`) {
 			a.Errorf("with a clock that is %s an age is less than none: %s", when, w.text())
 		}

@@ -77,9 +77,13 @@ func TestCrowdReadsThePageOnce(t *testing.T) {
 		}
 		return times, took
 	}
+	viewers := 1000
+	if raceDetector {
+		viewers = 300 // a thousand at once are all in time for the server's limits only where it is not five times as slow
+	}
 	one, _ := runs("/d/alone", 1)
-	many, took := runs("/d/crowd", 1000)
-	t.Logf("two queries ran %d times for one viewer, %d times for a thousand", one, many)
+	many, took := runs("/d/crowd", viewers)
+	t.Logf("two queries ran %d times for one viewer, %d times for %d", one, many, viewers)
 	if one < 2 || many < 2 {
 		t.Fatal("the marks do not count")
 	}
@@ -90,7 +94,7 @@ func TestCrowdReadsThePageOnce(t *testing.T) {
 		more += 8 * int(took/time.Second+1)
 	}
 	if many > one+more {
-		t.Errorf("the queries ran %d times for one viewer, %d times for a thousand", one, many)
+		t.Errorf("the queries ran %d times for one viewer, %d times for %d", one, many, viewers)
 	}
 }
 
