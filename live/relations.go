@@ -13,7 +13,7 @@ import (
 const (
 	apartFor    = 10 * time.Second // how long a page that tore is read apart from others
 	blockedFor  = 5 * time.Second  // how long a table that was locked is not asked for
-	unsureEvery = time.Second      // least time between two looks at what one page reads
+	unsureEvery = time.Second / 4  // least time between two looks at what one page reads
 )
 
 // relevant tells whether a relation says something about when a page changes:
@@ -49,7 +49,7 @@ func (e *Engine) adopt(p *page, read []relation, alone bool, known map[uint32]bo
 // discovery is when the page must be looked at by itself.
 func (e *Engine) discovery(p *page) time.Time {
 	if p.unsure {
-		return p.discovered.Add(unsureEvery)
+		return p.discovered.Add(max(unsureEvery, e.cfg.rest(p.took)))
 	}
 	return p.discovered.Add(e.cfg.Safety)
 }
