@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/internal/flaw"
@@ -324,7 +326,7 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 		if a.killed[q.id]++; a.killed[q.id] < kills {
 			return giveWay(ctx, a.killed[q.id])
 		}
-	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0:
+	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0, outdated(f.err):
 		return s.forget(ctx) // its columns changed since it was prepared
 	}
 	if codeOf(f.err) == "57014" && a.patience > 0 {
@@ -334,6 +336,13 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 	a.hasty = a.hasty || codeOf(f.err) == lockNotAvailable
 	a.failed[q.id] = &answer{err: s.explainQuery(ctx, q.query, f.err, len(wrapper)), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
 	return nil
+}
+
+// outdated tells that a statement's columns changed since it was prepared, also where
+// it has not run yet: the query itself cannot fail so.
+func outdated(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "0A000" && e.Routine == "RevalidateCachedQuery"
 }
 
 // lostRace tells an error that says nothing of the query, and that PostgreSQL
