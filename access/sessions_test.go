@@ -76,11 +76,7 @@ func TestASessionIsAsItsFileIs(t *testing.T) {
 func TestASessionInMindIsEnded(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s, token := begun(t, dir)
-		id, old := digest(token), time.Now().Add(-time.Minute)
-		if err := os.Chtimes(filepath.Join(dir, "sessions", id), old, old); err != nil {
-			t.Fatal(err)
-		}
+		s, id := aged(t, dir)
 		if _, err := s.look(id); err != nil {
 			t.Fatal(err)
 		}
@@ -97,11 +93,7 @@ func TestASessionInMindIsEnded(t *testing.T) {
 func TestASessionInMindEnds(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s, token := begun(t, dir)
-		id, old := digest(token), time.Now().Add(-time.Minute)
-		if err := os.Chtimes(filepath.Join(dir, "sessions", id), old, old); err != nil {
-			t.Fatal(err)
-		}
+		s, id := aged(t, dir)
 		time.Sleep(time.Hour - lookEvery/2)
 		if _, err := s.look(id); err != nil {
 			t.Errorf("half a second before: %v", err)
@@ -111,6 +103,17 @@ func TestASessionInMindEnds(t *testing.T) {
 			t.Errorf("at its end: %v", err)
 		}
 	})
+}
+
+// aged is begun with a session whose file is old enough to be kept in mind.
+func aged(t *testing.T, dir string) (s *Sessions, id string) {
+	t.Helper()
+	s, token := begun(t, dir)
+	id, old := digest(token), time.Now().Add(-time.Minute)
+	if err := os.Chtimes(filepath.Join(dir, "sessions", id), old, old); err != nil {
+		t.Fatal(err)
+	}
+	return s, id
 }
 
 // begun is a folder of sessions with one of anna's in it.
