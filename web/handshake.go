@@ -36,7 +36,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, away)
 		return
 	}
-	up := &upgrade{ResponseWriter: w, timeout: s.config.Write, wire: &c.wire}
+	up := &upgrade{ResponseWriter: w, server: s, wire: &c.wire}
 	ws, err := websocket.Accept(up, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Subprotocol},
 		InsecureSkipVerify: true, // checked above, more strictly

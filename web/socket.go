@@ -35,9 +35,9 @@ const copied = fragment / 16
 // inbox is how many commands may wait; then nothing more is read.
 const inbox = 4
 
-// socket is one viewer's connection. Its reader takes commands in and answers
-// pongs; they are carried out one after the other by a goroutine that lives as
-// long as there are any. What a page's viewers hear comes from the hub's loops.
+// socket is one viewer's connection. Its reader waits for messages and answers
+// pongs; they are carried out one after the other by the goroutine that takes one
+// in where nobody does so, which lives as long as there are any. What a page's viewers hear comes from the hub's loops.
 type socket struct {
 	// What a status that goes out and the wheel's look need stands together and
 	// first, before the rest of the wire.
@@ -113,37 +113,49 @@ func (c *socket) read() {
 			return
 		}
 		c.asked.Store(false)
-		next, err := c.message(kind, r)
-		if err != nil {
-			c.end()
-			return
-		}
-		if next.mistake == nil && !limit.take(time.Now()) {
-			next.mistake = &mistake{codeTooMany, "too many messages", websocket.StatusTryAgainLater}
-		}
-		if !c.put(next) || next.mistake != nil {
+		more := make(chan bool, 1)
+		go c.message(kind, r, &limit, more)
+		if !<-more {
 			return
 		}
 	}
 }
 
-// put has a command carried out after those before it. It waits while too many
-// do, and reports false where the socket is over.
-func (c *socket) put(next command) bool {
+// message takes one in, says whether more may be read, and carries it out, and what
+// comes meanwhile, where nobody does that yet. It is a goroutine of its own: it needs
+// twice the stack that waiting does, and what the reader's stack has grown to it keeps.
+func (c *socket) message(kind websocket.MessageType, r io.Reader, limit *bucket, more chan<- bool) {
+	defer c.survive()
+	defer close(more)
+	next, err := c.parse(kind, r)
+	if err != nil {
+		c.end()
+		return
+	}
+	if next.mistake == nil && !limit.take(time.Now()) {
+		next.mistake = &mistake{codeTooMany, "too many messages", websocket.StatusTryAgainLater}
+	}
+	taken, idle := c.put(next)
+	more <- taken && next.mistake == nil
+	if idle {
+		c.work()
+	}
+}
+
+// put has a command carried out after those before it, by the caller where nobody is
+// at it. It waits while too many do, and reports taken false where the socket is over.
+func (c *socket) put(next command) (taken, idle bool) {
 	for {
 		c.mu.Lock()
 		switch {
 		case c.over:
 			c.mu.Unlock()
-			return false
+			return false, false
 		case len(c.commands) < inbox:
 			c.commands = append(c.commands, next)
-			if !c.working {
-				c.working = true
-				go c.work()
-			}
+			idle, c.working = !c.working, true
 			c.mu.Unlock()
-			return true
+			return true, idle
 		}
 		if c.room == nil {
 			c.room = make(chan struct{})
@@ -154,37 +166,25 @@ func (c *socket) put(next command) bool {
 	}
 }
 
-// message reads one in a goroutine of its own: it needs twice the stack that waiting
-// does, and what the reader's stack has grown to it keeps.
-func (c *socket) message(kind websocket.MessageType, r io.Reader) (next command, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer c.survive()
-		late := time.AfterFunc(c.server.config.Write, c.cut) // one that does not end would be kept for ever
-		defer late.Stop()
-		next.watch, next.mistake, err = parse(kind, r)
-	}()
-	<-done
-	return next, err
-}
-
-func parse(kind websocket.MessageType, r io.Reader) (w delta.Watch, m *mistake, err error) {
+func (c *socket) parse(kind websocket.MessageType, r io.Reader) (next command, err error) {
 	if kind != websocket.MessageText {
-		return w, &mistake{codeBadRequest, "messages are text", websocket.StatusUnsupportedData}, nil
+		return command{mistake: &mistake{codeBadRequest, "messages are text", websocket.StatusUnsupportedData}}, nil
 	}
+	late := time.AfterFunc(c.server.config.Write, c.cut) // a message that does not end would be kept for ever
 	b, err := io.ReadAll(io.LimitReader(r, delta.MaxWatch+1))
+	late.Stop()
 	if err != nil {
-		return w, nil, err
+		return command{}, err
 	}
 	w, wrong := delta.ParseWatch(b)
 	switch {
 	case errors.Is(wrong, delta.ErrTooLong):
-		m = &mistake{codeBadRequest, wrong.Error(), websocket.StatusMessageTooBig}
+		next.mistake = &mistake{codeBadRequest, wrong.Error(), websocket.StatusMessageTooBig}
 	case wrong != nil:
-		m = &mistake{codeBadRequest, wrong.Error(), websocket.StatusInvalidFramePayloadData}
+		next.mistake = &mistake{codeBadRequest, wrong.Error(), websocket.StatusInvalidFramePayloadData}
 	}
-	return w, m, nil
+	next.watch = w
+	return next, nil
 }
 
 // bucket fills at rate tokens a second up to burst.

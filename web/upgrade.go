@@ -8,21 +8,34 @@ import (
 	"time"
 )
 
-// upgrade hands the library a wire with small buffers in place of net/http's.
+// upgrade hands the library a wire with small buffers in place of net/http's, and
+// writes the answer that the library made itself: net/http's way to do so needs twice
+// the stack, which a connection would have to be copied to for this alone.
 type upgrade struct {
 	http.ResponseWriter
-	timeout time.Duration
-	wire    *wire // opened by Hijack
+	server *Server
+	wire   *wire // opened by Hijack
 }
 
-// Hijack is called once by the library, after it has written the header.
+// WriteHeader keeps the one answer for Hijack that comes right after it.
+func (u *upgrade) WriteHeader(status int) {
+	if status != http.StatusSwitchingProtocols {
+		u.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Hijack is called once by the library, when it has said that it upgrades.
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := u.answer(conn); err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
 	shrink(conn)
-	u.wire.open(conn, u.timeout)
+	u.wire.open(conn, u.server.config.Write)
 	if u.Header().Get("Sec-WebSocket-Extensions") != "" { // there is one only
 		u.wire.form = formDeflated
 	}
@@ -31,6 +44,24 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	u.wire.intake.take(early, time.Now())
 	_, _ = r.Peek(len(early)) // the library takes over what is buffered, then reads the wire
 	return u.wire, bufio.NewReadWriter(r, bufio.NewWriterSize(u.wire, 256)), nil
+}
+
+// answer says that the connection is upgraded.
+func (u *upgrade) answer(conn net.Conn) error {
+	kept, ok := u.server.scratch.Get().(*[]byte)
+	if !ok {
+		kept = new([]byte)
+	}
+	head := bytes.NewBuffer((*kept)[:0])
+	head.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	_ = u.Header().Write(head) // a buffer takes all
+	head.WriteString("\r\n")
+	_ = conn.SetWriteDeadline(time.Now().Add(u.server.config.Write)) // an answer before may not be taken in yet
+	_, err := conn.Write(head.Bytes())
+	_ = conn.SetWriteDeadline(time.Time{})
+	*kept = head.Bytes()
+	u.server.scratch.Put(kept)
+	return err
 }
 
 func shrink(conn net.Conn) {
