@@ -50,8 +50,9 @@ func (m Message) Form(form int, build func(data []byte) []byte) []byte {
 	return b
 }
 
-// Batch is what a subscriber has to write next, in order; never empty. It is
-// shared between subscribers and must not be changed.
+// Batch is what a subscriber has to write next, in order; empty only for a sink, where
+// what [Subscription.Due] told it of is gone. It is shared between subscribers and must
+// not be changed.
 type Batch struct {
 	Messages []Message
 	Last     bool // nothing follows: the topic is closed

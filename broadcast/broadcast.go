@@ -145,6 +145,7 @@ func (h *Hub[S]) Drop(name string) {
 	}
 	t.mu.Lock()
 	t.drop()
+	t.wake() // for those to whom something was due
 	over := t.idle()
 	t.mu.Unlock()
 	if over {

@@ -1,6 +1,11 @@
 package broadcast_test
 
-import "testing"
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/rowcast/rowcast/broadcast"
+)
 
 // What is due comes without anything that is published after it, and else nothing does.
 func TestWhatIsDueComes(t *testing.T) {
@@ -40,3 +45,34 @@ func TestWhatIsDueComes(t *testing.T) {
 		})
 	}
 }
+
+// Who was told that something is due hears of it when that is dropped before it came.
+func TestWhatIsDueIsDropped(t *testing.T) {
+	bubble(t, func(t *testing.T, h *hub) {
+		encoded := make(chan struct{})
+		h.Publish("a", update{Cursor: cursor(1), Snapshot: func() []byte { <-encoded; return []byte("=1") }})
+		y := make(sizes, 8)
+		sub := h.Attach("a", "", y)
+		defer sub.Close()
+		if !sub.Due() {
+			t.Fatal("nothing is due")
+		}
+		h.Drop("a")
+		synctest.Wait()
+		close(encoded)
+		if n := <-y; n != 0 {
+			t.Errorf("a batch of %d messages", n)
+		}
+		h.Publish("a", epoch(2))
+		if n := <-y; n != 1 {
+			t.Errorf("then a batch of %d messages", n)
+		}
+	})
+}
+
+// sizes takes how many messages each batch has.
+type sizes chan int
+
+func (s sizes) Take(b *broadcast.Batch) bool { s <- len(b.Messages); return true }
+func (s sizes) Prepare(broadcast.Message)    {}
+func (s sizes) Break(err error)              { panic(err) }

@@ -27,6 +27,7 @@ type Subscription[S any] struct {
 	owed   bool   // an answer was begun: its status is due
 	told   bool   // some status was handed out
 	handed bool   // something was
+	due    bool   // its sink was told that something will be handed out
 	seq    uint64 // of the state that the client has after what was handed out
 	loud   uint64 // the topic's loud statuses that were handed out
 	insist func(newest []byte) []byte
@@ -77,7 +78,8 @@ func (s *Subscription[S]) Insist(say func(newest []byte) []byte) {
 }
 
 // Due reports whether its first batch was handed out, is there, or is being encoded: the
-// sink is given it without anything having to be published.
+// sink is given it without anything having to be published, or an empty one where it is
+// dropped before.
 func (s *Subscription[S]) Due() bool {
 	t := s.topic
 	t.mu.Lock()
@@ -86,10 +88,11 @@ func (s *Subscription[S]) Due() bool {
 	case t.final != nil || s.handed:
 		return true
 	case !t.live:
-		return t.status != nil
+		s.due = t.status != nil
 	default:
-		return s.lost || s.seq < t.seq || t.status != nil
+		s.due = s.lost || s.seq < t.seq || t.status != nil
 	}
+	return s.due
 }
 
 // Close ends the subscription; a Next that blocks returns [ErrClosed].
@@ -142,6 +145,9 @@ func (s *Subscription[S]) place() {
 // sink only in its loop.
 func (s *Subscription[S]) cut(now time.Time) *Batch {
 	b := s.ready(now)
+	if t := s.topic; b == nil && s.due && !s.handed && !s.closed && !t.live && t.status == nil {
+		b = &Batch{} // what was due is gone
+	}
 	s.handed = s.handed || b != nil
 	return b
 }
