@@ -59,6 +59,10 @@ func (s *session) explainQuery(ctx context.Context, q query, err error, before i
 		return e
 	}
 	e.Hint = pg.Hint
+	if outdated(err) { // however often it is prepared
+		e.Message = "where this query runs, its tables are others than where it was prepared"
+		e.Hint = "Another role, or a search_path that is changed, finds other tables by the same names: write them with their schema"
+	}
 	e.Position = max(0, int(pg.Position)-before)
 	if e.Code == "forbidden" && q.as == "" { // else it is another role that lacks it
 		e.Fix = s.grant(ctx, q, pg.Message, e.Position)

@@ -90,7 +90,7 @@ func (e *Engine) startFirst(first *page, now time.Time, jobs *jobs) {
 					continue
 				}
 				e.adopt(t.page, res.watched, true, nil)
-				t.page.discovered = time.Now()
+				t.page.discovered, t.page.look = time.Now(), res.ended.Sub(res.began)
 				t.page.dirty = true // it was read unarmed
 			}
 		}

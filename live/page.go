@@ -46,10 +46,11 @@ type page struct {
 	untolling []string // tables whose changes ring nothing
 	resolved  bool     // bells and untolling are those of relations
 
-	unsure     bool      // it may read a relation that is not among its own yet
-	sought     bool      // the same, until the reading ends that is to tell
-	discovered time.Time // when what it reads was last certain
-	watches    bool      // its definition names further tables
+	unsure     bool          // it may read a relation that is not among its own yet
+	sought     bool          // the same, until the reading ends that is to tell
+	discovered time.Time     // when what it reads was last certain
+	look       time.Duration // what the last look at that took
+	watches    bool          // its definition names further tables
 
 	gens     map[int64]uint64 // of all bells, since before the last snapshot; nil: not all armed
 	unarmed  time.Time        // since when some bell could not be armed

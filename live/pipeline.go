@@ -19,9 +19,11 @@ const (
 	begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 	// The first statement that takes the snapshot; from here on each has its limit.
 	moment = `SELECT pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_catalog.set_config('statement_timeout', $1, true)`
-	// The locks are listed before anything of our own locks a catalog table.
-	locked = `SELECT DISTINCT relation FROM pg_catalog.pg_lock_status()
-WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted`
+	// The locks are listed before anything of our own locks a catalog table; the row
+	// without one tells what the settings are now.
+	locked = `SELECT DISTINCT relation, NULL, NULL FROM pg_catalog.pg_lock_status()
+WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted
+UNION ALL SELECT NULL, ` + sense
 	standing = `SELECT c.oid, c.relkind, c.relfilenode = 0 OR c.relfilenode IS NOT DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)
 FROM pg_catalog.pg_class c
 WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
@@ -35,7 +37,7 @@ WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
 )
 
 // fixed are the statements that every session has prepared, named by their place.
-var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, atMost, setLocal, bypasses}
+var fixed = [...]string{begin, moment, locked, standing, rollback, unlock, timeZone, atMost, setLocal, restore, bypasses}
 
 // none is the index of no query and of no lock.
 const none = -1
@@ -140,7 +142,6 @@ func (t *transaction) answered(q request, took time.Duration, snap *snapshot) {
 		return
 	}
 	a.took = took
-	t.statements[q.text].runs++
 	if t.size += a.size; t.size > t.cfg.MaxCycleBytes && t.full == none {
 		t.full = q.page
 	}
@@ -273,6 +274,7 @@ func (t *transaction) over(now time.Time) bool {
 // ask adds a query.
 func (t *transaction) ask(i int) {
 	q := t.requests[i]
+	t.beware(i)
 	if q.zone != t.local {
 		t.local = q.zone
 		t.run(timeZone, [][]byte{[]byte(q.zone)}, step{query: i, lock: none, take: discard})
@@ -306,7 +308,7 @@ func (t *transaction) end() {
 	if t.patience > 0 {
 		t.run(atMost, [][]byte{[]byte(milliseconds(t.statement))}, other(discard))
 	}
-	t.run(locked, nil, other(takeLocked))
+	t.run(locked, nil, other(t.takeLocked))
 	t.run(standing, nil, other(takeStanding))
 	t.run(rollback, nil, other(discard))
 	t.run(unlock, nil, other(discard))
@@ -363,9 +365,14 @@ func takeMoment(rr *pgconn.ResultReader, snap *snapshot) error {
 	return err
 }
 
-func takeLocked(rr *pgconn.ResultReader, snap *snapshot) error {
+func (t *transaction) takeLocked(rr *pgconn.ResultReader, snap *snapshot) error {
 	for rr.NextRow() {
-		oid, err := strconv.ParseUint(string(rr.Values()[0]), 10, 32)
+		v := rr.Values()
+		if v[0] == nil {
+			snap.swayed = t.swayed(string(v[1]), string(v[2]))
+			continue
+		}
+		oid, err := strconv.ParseUint(string(v[0]), 10, 32)
 		if err != nil {
 			return fmt.Errorf("parse oid: %w", err)
 		}

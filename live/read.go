@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/internal/flaw"
@@ -86,6 +84,7 @@ type snapshot struct {
 	relations []relation
 	taken     []uint32 // tables that were locked before the snapshot
 	missed    []uint32 // tables that could not be locked before the snapshot
+	swayed    bool     // a query changed what others mean
 }
 
 // torn are the relations that were swapped, rewritten or dropped under the
@@ -160,7 +159,7 @@ const (
 func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 	a := attempt{
 		reading: r, began: time.Now(), failed: map[string]*answer{}, killed: map[string]int{},
-		prepared: map[string]*answer{}, missed: slices.Clone(r.blocked),
+		prepared: map[string]*answer{}, anew: map[string]int{}, missed: slices.Clone(r.blocked),
 	}
 	a.hasty = r.hasty || len(r.blocked) > 0
 	if err := s.trim(ctx, r.requests); err != nil {
@@ -178,6 +177,10 @@ func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 			return nil, err
 		}
 		snap, f := s.transact(ctx, a, ready)
+		if f == nil && snap.swayed && !s.wary {
+			s.wary = true
+			continue
+		}
 		if f == nil {
 			maps.Copy(snap.answers, a.failed)
 			snap.miss(a.missed)
@@ -204,6 +207,7 @@ type attempt struct {
 	began    time.Time
 	failed   map[string]*answer
 	prepared map[string]*answer // by text: nil, or why it could not be
+	anew     map[string]int     // by text: how often it was prepared anew
 	killed   map[string]int     // how often the session ended while the query ran
 	missed   []lock             // tables that could not be locked before the snapshot
 	oneByOne bool               // lock the tables one by one, to see which it is
@@ -211,12 +215,12 @@ type attempt struct {
 }
 
 // shed leaves the pages that were not answered in time for the next reading.
-// One with a query that failed, or ended the session, stays until that is
-// settled: it must not come first again and again.
+// One with a query that failed, was prepared anew, or ended the session, stays until
+// that is settled: it must not come first again and again.
 func (a *attempt) shed(answered map[string]*answer) {
 	stays := map[int]bool{}
 	for _, q := range a.requests {
-		if a.failed[q.id] != nil || a.killed[q.id] > 0 {
+		if a.failed[q.id] != nil || a.killed[q.id] > 0 || a.anew[q.text] > 0 {
 			stays[q.page] = true
 		}
 	}
@@ -326,8 +330,9 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 		if a.killed[q.id]++; a.killed[q.id] < kills {
 			return giveWay(ctx, a.killed[q.id])
 		}
-	case codeOf(f.err) == "0A000" && s.statements[q.text].runs > 0, outdated(f.err):
-		return s.forget(ctx) // its columns changed since it was prepared
+	case a.renews(s.statements[q.text], q.text, f.err):
+		s.wary = s.wary || a.anew[q.text] > 1 // a query before it may have it find other tables
+		return s.forget(ctx)
 	}
 	if codeOf(f.err) == "57014" && a.patience > 0 {
 		a.putOff(ready, q, f)
@@ -336,13 +341,6 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 	a.hasty = a.hasty || codeOf(f.err) == lockNotAvailable
 	a.failed[q.id] = &answer{err: s.explainQuery(ctx, q.query, f.err, len(wrapper)), took: f.took, locked: codeOf(f.err) == lockNotAvailable}
 	return nil
-}
-
-// outdated tells that a statement's columns changed since it was prepared, also where
-// it has not run yet: the query itself cannot fail so.
-func outdated(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Code == "0A000" && e.Routine == "RevalidateCachedQuery"
 }
 
 // lostRace tells an error that says nothing of the query, and that PostgreSQL

@@ -14,6 +14,7 @@ const (
 	apartFor    = 10 * time.Second // how long a page that tore is read apart from others
 	blockedFor  = 5 * time.Second  // how long a table that was locked is not asked for
 	unsureEvery = time.Second / 4  // least time between two looks at what one page reads
+	lookAhead   = time.Second      // what is to be looked at within it goes with others that ask the same
 )
 
 // relevant tells whether a relation says something about when a page changes:
@@ -49,7 +50,7 @@ func (e *Engine) adopt(p *page, read []relation, alone bool, known map[uint32]bo
 // discovery is when the page must be looked at by itself.
 func (e *Engine) discovery(p *page) time.Time {
 	if p.unsure {
-		return p.discovered.Add(max(unsureEvery, e.cfg.rest(p.took)))
+		return p.discovered.Add(max(unsureEvery, e.cfg.rest(p.look)))
 	}
 	return p.discovered.Add(e.cfg.Safety)
 }
@@ -84,7 +85,7 @@ func (e *Engine) startDiscovery(now time.Time, jobs *jobs) time.Time {
 	tasks := []task{taskFor(pick, pick.shared())}
 	for _, p := range e.pages {
 		if p != pick && p.state != nil && p.shape == pick.shape && !p.unsure && !pick.unsure &&
-			!e.discovery(p).After(now.Add(unsureEvery)) && maps.Equal(p.relations, pick.relations) {
+			!e.discovery(p).After(now.Add(lookAhead)) && maps.Equal(p.relations, pick.relations) {
 			tasks = append(tasks, taskFor(p, p.shared()))
 		}
 	}
@@ -130,7 +131,7 @@ func (e *Engine) settleDiscovery(res *result, unsure bool) {
 		}
 		e.adopt(t.page, res.snap.relations, len(res.tasks) == 1, nil)
 		e.adopt(t.page, res.watched, true, nil)
-		t.page.discovered = time.Now()
+		t.page.discovered, t.page.look = time.Now(), res.ended.Sub(res.began)
 	}
 }
 

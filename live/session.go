@@ -26,6 +26,9 @@ type session struct {
 	limit      time.Duration // of a lock's wait
 	identity   string
 	base       string  // the parameter role as it is between pages: "none", or what the session began with
+	sense      string  // what settings are between pages, but the time zone
+	born       string  // the time zone that the session began with
+	wary       bool    // a query changed settings for those after it: they are set anew before each
 	claims     *claims // settings that some page sets
 	window     window
 	planned    time.Time // when plans were last given up
@@ -68,8 +71,8 @@ const identity = `SELECT pg_catalog.concat_ws('/',
 	(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
 	pg_catalog.pg_postmaster_start_time())`
 
-// reader is the role that reads, as it began.
-const reader = `SELECT pg_catalog.current_setting('role')`
+// reader is the role that reads, and the settings by which it does, as it began.
+const reader = `SELECT pg_catalog.current_setting('role'), ` + sense
 
 // ensure connects where needed.
 func (s *session) ensure(ctx context.Context) error {
@@ -101,7 +104,8 @@ func (s *session) ensure(ctx context.Context) error {
 	s.types = map[uint32]typeOf{}
 	s.zone, s.limit, s.planned = "", s.cfg.LockTimeout, time.Now()
 	s.identity = string(id.Rows[0][0])
-	s.base = string(who.Rows[0][0])
+	s.base, s.sense, s.born = string(who.Rows[0][0]), string(who.Rows[0][1]), string(who.Rows[0][2])
+	s.wary = false
 	return nil
 }
 

@@ -20,7 +20,7 @@ type statement struct {
 	name    string
 	columns []delta.Column
 	keys    []delta.KeyChoice
-	runs    int
+	made    time.Time
 }
 
 // errTooLarge ends the connection that the result came from.
@@ -68,7 +68,7 @@ func (s *session) prepare(ctx context.Context, q query) error {
 		}
 		return unwrapped(err)
 	}
-	st := &statement{name: name}
+	st := &statement{name: name, made: time.Now()}
 	for _, f := range desc.Fields {
 		typ, err := s.typeOf(ctx, f.DataTypeOID)
 		if err != nil {

@@ -18,6 +18,7 @@ const (
 	catalogLate  = 500 * time.Millisecond // how long it may wait for pages that open
 	catalogLeast = 20 * time.Millisecond  // least time between two looks at it
 	unarmedEvery = 250 * time.Millisecond // pace of a page that could not be armed for a second
+	strangeEvery = time.Second            // pace of a page of which it is not known what rings for it
 	deafEvery    = time.Second            // how often pages by the clock are read just after the doorbell was lost
 	statusEvery  = 250 * time.Millisecond // how often the pages' statuses are assessed
 	faultEvery   = 2 * time.Second        // how often a broken panel is tried again unasked
@@ -90,7 +91,7 @@ func (e *Engine) due(p *page) time.Time {
 	case p.dirty:
 		at = p.read.Add(e.cfg.Frame)
 	case !p.resolved || p.unsure: // what rings for it is not known
-		at = earliest(at, p.read.Add(unsureEvery))
+		at = earliest(at, p.read.Add(strangeEvery))
 	case p.timed() || e.clockwork(p) != "":
 		every := e.cfg.Timed
 		if !e.source.listening && time.Since(e.source.since) < deafness { // the session that reads may end a moment after the one that listens

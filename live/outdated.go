@@ -1,0 +1,46 @@
+package live
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// renewals is how often one reading prepares a statement anew because of its error.
+// Where the role that runs it finds other tables by the same names than the one that
+// prepared it, it never helps.
+const renewals = 2
+
+// renews tells whether an error may be the statement's, which was prepared when its
+// tables were others, and not the query's: it is to be prepared anew then. One whose
+// columns are others now says so itself. One whose parameters are of other types now
+// has an error that a query may have as well: that is tried as often as a broken panel.
+func (a *attempt) renews(st *statement, text string, err error) bool {
+	if st == nil || a.anew[text] == renewals || !outdated(err) && (!typed(err) || time.Since(st.made) < faultEvery) {
+		return false
+	}
+	a.anew[text]++
+	return true
+}
+
+// outdated tells that a statement's columns changed since it was prepared.
+func outdated(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "0A000" && e.Routine == "RevalidateCachedQuery"
+}
+
+// typed tells an error that other types of a query's tables may be the reason of: what
+// is not supported, a number too large, a text that is no value of a type, a function
+// or operator that is not there.
+func typed(err error) bool {
+	switch code := codeOf(err); code {
+	case "42501", "42P01": // forbidden, or no such table
+		return false
+	case "0A000", "22003":
+		return true
+	default:
+		return strings.HasPrefix(code, "42") || strings.HasPrefix(code, "2200") || strings.HasPrefix(code, "22P")
+	}
+}

@@ -1,0 +1,97 @@
+package live_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rowcast/rowcast/dashboard"
+)
+
+// Pages that are read together are in one transaction: what a query sets there counts
+// for no other, neither on its page nor on others.
+func TestAQueryDoesNotChangeWhatAnotherMeans(t *testing.T) {
+	for name, c := range map[string]struct{ sly, honest, want string }{
+		"path":  {"set_config('search_path', 's2', true)", "SELECT v FROM t", "right"},
+		"dates": {"set_config('DateStyle', 'German', true)", "SELECT d FROM public.t", "2026-11-26"},
+		"zone":  {"set_config('TimeZone', 'Asia/Tokyo', true)", "SELECT to_char(at, 'HH24') FROM public.t", "12"},
+		"bytes": {"set_config('bytea_output', 'escape', true)", "SELECT b::text FROM public.t", `\x6162`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, `CREATE TABLE t (id int PRIMARY KEY, n int, v text, d date, at timestamptz, b bytea);
+				INSERT INTO t VALUES (1, 0, 'right', '2026-11-26', '2026-11-26 12:00Z', 'ab'); CREATE SCHEMA s2;
+				CREATE TABLE s2.t (LIKE t); INSERT INTO s2.t SELECT 1, 0, 'wrong', d, at, b FROM t`)
+			first := b.view(page("/d/a", panel("p", "SELECT n, "+c.sly+" FROM public.t"), panel("q", c.honest)))
+			second := b.view(page("/d/b", panel("p", c.honest), panel("n", "SELECT n FROM public.t")))
+			for n := range 4 {
+				number := string(rune('0' + n))
+				first.until("the first page", func() bool { return first.cell("p", 0, 0) == number && first.is("live") })
+				second.until("the second page", func() bool { return second.cell("n", 0, 0) == number && second.is("live") })
+				if x, y := first.cell("q", 0, 0), second.cell("p", 0, 0); x != c.want || y != c.want {
+					t.Fatalf("beside it %q and on the other page %q", x, y)
+				}
+				b.exec("UPDATE t SET n = n + 1")
+			}
+		})
+	}
+}
+
+// With the default search_path a role that has a schema of its name finds its own tables
+// there. A statement is prepared by the role that reads.
+func TestARoleWithTablesOfItsOwn(t *testing.T) {
+	b, prefix := governed(t, owned)
+	anna := prefix + "_anna"
+	b.exec("CREATE SCHEMA " + anna + " CREATE TABLE notes (id int PRIMARY KEY, text varchar(20)); GRANT USAGE ON SCHEMA " + anna + " TO " + anna + ", reader_" + prefix +
+		"; GRANT SELECT ON " + anna + ".notes TO " + anna + "; INSERT INTO " + anna + ".notes VALUES (1, 'own')")
+	b.Cleanup(func() { b.exec("DROP SCHEMA " + anna + " CASCADE") })
+	of := func(address, sql string) *dashboard.Page {
+		p := page(address, dashboard.Panel{ID: "notes", SQL: sql, Type: "table", Ordered: true, Limit: 100})
+		p.Role, p.Context, p.Candid = anna, "candid as "+anna, true
+		return p
+	}
+	short := b.view(of("/d/a", "SELECT id, text FROM notes ORDER BY id"))
+	short.until("the error", func() bool { return short.fault("notes") == "query_failed" })
+	if e := short.state.Panels["notes"].Err; e.Hint == "" {
+		t.Errorf("no hint with %q", e.Message)
+	}
+	full := b.view(of("/d/b", "SELECT id, text FROM "+anna+".notes ORDER BY id"))
+	full.until("its own rows", func() bool { return full.column("notes") == "own" })
+	other := b.view(theirs(prefix+"_ben", "")) // sorts behind them
+	other.until("ben's rows", func() bool { return other.column("notes") == "b1" && other.is("live") })
+}
+
+// A statement's parameters have the types that its tables' columns had.
+func TestAParameterOfAnotherType(t *testing.T) {
+	for name, c := range map[string]struct{ kind, id string }{
+		"wider":  {"bigint", "3000000000"},
+		"a text": {"text", "three"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (3, 1)")
+			of := func(id string) *dashboard.Page {
+				return page("/d/p?id="+id, dashboard.Panel{ID: "p", SQL: "SELECT v FROM t WHERE id = $1", Args: []*string{&id}, Type: "table", Ordered: true, Limit: 10})
+			}
+			three := b.view(of("3"))
+			three.until("the row", func() bool { return three.cell("p", 0, 0) == "1" && three.is("live") })
+			read := three.told().At
+			three.until("another reading", func() bool { return three.told().At.After(read) })
+			b.exec("ALTER TABLE t ALTER id TYPE " + c.kind + "; INSERT INTO t VALUES ('" + c.id + "', 7); UPDATE t SET v = 2 WHERE v = 1")
+			altered := time.Now()
+			three.until("the row, changed", func() bool { return three.cell("p", 0, 0) == "2" })
+			other := b.view(of(c.id))
+			other.until("the row that could not be", func() bool { return other.cell("p", 0, 0) == "7" })
+			if took := time.Since(altered); took > 5*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			for n := 8; n < 20; n++ { // it stays well
+				b.exec("UPDATE t SET v = " + strconv.Itoa(n) + " WHERE v = " + strconv.Itoa(n-1))
+				other.until("the next value", func() bool {
+					if other.fault("p") != "" {
+						t.Fatalf("after %s: %s", time.Since(altered), other.fault("p"))
+					}
+					return other.cell("p", 0, 0) == strconv.Itoa(n)
+				})
+			}
+		})
+	}
+}
