@@ -130,7 +130,8 @@ func (st *stand) late(ctx context.Context, s side, c *sockets, d time.Duration) 
 }
 
 // atRest is what viewers cost whose page does not change: the memory that the
-// server's process grew by, in KiB a viewer, and its CPU, in percent of a core.
+// server's process grew by, in KiB a viewer, and its CPU, in percent of a core. A side
+// that has a rate writes at it: the floor, which tells nobody how it stands by itself.
 func atRest(s side) measurement {
 	return func(ctx context.Context, st *stand) (_ []float64, err error) {
 		at, leave, err := st.kept(ctx, s)
@@ -150,9 +151,15 @@ func atRest(s side) measurement {
 		time.Sleep(2 * time.Second)
 		// Four statuses long, and two of the looks at everybody's session and rights.
 		const rest = 20 * time.Second
-		used := spent(at.pid)
-		time.Sleep(rest)
-		used = spent(at.pid) - used
+		began, used := time.Now(), spent(at.pid)
+		if s.rate > 0 {
+			if _, err := st.write(ctx, s, c, rest, nil); err != nil {
+				return nil, err
+			}
+		} else {
+			time.Sleep(rest)
+		}
+		used = (spent(at.pid) - used) / time.Since(began).Seconds()
 		after, err := resident(at.pid)
 		if err != nil {
 			return nil, err
@@ -160,7 +167,7 @@ func atRest(s side) measurement {
 		if lost := c.lost.Load(); lost > 0 {
 			return nil, fmt.Errorf("%d viewers lost their connection", lost)
 		}
-		return []float64{float64(after-before) / 1024 / float64(s.viewers), used / rest.Seconds() * 100}, nil
+		return []float64{float64(after-before) / 1024 / float64(s.viewers), used * 100}, nil
 	}
 }
 
