@@ -1,7 +1,9 @@
 package live
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -23,6 +25,23 @@ func (a *attempt) renews(st *statement, text string, err error) bool {
 	}
 	a.anew[text]++
 	return true
+}
+
+// renew gives up a statement, and the others where its tables' columns are other ones.
+func (s *session) renew(ctx context.Context, a *attempt, q query, err error) error {
+	if outdated(err) {
+		if a.anew[q.text] > 1 && q.role == "" { // a query before it may have it find other tables
+			s.swayed = time.Now()
+		}
+		return s.forget(ctx)
+	}
+	st := s.statements[q.text]
+	delete(s.statements, q.text)
+	if err := s.conn.PgConn().Deallocate(ctx, st.name); err != nil {
+		s.close()
+		return fmt.Errorf("forget statement: %w", err)
+	}
+	return nil
 }
 
 // outdated tells that a statement's columns changed since it was prepared.

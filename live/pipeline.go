@@ -30,10 +30,11 @@ WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
 	WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted)`
 	rollback = `ROLLBACK`
 	// A panel may have taken advisory locks; none of them outlives its cycle.
-	unlock   = `SELECT pg_catalog.pg_advisory_unlock_all()`
-	timeZone = `SELECT pg_catalog.set_config('TimeZone', $1, true)`
+	unlock = `SELECT pg_catalog.pg_advisory_unlock_all()`
+	// Both tell what it was: a query may have set it for those after it.
+	timeZone = `SELECT pg_catalog.current_setting('TimeZone'), pg_catalog.set_config('TimeZone', $1, true)`
+	setLocal = `SELECT pg_catalog.current_setting($1, true), pg_catalog.set_config($1, $2, true)`
 	atMost   = `SELECT pg_catalog.set_config('statement_timeout', $1, true)`
-	setLocal = `SELECT pg_catalog.set_config($1, $2, true)`
 )
 
 // fixed are the statements that every session has prepared, named by their place.
@@ -276,8 +277,8 @@ func (t *transaction) ask(i int) {
 	q := t.requests[i]
 	t.beware(i)
 	if q.zone != t.local {
+		t.run(timeZone, [][]byte{[]byte(q.zone)}, step{query: i, lock: none, take: t.expect(t.here())})
 		t.local = q.zone
-		t.run(timeZone, [][]byte{[]byte(q.zone)}, step{query: i, lock: none, take: discard})
 		t.pipe.SendFlushRequest()
 	}
 	t.become(i, q.query)
@@ -369,7 +370,7 @@ func (t *transaction) takeLocked(rr *pgconn.ResultReader, snap *snapshot) error 
 	for rr.NextRow() {
 		v := rr.Values()
 		if v[0] == nil {
-			snap.swayed = t.swayed(string(v[1]), string(v[2]))
+			snap.swayed = snap.swayed || string(v[1]) != t.sense || !strings.EqualFold(string(v[2]), t.here())
 			continue
 		}
 		oid, err := strconv.ParseUint(string(v[0]), 10, 32)

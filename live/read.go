@@ -177,8 +177,10 @@ func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 			return nil, err
 		}
 		snap, f := s.transact(ctx, a, ready)
-		if f == nil && snap.swayed && !s.wary {
-			s.wary = true
+		if f == nil && snap.swayed && !s.wary() {
+			if err := s.heed(ctx, &a); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if f == nil {
@@ -210,6 +212,7 @@ type attempt struct {
 	anew     map[string]int     // by text: how often it was prepared anew
 	killed   map[string]int     // how often the session ended while the query ran
 	missed   []lock             // tables that could not be locked before the snapshot
+	loaded   bool               // the session's settings were found to be others now
 	oneByOne bool               // lock the tables one by one, to see which it is
 	hurried  bool               // a query was put off, and others shall not be waited for as long
 }
@@ -331,8 +334,7 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 			return giveWay(ctx, a.killed[q.id])
 		}
 	case a.renews(s.statements[q.text], q.text, f.err):
-		s.wary = s.wary || a.anew[q.text] > 1 // a query before it may have it find other tables
-		return s.forget(ctx)
+		return s.renew(ctx, a, q.query, f.err)
 	}
 	if codeOf(f.err) == "57014" && a.patience > 0 {
 		a.putOff(ready, q, f)

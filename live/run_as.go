@@ -18,7 +18,11 @@ func (t *transaction) become(i int, q query) {
 	set := func(name, value string) {
 		t.run(setLocal, [][]byte{[]byte(name), []byte(value)}, st)
 	}
+	if t.as.as == "" {
+		st.take = t.expect(t.base)
+	}
 	set("role", t.base)
+	st.take = discard
 	for _, name := range t.claims.all(q.set) { // those too that this page does not know of
 		value := ""
 		for _, s := range q.set {

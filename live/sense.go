@@ -2,32 +2,79 @@ package live
 
 import (
 	"cmp"
+	"context"
+	"fmt"
+	"maps"
 	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // sense is what decides what a query means and how its values read: settings as an
-// object, and the time zone, which is each page's own.
+// object, and the time zone, which is each page's own. All locks are the session's own
+// only while it has no parallel workers.
 const sense = `pg_catalog.jsonb_build_object(
 	'role', pg_catalog.current_setting('role'), 'search_path', pg_catalog.current_setting('search_path'),
-	'row_security', pg_catalog.current_setting('row_security'), 'DateStyle', pg_catalog.current_setting('DateStyle'),
-	'IntervalStyle', pg_catalog.current_setting('IntervalStyle'), 'bytea_output', pg_catalog.current_setting('bytea_output'),
-	'extra_float_digits', pg_catalog.current_setting('extra_float_digits'))::pg_catalog.text, pg_catalog.current_setting('TimeZone')`
+	'row_security', pg_catalog.current_setting('row_security'), 'client_encoding', pg_catalog.current_setting('client_encoding'),
+	'DateStyle', pg_catalog.current_setting('DateStyle'), 'IntervalStyle', pg_catalog.current_setting('IntervalStyle'),
+	'bytea_output', pg_catalog.current_setting('bytea_output'), 'extra_float_digits', pg_catalog.current_setting('extra_float_digits'),
+	'lc_time', pg_catalog.current_setting('lc_time'), 'lc_monetary', pg_catalog.current_setting('lc_monetary'),
+	'lc_numeric', pg_catalog.current_setting('lc_numeric'),
+	'default_text_search_config', pg_catalog.current_setting('default_text_search_config'),
+	'max_parallel_workers_per_gather', pg_catalog.current_setting('max_parallel_workers_per_gather')
+)::pg_catalog.text, pg_catalog.current_setting('TimeZone')`
 
 // restore sets such settings for the rest of the transaction.
 const restore = `SELECT pg_catalog.set_config(name, value, true) FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb) s(name, value)`
 
-// swayed tells whether a query, or a function that it called, changed what those after it
-// mean. They are read once more then, by a session that is wary from then on.
-func (t *transaction) swayed(sense, zone string) bool {
-	return sense != t.sense || !strings.EqualFold(zone, cmp.Or(t.local, t.zone, t.born))
+// waryFor is how long a session sets them anew before each query after one changed
+// some for those after it: as long as it takes somebody to mend a dashboard.
+const waryFor = 10 * time.Minute
+
+func (s *session) wary() bool { return time.Since(s.swayed) < waryFor }
+
+// heed is called where settings were not as they should be in a reading, which is made
+// once more. Either the server's configuration was loaded anew, or a query set them, or
+// a function that it called.
+func (s *session) heed(ctx context.Context, a *attempt) error {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	res := s.conn.PgConn().ExecParams(ctx, reader, nil, nil, nil, nil).Read()
+	if res.Err != nil {
+		s.close()
+		return fmt.Errorf("ask for settings: %w", res.Err)
+	}
+	if base, now := string(res.Rows[0][0]), string(res.Rows[0][1]); now != s.sense && !a.loaded {
+		s.base, s.sense, a.loaded = base, now, true
+	} else {
+		s.swayed = time.Now()
+	}
+	maps.DeleteFunc(a.failed, func(_ string, got *answer) bool { // which may be why
+		return got.err != nil && (got.err.Code == "query_failed" || got.err.Code == "table_gone" || got.err.Code == "forbidden")
+	})
+	return nil
+}
+
+// here is the time zone after all that was sent.
+func (t *transaction) here() string { return cmp.Or(t.local, t.zone, t.born) }
+
+// expect takes the answer of a statement that sets a setting and tells what it was.
+func (t *transaction) expect(was string) func(*pgconn.ResultReader, *snapshot) error {
+	return func(rr *pgconn.ResultReader, snap *snapshot) error {
+		if rr.NextRow() && !strings.EqualFold(string(rr.Values()[0]), was) && !t.wary() {
+			snap.swayed = true
+		}
+		return discard(rr, snap)
+	}
 }
 
 // beware has a query mean what it says, whatever those before it did.
 func (t *transaction) beware(i int) {
-	if !t.wary {
+	if !t.wary() {
 		return
 	}
-	t.run(restore, [][]byte{[]byte(t.sense)}, step{query: i, lock: none, take: discard})
+	t.run(restore, [][]byte{[]byte(t.session.sense)}, step{query: i, lock: none, take: discard})
 	t.local = "" // it is set anew
 	t.pipe.SendFlushRequest()
 }

@@ -8,31 +8,72 @@ import (
 	"github.com/rowcast/rowcast/dashboard"
 )
 
+// anew ends the program's sessions: those that follow read all pages together at once.
+const anew = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rowcast/%' AND datname = current_database()`
+
 // Pages that are read together are in one transaction: what a query sets there counts
 // for no other, neither on its page nor on others.
 func TestAQueryDoesNotChangeWhatAnotherMeans(t *testing.T) {
 	for name, c := range map[string]struct{ sly, honest, want string }{
-		"path":  {"set_config('search_path', 's2', true)", "SELECT v FROM t", "right"},
-		"dates": {"set_config('DateStyle', 'German', true)", "SELECT d FROM public.t", "2026-11-26"},
-		"zone":  {"set_config('TimeZone', 'Asia/Tokyo', true)", "SELECT to_char(at, 'HH24') FROM public.t", "12"},
-		"bytes": {"set_config('bytea_output', 'escape', true)", "SELECT b::text FROM public.t", `\x6162`},
+		"path":   {"set_config('search_path', 's2', true)", "SELECT v FROM t", "right"},
+		"nobody": {"set_config('search_path', 's3', true)", "SELECT v FROM t", "right"},
+		"dates":  {"set_config('DateStyle', 'German', true)", "SELECT d FROM public.t", "2026-11-26"},
+		"zone":   {"set_config('TimeZone', 'Asia/Tokyo', true)", "SELECT to_char(at, 'HH24') FROM public.t", "12"},
+		"bytes":  {"set_config('bytea_output', 'escape', true)", "SELECT b::text FROM public.t", `\x6162`},
+		"coding": {"set_config('client_encoding', 'LATIN1', true)", "SELECT chr(233) FROM public.t", "é"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, `CREATE TABLE t (id int PRIMARY KEY, n int, v text, d date, at timestamptz, b bytea);
-				INSERT INTO t VALUES (1, 0, 'right', '2026-11-26', '2026-11-26 12:00Z', 'ab'); CREATE SCHEMA s2;
+				INSERT INTO t VALUES (1, 0, 'right', '2026-11-26', '2026-11-26 12:00Z', 'ab'); CREATE SCHEMA s2; CREATE SCHEMA s3;
 				CREATE TABLE s2.t (LIKE t); INSERT INTO s2.t SELECT 1, 0, 'wrong', d, at, b FROM t`)
-			first := b.view(page("/d/a", panel("p", "SELECT n, "+c.sly+" FROM public.t"), panel("q", c.honest)))
-			second := b.view(page("/d/b", panel("p", c.honest), panel("n", "SELECT n FROM public.t")))
-			for n := range 4 {
-				number := string(rune('0' + n))
+			sly := page("/d/a", panel("p", "SELECT n, "+c.sly+" FROM public.t"), panel("q", c.honest))
+			elsewhere := page("/d/c", panel("n", "SELECT n FROM public.t")) // whose zone comes after it
+			sly.TimeZone, elsewhere.TimeZone = "UTC", "Zulu"
+			first, third := b.view(sly), b.view(elsewhere)
+			first.until("anything", func() bool { return true })
+			if got := first.fault("q"); got != "" {
+				t.Errorf("at first: %s", got)
+			}
+			honest := page("/d/b", panel("p", c.honest), panel("n", "SELECT n FROM public.t"))
+			honest.TimeZone = "UTC"
+			second := b.view(honest)
+			for n := range 6 {
+				number := strconv.Itoa(n)
 				first.until("the first page", func() bool { return first.cell("p", 0, 0) == number && first.is("live") })
 				second.until("the second page", func() bool { return second.cell("n", 0, 0) == number && second.is("live") })
+				third.until("the third page", func() bool { return third.cell("n", 0, 0) == number && third.is("live") })
 				if x, y := first.cell("q", 0, 0), second.cell("p", 0, 0); x != c.want || y != c.want {
 					t.Fatalf("beside it %q and on the other page %q", x, y)
+				}
+				if n == 3 {
+					b.exec(anew)
 				}
 				b.exec("UPDATE t SET n = n + 1")
 			}
 		})
+	}
+}
+
+// A page that runs as somebody has the role set anew, which must not hide that a query
+// before it set it for others.
+func TestAQueryDoesNotBecomeSomebodyForOthers(t *testing.T) {
+	b, prefix := governed(t, owned+"; CREATE TABLE k (n int); INSERT INTO k VALUES (0); GRANT SELECT ON k TO public")
+	sly := b.view(page("/d/a", panel("n", "SELECT n, set_config('role', '"+prefix+"_anna', true) FROM k")))
+	honest := b.view(page("/d/b", panel("n", "SELECT n, current_user FROM k")))
+	as := page("/d/c", panel("n", "SELECT n, current_user FROM k"))
+	as.Role, as.Context = prefix+"_ben", "as ben"
+	somebody := b.view(as)
+	for n := range 6 {
+		for _, v := range []*viewer{sly, honest, somebody} {
+			v.until("the next number", func() bool { return v.cell("n", 0, 0) == strconv.Itoa(n) && v.is("live") })
+		}
+		if x, y := honest.cell("n", 0, 1), somebody.cell("n", 0, 1); x != "reader_"+prefix || y != prefix+"_ben" {
+			t.Fatalf("as %s and %s", x, y)
+		}
+		if n == 2 {
+			b.exec(anew)
+		}
+		b.exec("UPDATE k SET n = n + 1")
 	}
 }
 

@@ -25,11 +25,11 @@ type session struct {
 	zone       string        // that literals are parsed in
 	limit      time.Duration // of a lock's wait
 	identity   string
-	base       string  // the parameter role as it is between pages: "none", or what the session began with
-	sense      string  // what settings are between pages, but the time zone
-	born       string  // the time zone that the session began with
-	wary       bool    // a query changed settings for those after it: they are set anew before each
-	claims     *claims // settings that some page sets
+	base       string    // the parameter role as it is between pages: "none", or what the session began with
+	sense      string    // what settings are between pages, but the time zone
+	born       string    // the time zone that the session began with
+	swayed     time.Time // when a query last changed settings for those after it
+	claims     *claims   // settings that some page sets
 	window     window
 	planned    time.Time // when plans were last given up
 }
@@ -105,7 +105,7 @@ func (s *session) ensure(ctx context.Context) error {
 	s.zone, s.limit, s.planned = "", s.cfg.LockTimeout, time.Now()
 	s.identity = string(id.Rows[0][0])
 	s.base, s.sense, s.born = string(who.Rows[0][0]), string(who.Rows[0][1]), string(who.Rows[0][2])
-	s.wary = false
+	s.swayed = time.Time{}
 	return nil
 }
 
