@@ -86,7 +86,7 @@ func fullTablespace() []trouble {
 	}
 	return []trouble{{name: "tablespace-full", lasts: 3 * time.Second, inject: func(a *arena) func() {
 		small := a.smallDisk()
-		a.exec(`CREATE TABLESPACE small OWNER `+servant+` LOCATION '`+small+`'`, `ALTER TABLE heap SET TABLESPACE small`)
+		a.exec(`TRUNCATE heap`, `CREATE TABLESPACE small OWNER `+servant+` LOCATION '`+small+`'`, `ALTER TABLE heap SET TABLESPACE small`) // what faults before left in it may be more than there is room for
 		fill := func() error {
 			conn, err := a.connect(a.Context())
 			if err != nil {
