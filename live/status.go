@@ -9,7 +9,7 @@ import (
 
 // deafness is how long the doorbell may be away before a page whose rows can
 // be read goes by the clock.
-const deafness = 3 * time.Second
+const deafness = proofLasts
 
 // patience is how long a page that opens may be silent before it says how it
 // stands.
@@ -45,6 +45,14 @@ func (e *Engine) assess(p *page, now time.Time) delta.Status {
 		s.Reason, s.Message = e.reason(p)
 	}
 	return s
+}
+
+// expires is when a live page is live no more unless more is proven; zero for others.
+func (e *Engine) expires(p *page) time.Time {
+	if p.status.State != "live" {
+		return time.Time{}
+	}
+	return p.proof.Add(proofLasts - e.source.skew)
 }
 
 // clockwork says why a page whose tables have bells goes by the clock all the

@@ -37,10 +37,13 @@ func (e *Engine) step(now time.Time, jobs *jobs) time.Time {
 		e.rest()
 		return now.Add(time.Minute)
 	}
+	next := now.Add(statusEvery)
 	for _, p := range e.pages {
 		e.tell(p, now)
+		if over := e.expires(p); over.After(now) {
+			next = earliest(next, over)
+		}
 	}
-	next := now.Add(statusEvery)
 	next = earliest(next, e.startOpening(now, jobs))
 	next = earliest(next, e.startCycle(now, jobs))
 	return earliest(next, e.startLane(now, jobs))
