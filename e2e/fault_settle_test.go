@@ -337,8 +337,9 @@ func leaks(before, now map[string]float64, times float64) string {
 // proxy's other end and what it is being sent, and one value of 30 MB passes.
 func swells(before, now map[string]float64) string {
 	viewers := max(0, now["rowcast_subscribers"]-before["rowcast_subscribers"])
+	connections := max(viewers, now["process_open_fds"]-before["process_open_fds"]) // those too that come or go just now
 	return above(now, map[string]float64{
-		"go_goroutines":                 before["go_goroutines"] + 100 + 8*viewers,
+		"go_goroutines":                 before["go_goroutines"] + 100 + 8*connections,
 		"process_open_fds":              before["process_open_fds"] + 100 + 2*viewers,
 		"process_resident_memory_bytes": 1.5*before["process_resident_memory_bytes"] + 300<<20 + viewers*(256<<10),
 		"rowcast_pages":                 before["rowcast_pages"] + 10,
