@@ -334,10 +334,7 @@ func (c *socket) send(parts ...[]byte) (busy bool, err error) {
 
 // together sends two short parts as one. The mutex is held.
 func (c *socket) together(a, b []byte) (busy bool, err error) {
-	both, ok := c.server.scratch.Get().(*[]byte)
-	if !ok {
-		both = new([]byte)
-	}
+	both := c.server.borrow()
 	*both = append(append((*both)[:0], a...), b...)
 	if busy, err = c.wire.send(*both); !busy {
 		c.server.scratch.Put(both) // else it is not all written yet

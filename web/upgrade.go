@@ -48,10 +48,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // answer says that the connection is upgraded.
 func (u *upgrade) answer(conn net.Conn) error {
-	kept, ok := u.server.scratch.Get().(*[]byte)
-	if !ok {
-		kept = new([]byte)
-	}
+	kept := u.server.borrow()
 	head := bytes.NewBuffer((*kept)[:0])
 	head.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = u.Header().Write(head) // a buffer takes all

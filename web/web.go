@@ -335,3 +335,12 @@ func (s *Server) dismiss(v viewer) {
 		close(s.empty)
 	}
 }
+
+// borrow is memory to put together what goes out as one write; it is put back into
+// scratch once that is written.
+func (s *Server) borrow() *[]byte {
+	if b, ok := s.scratch.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
+}
