@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
 // anew ends the program's sessions: those that follow read all pages together at once.
@@ -51,6 +54,48 @@ func TestAQueryDoesNotChangeWhatAnotherMeans(t *testing.T) {
 				b.exec("UPDATE t SET n = n + 1")
 			}
 		})
+	}
+}
+
+// What the server's configuration says after it was loaded anew is not what a query set,
+// and counts from then on.
+func TestSettingsThatAreLoadedAnew(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t, nil) // its configuration is the whole cluster's
+	b := &bench{T: t, url: server.URL(), hub: broadcast.New[*delta.State](broadcast.Config{})}
+	b.conn = b.connect()
+	b.exec(`CREATE TABLE t (n int, v text); INSERT INTO t VALUES (0, 'cats'); CREATE SCHEMA s2; CREATE FUNCTION s2.which() RETURNS text
+		LANGUAGE sql AS $$SELECT 's2'$$; CREATE FUNCTION public.which() RETURNS text LANGUAGE sql AS $$SELECT 'public'$$`)
+	b.watch()
+	b.run()
+	viewers := []*viewer{
+		b.view(page("/d/a", panel("p", "SELECT n, to_tsvector(v)::text, which() FROM public.t"))),
+		b.view(page("/d/b", panel("p", "SELECT n, to_tsvector(v)::text, which(), 1 FROM public.t"))),
+	}
+	n := 0
+	for _, c := range []struct{ search, path, stem, which string }{
+		{"simple", "s2", "'cats':1", "s2"}, {"english", "s2", "'cat':1", "s2"}, {"english", "public", "'cat':1", "public"}, {"simple", "s2", "'cats':1", "s2"},
+	} {
+		b.exec("ALTER SYSTEM SET default_text_search_config = 'pg_catalog." + c.search + "'")
+		b.exec("ALTER SYSTEM SET search_path = " + c.path)
+		b.exec("SELECT pg_reload_conf()")
+		for said := ""; said != c.stem+c.which; {
+			if err := b.conn.QueryRow(t.Context(), "SELECT to_tsvector('cats') || which()").Scan(&said); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			n++
+			b.exec("UPDATE public.t SET n = n + 1")
+			for _, v := range viewers {
+				v.until("the next number", func() bool { return v.cell("p", 0, 0) == strconv.Itoa(n) && v.is("live") })
+			}
+		}
+		for i, v := range viewers {
+			if stem, which := v.cell("p", 0, 1), v.cell("p", 0, 2); stem != c.stem || which != c.which {
+				t.Errorf("page %d: %s and %s where the server says %s and %s", i, stem, which, c.search, c.path)
+			}
+		}
 	}
 }
 
