@@ -126,7 +126,7 @@ type Config struct {
 	Next       time.Duration // a viewer hears a status at the latest after this; 0: 5 s
 	FirstPaint time.Duration // how long a page waits for its first rows; 0: 3 s
 	Write      time.Duration // how long 16 KiB may take to be written, or a body or a message to be read; 0: 10 s
-	Ping       time.Duration // between pings of a socket; 0: 25 s
+	Ping       time.Duration // between pings of a socket; 0: 45 s, under the minute after which proxies cut who is silent
 	Pong       time.Duration // how long its answer may take; 0: 10 s
 }
 
@@ -139,7 +139,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Next, 5*time.Second)
 	set(&c.FirstPaint, 3*time.Second)
 	set(&c.Write, 10*time.Second)
-	set(&c.Ping, 25*time.Second)
+	set(&c.Ping, 45*time.Second)
 	set(&c.Pong, 10*time.Second)
 	c.Limits.setDefaults()
 	if c.Log == nil {
