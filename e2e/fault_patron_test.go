@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // heldUp is how long the program may hold up a write of the application.
@@ -53,15 +54,14 @@ func (p *patron) run(ctx context.Context, a *arena) {
 			p.mark, unknown = marked(rows, last), false
 		}
 		waited := runDelay(conn)
-		began := time.Now()
 		p.tries()
-		mark, err := p.once(limited, conn)
+		mark, began, done, err := p.once(limited, conn)
 		if err == nil && !a.judge.mute.Load() {
 			p.did(edit{mark: mark, began: began, acked: time.Now()})
 		}
 		unknown = err != nil // whether it was committed
 		if err == nil || !excused() {
-			p.noted(write{began: began, took: time.Since(began), ready: waited(), err: err})
+			p.noted(write{began: began, took: done.Sub(began), ready: waited(), err: err})
 		}
 		return 20 * time.Millisecond
 	})
@@ -81,21 +81,56 @@ func runDelay(conn *pgx.Conn) (waited func() time.Duration) {
 	return func() time.Duration { return max(0, time.Duration(read()-before)) }
 }
 
-// once writes, and returns the write's mark.
-func (p *patron) once(ctx context.Context, conn *pgx.Conn) (mark uint64, err error) {
-	mark = p.mark + 1
+// once writes, and returns the write's mark, and when it began and was committed by the
+// server's clock, which is this machine's. A process that plays dozens of viewers as well
+// comes to it later: by half a second where each of them is sent megabytes.
+func (p *patron) once(ctx context.Context, conn *pgx.Conn) (mark uint64, began, done time.Time, err error) {
+	const clock = `SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+	mark, began = p.mark+1, time.Now()
+	sql, args := `UPDATE `+p.table+` SET n = $1`, [][]byte{strconv.AppendUint(nil, mark, 10)}
 	switch mark % 3 {
 	case 1:
-		_, err = conn.Exec(ctx, `INSERT INTO `+p.table+` SELECT id + 1, n + 2 FROM `+p.table)
+		sql, args = `INSERT INTO `+p.table+` SELECT id + 1, n + 2 FROM `+p.table, nil
 	case 2:
-		_, err = conn.Exec(ctx, `DELETE FROM `+p.table+` WHERE n < $1`, mark)
-	default:
-		_, err = conn.Exec(ctx, `UPDATE `+p.table+` SET n = $1`, mark)
+		sql = `DELETE FROM ` + p.table + ` WHERE n < $1`
+	}
+	pipe := conn.PgConn().StartPipeline(ctx)
+	pipe.SendQueryParams(clock, nil, nil, nil, nil)
+	pipe.SendPipelineSync()
+	pipe.SendQueryParams(sql, args, nil, nil, nil)
+	pipe.SendPipelineSync() // which commits
+	pipe.SendQueryParams(clock, nil, nil, nil, nil)
+	err = pipe.Sync()
+	for synced := 0; !conn.IsClosed(); {
+		res, e := pipe.GetResults()
+		if res == nil && e == nil {
+			break
+		}
+		switch res := res.(type) {
+		case *pgconn.PipelineSync:
+			synced++
+		case *pgconn.ResultReader:
+			read := res.Read()
+			if e = read.Err; e != nil || len(read.Rows) == 0 {
+				break
+			}
+			us, _ := strconv.ParseInt(string(read.Rows[0][0]), 10, 64)
+			if done = time.UnixMicro(us); synced == 0 {
+				began, done = done, time.Time{}
+			}
+		}
+		if synced < 2 {
+			err = cmp.Or(err, e)
+		}
+	}
+	_ = pipe.Close()
+	if done.IsZero() { // the session ended before it was told
+		done = time.Now()
 	}
 	if err == nil {
 		p.mark = mark
 	}
-	return mark, err
+	return mark, began, done, err
 }
 
 // marked is the mark of a table that a patron writes, by what is in it.
