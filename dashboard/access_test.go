@@ -50,17 +50,18 @@ func TestWhoMaySeeADashboard(t *testing.T) {
 
 func TestAccessThatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
-		"access: everyone":                   "access is a mapping",
-		"access: {user: [anna]}":             `access has no field "user"`,
-		"access: {users: anna}":              "users is a list",
-		"access: {users: ['']}":              "an entry of users is empty",
-		"access: {groups: [a, a]}":           `groups has "a" twice`,
-		"access: {everyone: sales}":          "everyone is true or false",
-		"run_as: {}":                         "neither a role nor a setting",
-		"run_as: {role: 'x_{name}'}":         "{name}, which is nothing of a viewer",
-		"run_as: {settings: {role: x}}":      `"role" is no setting of your own`,
-		"run_as: {settings: {plpgsql.x: y}}": `"plpgsql.x" is no setting of your own`,
-		"run_as: {settings: {'a.b; c': y}}":  "is no setting of your own",
+		"access: everyone":                               "access is a mapping",
+		"access: {user: [anna]}":                         `access has no field "user"`,
+		"access: {users: anna}":                          "users is a list",
+		"access: {users: ['']}":                          "an entry of users is empty",
+		"access: {groups: [a, a]}":                       `groups has "a" twice`,
+		"access: {everyone: sales}":                      "everyone is true or false",
+		"run_as: {}":                                     "neither a role nor a setting",
+		"run_as: {role: 'x_{name}'}":                     "{name}, which is nothing of a viewer",
+		"run_as: {settings: {role: x}}":                  `"role" is no setting of your own`,
+		"run_as: {settings: {plpgsql.x: y}}":             `"plpgsql.x" is no setting of your own`,
+		"run_as: {settings: {'a.b; c': y}}":              "is no setting of your own",
+		"run_as: {settings: {app.user: x, App.user: y}}": `"App.user" is set twice`,
 		"run_as: {settings: {app.user: '{user}'}}\nvariables: [{name: v, strict: true, query: SELECT 1}]": "v cannot be strict",
 	} {
 		problems, err := dashboard.Check(t.Context(), dashboard.Config{Source: source(map[string]string{"x.yaml": text + "\n" + aPanel})})
@@ -75,7 +76,7 @@ func TestAccessThatIsWrong(t *testing.T) {
 
 func TestAPageBecomesItsViewers(t *testing.T) {
 	book := open(t, nil, map[string]string{
-		"own.yaml":   "run_as:\n  role: app_{user}\n  settings: {app.groups: '{groups}', app.fixed: x}\n" + aPanel,
+		"own.yaml":   "run_as:\n  role: app_{user}\n  settings: {App.Groups: '{groups}', app.fixed: x}\n" + aPanel,
 		"bare.yaml":  "run_as: {role: '{user}'}\n" + aPanel,
 		"plain.yaml": aPanel,
 	})
@@ -91,7 +92,10 @@ func TestAPageBecomesItsViewers(t *testing.T) {
 	}
 	p := made("own", "anna", "sales", "tea")
 	if p.Role != "app_anna" || fmt.Sprint(p.Settings) != "[{app.fixed x} {app.groups sales,tea}]" || p.Address != "/d/own" || !p.RunsAsViewer() {
-		t.Errorf("%s %v", p.Role, p.Settings)
+		t.Errorf("%s %v: to PostgreSQL a name in another case is the same", p.Role, p.Settings)
+	}
+	if _, err := dashboard.NewRunAs("", map[string]string{"app.user": "{user}", "APP.user": "x"}); err == nil || !strings.Contains(err.Error(), "is set twice") {
+		t.Errorf("a setting that all tables' pages have twice: %v", err)
 	}
 	ids := map[string]string{}
 	for name, p := range map[string]*dashboard.Page{"anna": p, "ben": made("own", "ben", "sales", "tea"), "fewer groups": made("own", "anna", "sales"),

@@ -36,7 +36,9 @@ func NewRunAs(role string, settings map[string]string) (*RunAs, error) {
 		if !ownSetting(name) {
 			return nil, fmt.Errorf("%q is no setting of your own: two words with a dot between them, such as app.user", name)
 		}
-		as.settings = append(as.settings, Setting{name, value})
+		if !as.set(name, value) {
+			return nil, fmt.Errorf("%q is set twice", name)
+		}
 		texts = append(texts, value)
 	}
 	for _, text := range texts {
@@ -49,6 +51,17 @@ func NewRunAs(role string, settings map[string]string) (*RunAs, error) {
 	}
 	as.sort()
 	return as, nil
+}
+
+// set adds a setting, whose name PostgreSQL takes in any case: one that two pages write
+// differently is one. It reports false where it is there already.
+func (as *RunAs) set(name, value string) bool {
+	name = strings.ToLower(name)
+	if slices.ContainsFunc(as.settings, func(s Setting) bool { return s.Name == name }) {
+		return false
+	}
+	as.settings = append(as.settings, Setting{name, value})
+	return true
 }
 
 func (as *RunAs) sort() {
@@ -82,7 +95,9 @@ func (d *document) runAs(n ast.Node) *RunAs {
 				if !ownSetting(name) {
 					d.fail(e, "name it as app.user is", "%q is no setting of your own: two words with a dot between them", name)
 				}
-				as.settings = append(as.settings, Setting{name, d.template(e.Value, name)})
+				if !as.set(name, d.template(e.Value, name)) {
+					d.fail(e, "write it once; PostgreSQL takes names in any case", "%q is set twice", name)
+				}
 			}
 		}},
 	})
