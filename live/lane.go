@@ -125,6 +125,7 @@ func (e *Engine) settleApart(t task, res *result, i int) {
 		e.lane.stale, n.dirty = true, true
 		return
 	}
+	e.agree(&e.lane, res.birth)
 	e.adopt(p, res.snap.relations, true, nil)
 	for _, r := range res.snap.relations {
 		if relevant(r) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/delta"
 )
 
 // renewals is how often one reading prepares a statement anew because of its error.
@@ -29,6 +31,9 @@ func (a *attempt) renews(st *statement, text string, err error) bool {
 
 // renew gives up a statement, and the others where its tables' columns are other ones.
 func (s *session) renew(ctx context.Context, a *attempt, q query, err error) error {
+	if s.conn == nil || s.conn.IsClosed() {
+		return nil
+	}
 	if outdated(err) {
 		if a.anew[q.text] > 1 && q.role == "" { // a query before it may have it find other tables
 			s.swayed = time.Now()
@@ -43,6 +48,16 @@ func (s *session) renew(ctx context.Context, a *attempt, q query, err error) err
 	}
 	return nil
 }
+
+// disarmed tells that the session has lost its statements. Where a query of this reading
+// was answered, that one gave them up, by a function that it calls: no rollback brings
+// them back.
+func disarmed(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "26000" && e.Where == "" // and not in a function
+}
+
+var forgetful = &delta.Error{Code: "query_failed", Message: "the query gives up the prepared statements of the session that reads, as DEALLOCATE does"}
 
 // outdated tells that a statement's columns changed since it was prepared.
 func outdated(err error) bool {

@@ -48,6 +48,7 @@ type failure struct {
 	err     error
 	query   int
 	lock    int
+	after   int // the last query that was answered
 	took    time.Duration
 	late    bool               // it was ended here: too much was still to come
 	answers map[string]*answer // of the queries before
@@ -102,13 +103,13 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 		session: s, attempt: a, requests: requests, pipe: s.conn.PgConn().StartPipeline(ctx),
 		began: time.Now(), full: none,
 	}
-	snap := &snapshot{answers: map[string]*answer{}}
+	snap, last := &snapshot{answers: map[string]*answer{}}, none
 	t.begin()
 	for before := t.began; ; {
 		if err := t.send(before); err != nil {
 			_ = t.pipe.Close()
 			s.close()
-			return nil, &failure{err: fmt.Errorf("send cycle: %w", err), query: none, lock: none, late: late.Load(), answers: snap.answers}
+			return nil, &failure{err: fmt.Errorf("send cycle: %w", err), query: none, lock: none, after: last, late: late.Load(), answers: snap.answers}
 		}
 		if len(t.steps) == 0 {
 			break
@@ -119,9 +120,10 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 		err := step.run(t.pipe, snap)
 		now := time.Now()
 		if err != nil {
-			return nil, &failure{t.abandon(err), step.query, step.lock, t.credible(now.Sub(before)), late.Load(), snap.answers}
+			return nil, &failure{t.abandon(err), step.query, step.lock, last, t.credible(now.Sub(before)), late.Load(), snap.answers}
 		}
 		if step.answer {
+			last = step.query
 			t.answered(requests[step.query], t.credible(now.Sub(before)), snap)
 		}
 		before = now
@@ -129,7 +131,7 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 	}
 	if err := t.pipe.Close(); err != nil {
 		s.close()
-		return nil, &failure{err: fmt.Errorf("end cycle: %w", err), query: none, lock: none}
+		return nil, &failure{err: fmt.Errorf("end cycle: %w", err), query: none, lock: none, after: last}
 	}
 	snap.skew = snap.at.Sub(t.began)
 	return snap, nil
@@ -277,7 +279,7 @@ func (t *transaction) ask(i int) {
 	q := t.requests[i]
 	t.beware(i)
 	if q.zone != t.local {
-		t.run(timeZone, [][]byte{[]byte(q.zone)}, step{query: i, lock: none, take: t.expect(t.here())})
+		t.run(timeZone, [][]byte{[]byte(q.zone)}, step{query: i, lock: none, take: t.expect(t.here(), strings.EqualFold)})
 		t.local = q.zone
 		t.pipe.SendFlushRequest()
 	}

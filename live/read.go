@@ -172,6 +172,11 @@ func (s *session) read(ctx context.Context, r reading) (*snapshot, error) {
 		if err := s.replan(ctx, r.unasked); err != nil {
 			return nil, err
 		}
+		if s.wary() { // what is set anew before each query is what the server says now
+			if _, err := s.reload(ctx); err != nil {
+				return nil, err
+			}
+		}
 		ready, err := s.prepareAll(ctx, &a)
 		if err != nil {
 			return nil, err
@@ -311,6 +316,14 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 			a.missed = append(a.missed, a.locks[f.lock])
 			a.locks = slices.Delete(slices.Clone(a.locks), f.lock, f.lock+1)
 		}
+		return nil
+	}
+	if disarmed(f.err) {
+		s.close()
+		if f.after == none {
+			return f.err
+		}
+		a.failed[ready[f.after].id] = &answer{err: forgetful}
 		return nil
 	}
 	if f.query == none {

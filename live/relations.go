@@ -120,6 +120,7 @@ func (e *Engine) settleDiscovery(res *result, unsure bool) {
 	if e.opener.stale || res.identity != e.source.identity {
 		return
 	}
+	e.agree(&e.opener, res.birth)
 	e.noteLocks(res.snap)
 	for i, t := range res.tasks {
 		switch {

@@ -19,7 +19,7 @@ func (t *transaction) become(i int, q query) {
 		t.run(setLocal, [][]byte{[]byte(name), []byte(value)}, st)
 	}
 	if t.as.as == "" {
-		st.take = t.expect(t.base)
+		st.take = t.expect(t.base, func(a, b string) bool { return a == b })
 	}
 	set("role", t.base)
 	st.take = discard

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,6 +14,7 @@ import (
 // object, and the time zone, which is each page's own. All locks are the session's own
 // only while it has no parallel workers.
 const sense = `pg_catalog.jsonb_build_object(
+	'session_authorization', pg_catalog.current_setting('session_authorization'),
 	'role', pg_catalog.current_setting('role'), 'search_path', pg_catalog.current_setting('search_path'),
 	'row_security', pg_catalog.current_setting('row_security'), 'client_encoding', pg_catalog.current_setting('client_encoding'),
 	'DateStyle', pg_catalog.current_setting('DateStyle'), 'IntervalStyle', pg_catalog.current_setting('IntervalStyle'),
@@ -25,8 +25,42 @@ const sense = `pg_catalog.jsonb_build_object(
 	'max_parallel_workers_per_gather', pg_catalog.current_setting('max_parallel_workers_per_gather')
 )::pg_catalog.text, pg_catalog.current_setting('TimeZone')`
 
-// restore sets such settings for the rest of the transaction.
-const restore = `SELECT pg_catalog.set_config(name, value, true) FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb) s(name, value)`
+// restore sets those that are others now for the rest of the transaction. The role comes
+// last, for whose session it is sets it too. What stands in the server's configuration
+// may be what nobody can set, such as a text search configuration that is not there.
+const restore = `SELECT pg_catalog.set_config(name, value, true) FROM pg_catalog.jsonb_each_text($1::pg_catalog.jsonb) s(name, value)
+WHERE pg_catalog.current_setting(name) OPERATOR(pg_catalog.<>) value ORDER BY name OPERATOR(pg_catalog.=) 'role'`
+
+// birth is when a session began, and by which settings.
+type birth struct {
+	at    time.Time
+	sense string
+}
+
+// atOdds is how often sessions begin anew because one that did has other settings: a
+// pooler's may all be different.
+const atOdds = time.Minute
+
+// agree has all sessions mean the same by a query: what ALTER ROLE or ALTER DATABASE sets
+// counts for sessions that begin later.
+func (e *Engine) agree(w *worker, began birth) {
+	known := e.source.began
+	if !began.at.After(known.at) {
+		return
+	}
+	e.source.began = began
+	if known.sense == "" || known.sense == began.sense || began.at.Sub(e.source.parted) < atOdds {
+		return
+	}
+	e.source.parted = began.at
+	e.log.Info("sessions begin with other settings now, so the others begin anew", "session", w.session.role)
+	for _, other := range e.workers() {
+		other.stale = other.stale || other != w
+	}
+	for _, p := range e.pages {
+		p.dirty = true
+	}
+}
 
 // waryFor is how long a session sets them anew before each query after one changed
 // some for those after it: as long as it takes somebody to mend a dashboard.
@@ -38,15 +72,12 @@ func (s *session) wary() bool { return time.Since(s.swayed) < waryFor }
 // once more. Either the server's configuration was loaded anew, or a query set them, or
 // a function that it called.
 func (s *session) heed(ctx context.Context, a *attempt) error {
-	ctx, cancel := context.WithTimeout(ctx, grace)
-	defer cancel()
-	res := s.conn.PgConn().ExecParams(ctx, reader, nil, nil, nil, nil).Read()
-	if res.Err != nil {
-		s.close()
-		return fmt.Errorf("ask for settings: %w", res.Err)
+	loaded, err := s.reload(ctx)
+	if err != nil {
+		return err
 	}
-	if base, now := string(res.Rows[0][0]), string(res.Rows[0][1]); now != s.sense && !a.loaded {
-		s.base, s.sense, a.loaded = base, now, true
+	if loaded && !a.loaded {
+		a.loaded = true
 	} else {
 		s.swayed = time.Now()
 	}
@@ -56,13 +87,28 @@ func (s *session) heed(ctx context.Context, a *attempt) error {
 	return nil
 }
 
+// reload asks what settings are between pages, and tells whether they are others now:
+// then the server's configuration was loaded anew.
+func (s *session) reload(ctx context.Context) (loaded bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	res := s.conn.PgConn().ExecParams(ctx, reader, nil, nil, nil, nil).Read()
+	if res.Err != nil {
+		s.close()
+		return false, fmt.Errorf("ask for settings: %w", res.Err)
+	}
+	before := s.sense
+	s.base, s.sense = string(res.Rows[0][0]), string(res.Rows[0][1])
+	return s.sense != before, nil
+}
+
 // here is the time zone after all that was sent.
 func (t *transaction) here() string { return cmp.Or(t.local, t.zone, t.born) }
 
 // expect takes the answer of a statement that sets a setting and tells what it was.
-func (t *transaction) expect(was string) func(*pgconn.ResultReader, *snapshot) error {
+func (t *transaction) expect(was string, same func(a, b string) bool) func(*pgconn.ResultReader, *snapshot) error {
 	return func(rr *pgconn.ResultReader, snap *snapshot) error {
-		if rr.NextRow() && !strings.EqualFold(string(rr.Values()[0]), was) && !t.wary() {
+		if rr.NextRow() && !same(string(rr.Values()[0]), was) && !t.wary() {
 			snap.swayed = true
 		}
 		return discard(rr, snap)

@@ -57,46 +57,112 @@ func TestAQueryDoesNotChangeWhatAnotherMeans(t *testing.T) {
 	}
 }
 
-// What the server's configuration says after it was loaded anew is not what a query set,
-// and counts from then on.
-func TestSettingsThatAreLoadedAnew(t *testing.T) {
+// alone is an engine on a server of its own, whose configuration is the whole cluster's.
+func alone(t *testing.T, sql string) *bench {
 	t.Parallel()
-	server := pgtest.Server(t, nil) // its configuration is the whole cluster's
-	b := &bench{T: t, url: server.URL(), hub: broadcast.New[*delta.State](broadcast.Config{})}
+	b := &bench{T: t, url: pgtest.Server(t, nil).URL(), hub: broadcast.New[*delta.State](broadcast.Config{})}
 	b.conn = b.connect()
-	b.exec(`CREATE TABLE t (n int, v text); INSERT INTO t VALUES (0, 'cats'); CREATE SCHEMA s2; CREATE FUNCTION s2.which() RETURNS text
-		LANGUAGE sql AS $$SELECT 's2'$$; CREATE FUNCTION public.which() RETURNS text LANGUAGE sql AS $$SELECT 'public'$$`)
+	b.exec(sql)
 	b.watch()
 	b.run()
-	viewers := []*viewer{
-		b.view(page("/d/a", panel("p", "SELECT n, to_tsvector(v)::text, which() FROM public.t"))),
-		b.view(page("/d/b", panel("p", "SELECT n, to_tsvector(v)::text, which(), 1 FROM public.t"))),
+	return b
+}
+
+// loads has the server's configuration say something else, and waits until a session
+// heeds it.
+func (b *bench) loads(setting, value string) {
+	b.Helper()
+	b.exec("ALTER SYSTEM SET " + setting + " = '" + value + "'")
+	b.exec("SELECT pg_reload_conf()")
+	b.eventually(setting, "SELECT count(*) FROM pg_settings WHERE name = '"+setting+"' AND setting = '"+value+"'", 1)
+}
+
+// What the server's configuration says after it was loaded anew is not what a query set,
+// and counts from then on, also where a query sets something all the time.
+func TestSettingsThatAreLoadedAnew(t *testing.T) {
+	for name, query := range map[string]string{"plainly": "SELECT n FROM public.t", "beside a query that sets some": "SELECT n, set_config('search_path', 'pg_catalog', true) FROM public.t"} {
+		t.Run(name, func(t *testing.T) {
+			b := alone(t, `CREATE TABLE t (n int, v text); INSERT INTO t VALUES (0, 'cats'); CREATE SCHEMA s2; CREATE FUNCTION s2.which() RETURNS varchar(9)
+				LANGUAGE sql AS $$SELECT 's2'$$; CREATE FUNCTION public.which() RETURNS text LANGUAGE sql AS $$SELECT 'public'$$`)
+			viewers := []*viewer{
+				b.view(page("/d/a", panel("p", query))),
+				b.view(page("/d/b", panel("p", "SELECT n, to_tsvector(v)::text, which() FROM public.t"))),
+				b.view(page("/d/c", panel("p", "SELECT n, to_tsvector(v)::text, which(), 1 FROM public.t"))),
+			}
+			n := 0
+			for _, c := range []struct{ search, path, stem, which string }{
+				{"simple", "s2", "'cats':1", "s2"}, {"english", "s2", "'cat':1", "s2"}, {"english", "public", "'cat':1", "public"}, {"simple", "s2", "'cats':1", "s2"},
+			} {
+				b.loads("default_text_search_config", "pg_catalog."+c.search)
+				b.loads("search_path", c.path)
+				for range 3 {
+					n++
+					b.exec("UPDATE public.t SET n = n + 1")
+					for _, v := range viewers {
+						v.until("the next number", func() bool { return v.cell("p", 0, 0) == strconv.Itoa(n) && v.is("live") })
+					}
+				}
+				for _, v := range viewers[1:] {
+					if stem, which := v.cell("p", 0, 1), v.cell("p", 0, 2); stem != c.stem || which != c.which {
+						t.Errorf("%s and %s where the server says %s and %s", stem, which, c.search, c.path)
+					}
+				}
+			}
+		})
 	}
-	n := 0
-	for _, c := range []struct{ search, path, stem, which string }{
-		{"simple", "s2", "'cats':1", "s2"}, {"english", "s2", "'cat':1", "s2"}, {"english", "public", "'cat':1", "public"}, {"simple", "s2", "'cats':1", "s2"},
-	} {
-		b.exec("ALTER SYSTEM SET default_text_search_config = 'pg_catalog." + c.search + "'")
-		b.exec("ALTER SYSTEM SET search_path = " + c.path)
-		b.exec("SELECT pg_reload_conf()")
-		for said := ""; said != c.stem+c.which; {
-			if err := b.conn.QueryRow(t.Context(), "SELECT to_tsvector('cats') || which()").Scan(&said); err != nil {
-				t.Fatal(err)
-			}
+}
+
+// The configuration may hold what nobody can set any more.
+func TestASettingThatCannotBeSet(t *testing.T) {
+	b := alone(t, "CREATE TABLE t (n int); INSERT INTO t VALUES (0); CREATE TEXT SEARCH CONFIGURATION public.mine (COPY = simple)")
+	b.loads("default_text_search_config", "public.mine")
+	b.exec("DROP TEXT SEARCH CONFIGURATION public.mine")
+	sly := b.view(page("/d/a", panel("p", "SELECT n, set_config('DateStyle', 'German', true) FROM t")))
+	sly.until("live", func() bool { return sly.is("live") })
+	honest := b.view(page("/d/b", panel("p", "SELECT n FROM t")))
+	for n := range 4 {
+		for _, v := range []*viewer{sly, honest} {
+			v.until("the number", func() bool { return v.cell("p", 0, 0) == strconv.Itoa(n) && v.is("live") })
 		}
-		for range 3 {
-			n++
-			b.exec("UPDATE public.t SET n = n + 1")
-			for _, v := range viewers {
-				v.until("the next number", func() bool { return v.cell("p", 0, 0) == strconv.Itoa(n) && v.is("live") })
-			}
-		}
-		for i, v := range viewers {
-			if stem, which := v.cell("p", 0, 1), v.cell("p", 0, 2); stem != c.stem || which != c.which {
-				t.Errorf("page %d: %s and %s where the server says %s and %s", i, stem, which, c.search, c.path)
-			}
-		}
+		b.exec("UPDATE t SET n = n + 1")
 	}
+}
+
+// What is set for a role or a database counts for the sessions that begin later: no page
+// is read by one of each.
+func TestSessionsThatBeginWithOtherSettings(t *testing.T) {
+	b := start(t, `CREATE TABLE t (v text); INSERT INTO t VALUES ('public'); CREATE SCHEMA s2; CREATE TABLE s2.t (v text); INSERT INTO s2.t VALUES ('s2')`)
+	first := b.view(page("/d/a", panel("p", "SELECT v FROM t")))
+	first.until("live", func() bool { return first.cell("p", 0, 0) == "public" && first.is("live") })
+	b.exec("DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = s2', current_database()); END$$")
+	b.exec("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'rowcast/open' AND datname = current_database()")
+	second := b.view(page("/d/b", panel("p", "SELECT v, 1 FROM t")))
+	second.until("its first rows", func() bool { return second.cell("p", 0, 0) == "s2" })
+	opened := time.Now()
+	second.until("a reading by the other session", func() bool {
+		if got := second.cell("p", 0, 0); got != "s2" {
+			t.Fatalf("the new page went back to %q", got)
+		}
+		return second.is("timed") && second.told().At.After(opened.Add(time.Second)) // what it reads has no bell
+	})
+	first.until("the same on the other page", func() bool { return first.cell("p", 0, 0) == "s2" })
+}
+
+// A function may give up the statements of the session that calls it, which no rollback
+// brings back.
+func TestAQueryThatGivesUpStatements(t *testing.T) {
+	b := start(t, `CREATE TABLE t (n int); INSERT INTO t VALUES (0); CREATE FUNCTION forget() RETURNS int LANGUAGE plpgsql AS $$BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN 1; END$$`)
+	honest := b.view(page("/d/b", panel("p", "SELECT n FROM t")))
+	honest.until("live", func() bool { return honest.is("live") })
+	sly := b.view(page("/d/a", panel("p", "SELECT n, forget() FROM t"), panel("q", "SELECT n FROM t")))
+	sly.until("the error", func() bool { return sly.fault("p") == "query_failed" })
+	for n := 1; n < 4; n++ {
+		b.exec("UPDATE t SET n = n + 1")
+		honest.until("the next number", func() bool { return honest.cell("p", 0, 0) == strconv.Itoa(n) && honest.is("live") })
+		sly.until("the next number beside it", func() bool { return sly.cell("q", 0, 0) == strconv.Itoa(n) && sly.fault("p") == "query_failed" })
+	}
+	later := b.view(page("/d/c", panel("p", "SELECT n + 1 FROM t")))
+	later.until("a page that opens", func() bool { return later.cell("p", 0, 0) == "4" && later.is("live") })
 }
 
 // A page that runs as somebody has the role set anew, which must not hide that a query

@@ -25,6 +25,7 @@ type session struct {
 	zone       string        // that literals are parsed in
 	limit      time.Duration // of a lock's wait
 	identity   string
+	began      birth
 	base       string    // the parameter role as it is between pages: "none", or what the session began with
 	sense      string    // what settings are between pages, but the time zone
 	born       string    // the time zone that the session began with
@@ -105,6 +106,7 @@ func (s *session) ensure(ctx context.Context) error {
 	s.zone, s.limit, s.planned = "", s.cfg.LockTimeout, time.Now()
 	s.identity = string(id.Rows[0][0])
 	s.base, s.sense, s.born = string(who.Rows[0][0]), string(who.Rows[0][1]), string(who.Rows[0][2])
+	s.began = birth{time.Now(), s.sense + s.born}
 	s.swayed = time.Time{}
 	return nil
 }

@@ -14,6 +14,8 @@ type source struct {
 	since     time.Time
 	skew      time.Duration // the database's clock minus ours, at most
 	identity  string        // of the running server; another one starts new epochs
+	began     birth         // of the youngest session
+	parted    time.Time     // when sessions last began anew because of it
 }
 
 // worker is one session and whether a job is using it.
@@ -82,6 +84,7 @@ func (e *Engine) reached(w *worker, res *result) {
 		}
 	}
 	e.source.identity = res.identity
+	e.agree(w, res.birth)
 }
 
 // clocked follows the database's clock: where a ping tells that it was set,

@@ -88,6 +88,7 @@ type result struct {
 	snap     *snapshot
 	gens     map[int64]uint64 // of the bells armed before the snapshot
 	identity string
+	birth    birth // of its session
 	began    time.Time
 	ended    time.Time
 	err      error
@@ -97,7 +98,7 @@ type result struct {
 func readTasks(ctx context.Context, s *session, tasks []task, r reading) (res *result) {
 	res = &result{tasks: tasks, began: time.Now()}
 	defer func() {
-		res.ended, res.identity = time.Now(), s.identity
+		res.ended, res.identity, res.birth = time.Now(), s.identity, s.began
 		var bug *panicked
 		if errors.As(res.err, &bug) {
 			s.close() // nobody knows how it stands
