@@ -51,6 +51,7 @@ type failure struct {
 	after   int // the last query that was answered
 	took    time.Duration
 	late    bool               // it was ended here: too much was still to come
+	overdue bool               // the connection was, for the database did not end the query in time
 	answers map[string]*answer // of the queries before
 }
 
@@ -85,11 +86,11 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 	defer cancel()
 	// Each step may take what the server allows it; a connection that is silent
 	// for longer is dead.
+	var crowded, late, overdue atomic.Bool
 	patience := s.statement + s.cfg.LockTimeout + grace
-	watchdog := time.AfterFunc(patience, cancel)
+	watchdog := time.AfterFunc(patience, func() { overdue.Store(true); cancel() })
 	defer watchdog.Stop()
 	// Where quick queries all turned slow at once, too many are under way.
-	var crowded, late atomic.Bool
 	limit := time.AfterFunc(2*s.cfg.budget()+s.statement, func() {
 		if crowded.Load() {
 			late.Store(true)
@@ -120,7 +121,7 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 		err := step.run(t.pipe, snap)
 		now := time.Now()
 		if err != nil {
-			return nil, &failure{t.abandon(err), step.query, step.lock, last, t.credible(now.Sub(before)), late.Load(), snap.answers}
+			return nil, &failure{t.abandon(err), step.query, step.lock, last, t.credible(now.Sub(before)), late.Load(), overdue.Load(), snap.answers}
 		}
 		if step.answer {
 			last = step.query

@@ -3,6 +3,7 @@ package live
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // sense is what decides what a query means and how its values read: settings as an
 // object, and the time zone, which is each page's own. All locks are the session's own
-// only while it has no parallel workers.
+// only while it has no parallel workers, and a query ends in time by its timeout.
 const sense = `pg_catalog.jsonb_build_object(
 	'session_authorization', pg_catalog.current_setting('session_authorization'),
 	'role', pg_catalog.current_setting('role'), 'search_path', pg_catalog.current_setting('search_path'),
@@ -22,7 +23,8 @@ const sense = `pg_catalog.jsonb_build_object(
 	'lc_time', pg_catalog.current_setting('lc_time'), 'lc_monetary', pg_catalog.current_setting('lc_monetary'),
 	'lc_numeric', pg_catalog.current_setting('lc_numeric'),
 	'default_text_search_config', pg_catalog.current_setting('default_text_search_config'),
-	'max_parallel_workers_per_gather', pg_catalog.current_setting('max_parallel_workers_per_gather')
+	'max_parallel_workers_per_gather', pg_catalog.current_setting('max_parallel_workers_per_gather'),
+	'statement_timeout', pg_catalog.current_setting('statement_timeout')
 )::pg_catalog.text, pg_catalog.current_setting('TimeZone')`
 
 // restore sets those that are others now for the rest of the transaction. The role comes
@@ -35,6 +37,17 @@ WHERE pg_catalog.current_setting(name) OPERATOR(pg_catalog.<>) value ORDER BY na
 type birth struct {
 	at    time.Time
 	sense string
+}
+
+// meaning is what sessions have in common: how long a query may take is each one's own.
+func meaning(sense, zone string) string {
+	all := map[string]string{}
+	if json.Unmarshal([]byte(sense), &all) != nil {
+		return sense
+	}
+	delete(all, "statement_timeout")
+	all["TimeZone"] = zone
+	return fmt.Sprint(all) // in the keys' order
 }
 
 // atOdds is how often sessions begin anew because one that did has other settings: a
@@ -120,7 +133,11 @@ func (t *transaction) beware(i int) {
 	if !t.wary() {
 		return
 	}
-	t.run(restore, [][]byte{[]byte(t.session.sense)}, step{query: i, lock: none, take: discard})
+	st := step{query: i, lock: none, take: discard}
+	t.run(restore, [][]byte{[]byte(t.session.sense)}, st)
+	if t.patience > 0 {
+		t.run(atMost, [][]byte{[]byte(milliseconds(t.patience))}, st)
+	}
 	t.local = "" // it is set anew
 	t.pipe.SendFlushRequest()
 }

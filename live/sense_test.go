@@ -9,6 +9,7 @@ import (
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/internal/pgtest"
+	"github.com/rowcast/rowcast/live"
 )
 
 // anew ends the program's sessions: those that follow read all pages together at once.
@@ -245,5 +246,27 @@ func TestAParameterOfAnotherType(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// A query may give those after it for ever. The connection ends then, once, and the next
+// try has each end in its time.
+func TestAQueryThatTakesTheTimeoutAway(t *testing.T) {
+	b := start(t, "CREATE TABLE t (n int); INSERT INTO t VALUES (0)", func(c *live.Config) { c.StatementTimeout = time.Second })
+	sly := b.view(page("/d/a", panel("a", "SELECT n, set_config('statement_timeout', '0', false) FROM t"), panel("b", "SELECT n, pg_sleep(60) FROM t")))
+	began := time.Now()
+	sly.until("the slow panel's error", func() bool { return sly.fault("b") == "timeout" })
+	if took := time.Since(began); took > 12*time.Second {
+		t.Errorf("its error came after %s", took)
+	}
+	for n := 1; n < 5; n++ {
+		b.exec("UPDATE t SET n = n + 1")
+		began := time.Now()
+		v := b.view(page("/d/b"+strconv.Itoa(n), panel("p", "SELECT n FROM t")))
+		v.until("its rows", func() bool { return v.cell("p", 0, 0) == strconv.Itoa(n) })
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("another page opened after %s", took)
+		}
+		sly.until("the quick panel beside it", func() bool { return sly.cell("a", 0, 0) == strconv.Itoa(n) })
 	}
 }

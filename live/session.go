@@ -106,8 +106,7 @@ func (s *session) ensure(ctx context.Context) error {
 	s.zone, s.limit, s.planned = "", s.cfg.LockTimeout, time.Now()
 	s.identity = string(id.Rows[0][0])
 	s.base, s.sense, s.born = string(who.Rows[0][0]), string(who.Rows[0][1]), string(who.Rows[0][2])
-	s.began = birth{time.Now(), s.sense + s.born}
-	s.swayed = time.Time{}
+	s.began = birth{time.Now(), meaning(s.sense, s.born)}
 	return nil
 }
 
