@@ -62,7 +62,11 @@ func (a *audit) write(e Event, who, from, what string, more ...any) {
 	what, _, _ = strings.Cut(what, "?")
 	who, from, what = Clip(who), Clip(from), Clip(what)
 	if e == EventDenied || e == EventOpened || e == EventSignInLimited {
-		if !a.first(string(e)+"\x00"+who+"\x00"+from+"\x00"+what, e == EventOpened, time.Now()) {
+		key := string(e) + "\x00" + who + "\x00" + from
+		if who != "" { // of a stranger one is enough, whatever is tried
+			key += "\x00" + what
+		}
+		if !a.first(key, e == EventOpened, time.Now()) {
 			return
 		}
 	}

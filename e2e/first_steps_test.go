@@ -15,13 +15,16 @@ import (
 	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
-// strict has the server ask everybody for a password who comes over TCP.
-const strict = `ALTER ROLE CURRENT_USER PASSWORD 'the owner''s';
+// strict has the server ask everybody for a password who comes over TCP, among them the
+// owner of the tables, who is nobody more.
+const strict = `CREATE ROLE app_owner LOGIN CREATEROLE PASSWORD 'the owner''s';
 DO $$ BEGIN
+	EXECUTE format('ALTER DATABASE %I OWNER TO app_owner', current_database());
 	EXECUTE format('COPY (VALUES (%L), (%L)) TO %L', 'local all all trust', 'host all all all scram-sha-256', current_setting('hba_file'));
 	PERFORM pg_reload_conf();
 END $$;
 CREATE TABLE orders (id int PRIMARY KEY, customer text);
+ALTER TABLE orders OWNER TO app_owner;
 INSERT INTO orders VALUES (1, 'Miller');`
 
 // TestFirstSteps runs the commands of docs/deploy.md that lead from a clone to a
@@ -60,7 +63,7 @@ func TestFirstSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"PGHOST=" + at.Hostname(), "PGPORT=" + at.Port(), "PGUSER=" + at.User.Username(), "PGDATABASE=" + strings.TrimPrefix(at.Path, "/"),
+	env := []string{"PGHOST=" + at.Hostname(), "PGPORT=" + at.Port(), "PGUSER=app_owner", "PGDATABASE=" + strings.TrimPrefix(at.Path, "/"),
 		"PGPASSWORD=the owner's", "PGSSLMODE=disable"}
 
 	dir := t.TempDir()

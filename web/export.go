@@ -182,7 +182,8 @@ func appendQuoted(b []byte, i int, s string) []byte {
 func isText(typ string) bool {
 	switch typ {
 	case "int2", "int4", "int8", "oid", "xid", "xid8", "cid", "tid", "numeric", "float4", "float8", "money", "bool", "uuid",
-		"date", "time", "timetz", "timestamp", "timestamptz", "interval", "inet", "cidr", "macaddr", "macaddr8", "pg_lsn", "bytea":
+		"date", "time", "timetz", "timestamp", "timestamptz", "interval", "inet", "cidr", "macaddr", "macaddr8", "pg_lsn", "bytea",
+		"json", "jsonb": // of which only a number begins with one
 		return false
 	}
 	return true

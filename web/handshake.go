@@ -26,8 +26,15 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, p)
 		return
 	}
-	if err := v.somebody(); err != nil && r.Header.Get("Origin") == "" {
-		s.fail(w, r, err)
+	if err := v.somebody(); err != nil {
+		v.turnedAway(err, r)
+		if r.Header.Get("Origin") == "" {
+			s.fail(w, r, err)
+			return
+		}
+	}
+	if r.ProtoMajor != 1 { // the library would answer with headers that HTTP/2 forbids
+		s.fail(w, r, &problem{status: http.StatusUpgradeRequired, code: codeBadRequest, message: "a socket is opened by HTTP/1.1"})
 		return
 	}
 	c := &socket{server: s, taken: s.take(v), behind: outdated(r)}

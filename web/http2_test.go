@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -44,5 +45,13 @@ func TestHTTP2IsBounded(t *testing.T) {
 	const streams, window = 3, 4 // MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE (6.5.2)
 	if have[streams] != 100 || have[window] != 64<<10 {
 		t.Errorf("the settings are %v", have)
+	}
+	resp, err := s.http.Client().Get(s.http.URL + "/live") // by HTTP/2, which has no sockets here
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.ProtoMajor != 2 || resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("a socket by %s is answered with %s and %v", resp.Proto, resp.Status, resp.Header)
 	}
 }

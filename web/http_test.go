@@ -256,11 +256,16 @@ func TestBasePath(t *testing.T) {
 	if resp, _ := s.ask("GET", "/live/d/%22x%22/y.csv"); resp.StatusCode != 404 {
 		t.Errorf("%d", resp.StatusCode)
 	}
-	conn, _, err := websocket.Dial(t.Context(), s.url("/live/live"), nil)
-	if err != nil {
-		t.Fatal(err)
+	if resp, body := s.ask("GET", "/live"); resp.StatusCode != 200 || !strings.Contains(body, `href="/live/"`) {
+		t.Errorf("the front page is answered with %d", resp.StatusCode)
 	}
-	_ = conn.CloseNow()
+	for _, path := range []string{"/live/live", "/live"} { // the socket's own name is the base's here
+		conn, _, err := websocket.Dial(t.Context(), s.url(path), nil)
+		if err != nil {
+			t.Fatal(path, err)
+		}
+		_ = conn.CloseNow()
+	}
 }
 
 func TestMistakeInAFileIsShownToWhoMaySeeQueries(t *testing.T) {

@@ -255,8 +255,13 @@ const proxied = "this came through a proxy, and nobody has to sign in here: have
 func (s *Server) withoutBase(r *http.Request) *http.Request {
 	base := s.config.BasePath
 	rest, ok := strings.CutPrefix(r.URL.Path, base+"/")
-	if base == "" || !ok && r.URL.Path != base {
+	switch {
+	case base == "" || !ok && r.URL.Path != base:
 		return r
+	case !ok && r.Header.Get("Upgrade") != "": // a socket, whose path may be the base's name
+		return r
+	case !ok:
+		rest = ""
 	}
 	u := *r.URL
 	u.Path, u.RawPath = "/"+rest, ""

@@ -109,6 +109,14 @@ func (v *visitor) again() *visitor {
 	return &now
 }
 
+// turnedAway writes it down that somebody was who is nobody, or whose session or link
+// is none, but not that a proxy or a provider is to be asked again.
+func (v *visitor) turnedAway(err error, r *http.Request) {
+	if p := new(problem); errors.As(err, &p) && p != errAgain {
+		v.gate.Tell(access.EventDenied, v.pass, v.from, r.URL.Path)
+	}
+}
+
 // somebody is nil for a visitor who is let in at all.
 func (v *visitor) somebody() error {
 	if v.gate == nil || v.none == nil {
@@ -344,19 +352,17 @@ func (s *Server) handle(n need, pattern string, h http.Handler) {
 }
 
 func (s *Server) meets(v *visitor, n need, r *http.Request) error {
-	switch n {
-	case anybody:
+	if n == anybody {
 		return nil
-	case somebody:
-		return v.somebody()
-	case members:
-		if err := v.somebody(); err != nil || !v.shared {
-			return err
-		}
-	case admins:
-		if err := v.somebody(); err != nil || v.admin() {
-			return err
-		}
+	}
+	if err := v.somebody(); err != nil {
+		v.turnedAway(err, r)
+		return err
+	}
+	switch {
+	case n == somebody, n == members && !v.shared, n == admins && v.admin():
+		return nil
+	case n == admins:
 		v.gate.Tell(access.EventDenied, v.pass, v.from, r.URL.Path)
 	}
 	return notFound(r)

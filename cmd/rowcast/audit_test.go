@@ -89,6 +89,10 @@ func TestTheAuditLogTellsEachEvent(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 	command("user", "remove", "ben")
+	// A stranger's tries are one line a minute, whatever is tried.
+	for _, path := range []string{"s/" + token + "/d/till", "d/till?customer=Miller", "t/public.notes"} {
+		as(t, s.url+path, "Cookie", access.CookieName+"=made-up")
+	}
 
 	log, err := os.ReadFile(audit)
 	if err != nil {
@@ -112,6 +116,7 @@ func TestTheAuditLogTellsEachEvent(t *testing.T) {
 			t.Errorf("what tells %s?", event[1])
 		}
 	}
+	strangers := 0
 	for line := range strings.Lines(string(log)) {
 		var is told
 		if err := json.Unmarshal([]byte(line), &is); err != nil {
@@ -124,6 +129,12 @@ func TestTheAuditLogTellsEachEvent(t *testing.T) {
 		if is.Event, is.Time = "", ""; is == missing[event] {
 			delete(missing, event)
 		}
+		if event == "denied" && is == (told{From: "127.0.0.1", Page: "/d/till"}) {
+			strangers++
+		}
+	}
+	if strangers != 1 {
+		t.Errorf("strangers' tries are told %d times in\n%s", strangers, log)
 	}
 	for event, want := range missing {
 		t.Errorf("%s is not told as %+v in\n%s", event, want, log)
