@@ -293,6 +293,14 @@ func (w *tab) unlikeFresh(b *browser, name string) {
 			break
 		}
 	}
+	// How many there are while orders come in depends on their states, each of which has
+	// its own mark: what an hour leaves is more than a fresh tab needs for the same rows.
+	nodes, _ := w.holds()
+	want, _ := fresh.holds()
+	w.Logf("the %s's tab has %.0f nodes, a fresh one %.0f", name, nodes, want)
+	if nodes > 1.1*want+100 {
+		w.Errorf("the %s's tab has %.0f nodes, a fresh one %.0f", name, nodes, want)
+	}
 	fresh.close()
 }
 
