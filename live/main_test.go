@@ -190,6 +190,9 @@ func (v *viewer) next(ctx context.Context) error {
 		}
 	case delta.TypeStatus:
 		v.status, v.proof = msg, v.heard.Add(-msg.Age)
+		if at := v.told().At; at.Before(v.proof) { // it was heard late
+			v.proof = at
+		}
 	}
 	return nil
 }
