@@ -50,7 +50,7 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 	case codeOf(f.err) == "25P04": // transaction_timeout: all of them took too long
 		f.took = max(f.took, verySlow*s.cfg.Slow)
 	case broken(f.err):
-		if f.overdue {
+		if f.overdue && f.after != none {
 			s.swayed = time.Now() // a query before it may have given all those after it for ever
 		}
 		// Whoever ended the session may have meant the session, not the query.
