@@ -170,7 +170,7 @@ func (a *arena) judgeWrites(since time.Time, f trouble) {
 	watched, others := a.patrons[0].take(), a.patrons[1].take()
 	watched = slices.DeleteFunc(watched, func(w write) bool { return w.began.Before(since) })
 	wrong := hindered(watched, others, a.lateness.between)
-	if alone := hindered(watched, nil, a.lateness.between); !f.outage && !f.strains && len(alone) > mostStalls {
+	if alone := hindered(watched, nil, a.lateness.between); !f.outage && !f.locks && len(alone) > mostStalls {
 		wrong = alone // both tables may be kept waiting by the program as well
 	}
 	for _, w := range wrong {

@@ -22,11 +22,11 @@ func programTroubles() []trouble {
 	all := []trouble{
 		{name: "terminated", inject: func(a *arena) func() { return a.terminated(200) }},
 		{name: "terminated-before-five-hundred", rare: true, inject: func(a *arena) func() { return a.terminated(500) }},
-		{name: "terminated-before-two-thousand", rare: true, strains: true, inject: func(a *arena) func() { return a.terminated(2000) }},
+		{name: "terminated-before-two-thousand", rare: true, inject: func(a *arena) func() { return a.terminated(2000) }},
 		{name: "killed", lasts: time.Second, inject: killed},
 		{name: "starved", lasts: 3 * time.Second, inject: starved},
 		{name: "misconfigured", lasts: time.Second, inject: misconfigured},
-		{name: "short-of-memory", lasts: 15 * time.Second, rare: true, strains: true, inject: shortOfMemory},
+		{name: "short-of-memory", lasts: 15 * time.Second, rare: true, inject: shortOfMemory},
 		{name: "given-too-much", lasts: time.Second, spoils: []string{"/d/stage"}, inject: givenTooMuch},
 	}
 	if runtime.GOOS == "linux" { // nobody else limits a process that runs

@@ -75,7 +75,7 @@ func schemaTroubles() []trouble {
 			return func() { end(); a.watch("public.stage") }
 		}},
 		{name: "slow-panel", lasts: 4 * time.Second, inject: slowBeside},
-		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mended: stageRings, mutes: true, strains: true, inject: func(a *arena) func() {
+		{name: "uninstalled", lasts: 8 * time.Second, stale: everywhere, mended: stageRings, mutes: true, locks: true, inject: func(a *arena) func() {
 			began := time.Now()
 			a.exec(`DROP SCHEMA rowcast CASCADE`) // which locks each table until it has them all
 			a.patrons[1].noted(write{began: began, took: time.Since(began)})

@@ -41,8 +41,8 @@ type trouble struct {
 	silent []string
 	// outage: the application's own writes cannot work meanwhile.
 	outage bool
-	// strains: it, or its end, locks what is written, or takes all of the machine.
-	strains bool
+	// locks: it, or its end, locks what is written.
+	locks bool
 	// spoils are the pages that may hold an error meanwhile, by their address.
 	spoils []string
 	// rare ones take long: they are left to the longer run.

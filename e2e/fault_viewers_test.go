@@ -25,14 +25,14 @@ import (
 func viewerTroubles() []trouble {
 	return []trouble{
 		{name: "never-reads", lasts: 4 * time.Second, inject: func(a *arena) func() { return a.deaf(10, "/d/oracle", 64<<10) }},
-		{name: "a-thousand-never-read", lasts: 10 * time.Second, rare: true, strains: true, inject: func(a *arena) func() { return a.deaf(1000, "/d/oracle", 64<<10) }},
+		{name: "a-thousand-never-read", lasts: 10 * time.Second, rare: true, inject: func(a *arena) func() { return a.deaf(1000, "/d/oracle", 64<<10) }},
 		{name: "frozen-fleet", lasts: time.Second, rare: true, inject: frozenFleet},
 		{name: "stands-still", lasts: 3 * time.Second, inject: func(a *arena) func() { return a.standsStill(false) }},
 		{name: "stands-still-for-a-minute", lasts: time.Minute, rare: true, inject: func(a *arena) func() { return a.standsStill(true) }},
 		{name: "come-and-go", lasts: 3 * time.Second, inject: comeAndGo},
 		{name: "one-reads-slowly", lasts: 3 * time.Second, inject: readsSlowly},
 		{name: "all-come-back", lasts: time.Second, inject: func(a *arena) func() { return a.comeBack(300) }},
-		{name: "two-thousand-come-back", lasts: time.Second, rare: true, strains: true, inject: func(a *arena) func() { return a.comeBack(2000) }},
+		{name: "two-thousand-come-back", lasts: time.Second, rare: true, inject: func(a *arena) func() { return a.comeBack(2000) }},
 	}
 }
 

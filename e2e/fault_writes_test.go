@@ -106,7 +106,7 @@ func writeTroubles() []trouble {
 			a.single(million)
 			return func() { paced(); a.exec(`TRUNCATE heap`) }
 		}},
-		{name: "one-of-a-million-rows", rare: true, strains: true, inject: func(a *arena) func() {
+		{name: "one-of-a-million-rows", rare: true, inject: func(a *arena) func() {
 			a.exec(fmt.Sprintf(`INSERT INTO heap (batch) SELECT %d FROM generate_series(1, %[1]d)`, million)) // which takes all that the machine has
 			return func() { a.exec(`DELETE FROM heap`) }
 		}},
