@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -220,10 +219,12 @@ func (f *serveFlags) wire(s *streams, db *database, book *dashboard.Book, gate *
 }
 
 func (a *app) ready() web.Readiness {
-	state := a.listener.State()
-	r := web.Readiness{Ready: a.listening.Load(), Degraded: state.Reason}
-	if !state.Connected {
-		r.Degraded = cmp.Or(r.Degraded, "database_unreachable")
+	r := web.Readiness{Ready: a.listening.Load()}
+	if state := a.listener.State(); !state.Connected {
+		r.Degraded = state.Reason
+		if r.Degraded == "" {
+			r.Degraded = "database_unreachable"
+		}
 	}
 	return r
 }
