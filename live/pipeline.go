@@ -84,9 +84,9 @@ type transaction struct {
 func (s *session) transact(ctx context.Context, a attempt, requests []request) (*snapshot, *failure) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var crowded, late, overdue atomic.Bool
 	// Each step may take what the server allows it; a connection that is silent
 	// for longer is dead.
-	var crowded, late, overdue atomic.Bool
 	patience := s.statement + s.cfg.LockTimeout + grace
 	watchdog := time.AfterFunc(patience, func() { overdue.Store(true); cancel() })
 	defer watchdog.Stop()
