@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // found are mistakes that the file shows only beside the database, marked where
@@ -105,7 +106,7 @@ func TestPagesAndCheckSayTheSame(t *testing.T) {
 }
 
 // reader connects as a role that may read one table.
-func reader(t *testing.T, owner *pgxpool.Pool, table string) *pgxpool.Pool {
+func reader(t *testing.T, owner extended.Pool, table string) extended.Pool {
 	t.Helper()
 	config := owner.Config()
 	role := "reader of " + config.ConnConfig.Database
@@ -117,7 +118,7 @@ func reader(t *testing.T, owner *pgxpool.Pool, table string) *pgxpool.Pool {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return pool
+	return extended.Pool{Pool: pool}
 }
 
 // all replaces files, and waits until each of them is told of.

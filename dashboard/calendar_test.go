@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 const calendarPage = `
@@ -80,7 +80,7 @@ func TestRealMidnight(t *testing.T) {
 
 // midnightIn names a time zone in which midnight is so far away at least, and
 // at most a second further, and tells how far.
-func midnightIn(t *testing.T, db *pgxpool.Pool, least time.Duration) (zone string, left time.Duration) {
+func midnightIn(t *testing.T, db extended.Pool, least time.Duration) (zone string, left time.Duration) {
 	t.Helper()
 	var now float64
 	if err := db.QueryRow(t.Context(), "SELECT extract(epoch FROM clock_timestamp())::float8").Scan(&now); err != nil {

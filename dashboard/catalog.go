@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
-// DB is what a book asks of the database. *pgxpool.Pool is one, and so is
-// *pgx.Conn where calls do not overlap.
+// DB is what a book asks of the database. [extended.Pool] is one.
 type DB interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
+	Begin(ctx context.Context, kind extended.Kind) (extended.Tx, error)
 }
 
 //go:embed sql/relations.sql
@@ -76,14 +77,14 @@ type foreignKey struct {
 // relations lists all that there is to look at, by schema and name; partitions
 // are part of their roots.
 func relations(ctx context.Context, db DB) ([]relation, error) {
-	tx, err := db.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	tx, err := db.Begin(ctx, extended.ReadOnly)
 	if err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	// With thousands of tables the planner would compile the query and start
 	// workers, which takes longer than running it.
-	if _, err := tx.Exec(ctx, plainPlan); err != nil {
+	if err := extended.Exec(ctx, tx, plainPlan); err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
 	rows, err := tx.Query(ctx, relationsSQL+" AND NOT c.relispartition ORDER BY n.nspname, c.relname")

@@ -1,13 +1,10 @@
 package dashboard_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/rowcast/rowcast/dashboard"
 )
@@ -169,15 +166,8 @@ func TestPrivileges(t *testing.T) {
 	role := "clerk_" + owner.Config().ConnConfig.Database
 	exec(t, owner, fmt.Sprintf(`CREATE ROLE %[1]q; GRANT SELECT ON shown TO %[1]q; GRANT SELECT (at, pin) ON partly TO %[1]q; GRANT INSERT ON secret TO %[1]q`, role))
 	t.Cleanup(func() { exec(t, owner, fmt.Sprintf(`DROP OWNED BY %[1]q; DROP ROLE %[1]q`, role)) })
-	conn, err := pgx.ConnectConfig(t.Context(), owner.Config().ConnConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	if _, err := conn.Exec(t.Context(), fmt.Sprintf("SET ROLE %q", role)); err != nil {
-		t.Fatal(err)
-	}
-	b := open(t, conn, nil)
+	pool := as(t, owner, role)
+	b := open(t, pool, nil)
 	x, err := b.Index(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +192,7 @@ func TestPrivileges(t *testing.T) {
 	if want := "SELECT \"at\", \"pin\"\nFROM \"public\".\"partly\"\nORDER BY \"at\" DESC"; p.Panels[0].SQL != want || len(p.Panels[0].Key) > 0 {
 		t.Errorf("query is %q with the key %v, want %q", p.Panels[0].SQL, p.Panels[0].Key, want)
 	}
-	if _, err := conn.Exec(t.Context(), p.Panels[0].SQL); err != nil {
+	if _, err := pool.Exec(t.Context(), p.Panels[0].SQL); err != nil {
 		t.Error(err)
 	}
 	if got := refused(t, b, "/t/public.partly?sort=id"); got.Code != "bad_request" {
@@ -245,15 +235,7 @@ CREATE TABLE secret (buyer int REFERENCES people)`)
 	role := fmt.Sprintf("keys_%s", db.Config().ConnConfig.Database)
 	exec(t, db, fmt.Sprintf(`CREATE ROLE %[1]q LOGIN; GRANT SELECT ON people, people_1, "Or.der", order_1, own, lines TO %[1]q`, role))
 	t.Cleanup(func() { exec(t, db, fmt.Sprintf(`DROP OWNED BY %[1]q; DROP ROLE %[1]q`, role)) })
-	conn, err := pgx.ConnectConfig(t.Context(), db.Config().ConnConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	if _, err := conn.Exec(t.Context(), fmt.Sprintf("SET ROLE %q", role)); err != nil {
-		t.Fatal(err)
-	}
-	b := open(t, conn, nil)
+	b := open(t, as(t, db, role), nil)
 	for _, c := range []struct{ table, away, here string }{
 		{"people", "[boss] > public.people[id]", `/t/public.%22Or.der%22[buyer] > [id]; /t/public.%22Or.der%22[a b] > [boss id]; /t/public.people[boss] > [id]`},
 		{"people_1", "[boss] > public.people[id]", `/t/public.%22Or.der%22[buyer] > [id]; /t/public.%22Or.der%22[a b] > [boss id]; /t/public.own[buyer] > [id]; /t/public.people[boss] > [id]`},

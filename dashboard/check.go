@@ -8,8 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // Check lists every mistake in the dashboards of cfg, by file and place, and
@@ -90,7 +91,7 @@ func (c *checker) definition(ctx context.Context, def *definition) error {
 
 // query checks one query, and what the file says of its result.
 func (c *checker) query(ctx context.Context, def *definition, p *Panel) error {
-	tx, err := c.db.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	tx, err := c.db.Begin(ctx, extended.ReadOnly)
 	if err != nil {
 		return fmt.Errorf("reach database: %w", err)
 	}
@@ -114,7 +115,7 @@ func (c *checker) query(ctx context.Context, def *definition, p *Panel) error {
 
 // prepare has PostgreSQL read the query as it was written, then as it will be
 // run. It answers with what it takes and gives, or nil after a mistake.
-func (c *checker) prepare(ctx context.Context, tx pgx.Tx, def *definition, p *Panel) (*pgconn.StatementDescription, error) {
+func (c *checker) prepare(ctx context.Context, tx extended.Tx, def *definition, p *Panel) (*pgconn.StatementDescription, error) {
 	sql, at, conn := p.SQL, p.Locate, tx.Conn().PgConn()
 	desc, err := conn.Prepare(ctx, "", sql, nil)
 	if err == nil {

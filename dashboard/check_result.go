@@ -12,13 +12,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // result is what a query gives: its columns and their types.
 type result struct {
 	names []string
 	types []uint32
-	tx    pgx.Tx
+	tx    extended.Tx
 }
 
 // Types that hold quantities, and those that hold times.
@@ -50,7 +52,7 @@ func (r *result) numbers() (names []string) {
 }
 
 // columns checks that what the panel says about columns fits its result.
-func (c *checker) columns(ctx context.Context, tx pgx.Tx, p *Panel, fields []pgconn.FieldDescription) error {
+func (c *checker) columns(ctx context.Context, tx extended.Tx, p *Panel, fields []pgconn.FieldDescription) error {
 	r := &result{tx: tx}
 	for _, f := range fields {
 		r.names, r.types = append(r.names, f.Name), append(r.types, f.DataTypeOID)
@@ -150,7 +152,7 @@ const none = -1
 
 // values checks that PostgreSQL can take what readers may choose as what the
 // query makes of it: a default, and each option of the file.
-func (c *checker) values(ctx context.Context, tx pgx.Tx, def *definition, p *Panel, types []uint32) error {
+func (c *checker) values(ctx context.Context, tx extended.Tx, def *definition, p *Panel, types []uint32) error {
 	conn := tx.Conn().PgConn()
 	for n, name := range p.names {
 		i := slices.IndexFunc(def.variables, func(v Variable) bool { return v.Name == name })
@@ -186,7 +188,7 @@ const lacking = "42501"
 
 // rights checks that the role may read what the query reads. PostgreSQL looks
 // at that only when it is about to run it, which EXPLAIN is and never does.
-func (c *checker) rights(ctx context.Context, tx pgx.Tx, def *definition, p *Panel, types []uint32) error {
+func (c *checker) rights(ctx context.Context, tx extended.Tx, def *definition, p *Panel, types []uint32) error {
 	args, _, _ := arguments(def.variables)
 	var values [][]byte
 	for _, a := range pick(args, p.names) {

@@ -3,8 +3,6 @@ package dashboard_test
 import (
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/rowcast/rowcast/dashboard"
 )
 
@@ -53,11 +51,7 @@ func TestMistakeInSQLWithoutAGoodVersion(t *testing.T) {
 // nobody can say whether its queries are right.
 func TestUnreachableDatabaseDoubtsNothing(t *testing.T) {
 	t.Parallel()
-	db, err := pgxpool.New(t.Context(), "host=/nowhere user=nobody")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := connect(t, "host=/nowhere user=nobody")
 	f := followIn(t, dashboard.Config{DB: db}, map[string]string{"shop.yaml": asks("First", "SELECT id FROM people")})
 	f.replace("shop.yaml", asks("Second", "SELECT nme FROM people"))
 	f.expect("shop")

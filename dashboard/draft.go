@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // draft is what a first dashboard of a table shows. Columns are nil where the
@@ -46,12 +48,12 @@ func (b *Book) Draft(ctx context.Context, p *Page) (string, error) {
 		d.order = p.Table.cat.newestFirst()
 	}
 	known := map[string]spread{}
-	err := reading(ctx, b.cfg.DB, p, tryLimit, func(tx pgx.Tx) error {
+	err := reading(ctx, b.cfg.DB, p, tryLimit, func(tx extended.Tx) error {
 		return p.Table.stats(ctx, tx, known)
 	})
 	d.choose(known)
 	if err == nil || refusedBySQL(err) {
-		err = reading(ctx, b.cfg.DB, p, tryLimit, func(tx pgx.Tx) error {
+		err = reading(ctx, b.cfg.DB, p, tryLimit, func(tx extended.Tx) error {
 			return d.chooseWindow(ctx, tx)
 		})
 	}
@@ -75,7 +77,7 @@ type spread struct {
 }
 
 // stats knows the spread of columns from what ANALYZE found, else from some rows.
-func (t *Table) stats(ctx context.Context, tx pgx.Tx, known map[string]spread) error {
+func (t *Table) stats(ctx context.Context, tx extended.Tx, known map[string]spread) error {
 	rows, err := tx.Query(ctx, statsSQL, t.Schema, t.Name)
 	if err != nil {
 		return fmt.Errorf("read statistics: %w", err)
@@ -101,7 +103,7 @@ func (t *Table) stats(ctx context.Context, tx pgx.Tx, known map[string]spread) e
 // sampled is how many rows stand for a table that was never analyzed.
 const sampled = 2000
 
-func (t *Table) sample(ctx context.Context, tx pgx.Tx, known map[string]spread) error {
+func (t *Table) sample(ctx context.Context, tx extended.Tx, known map[string]spread) error {
 	var names, counts []string
 	for _, c := range t.Columns {
 		if c.Kind == KindText && len(names) < 30 {
@@ -212,7 +214,7 @@ func says(name string, words ...string) bool {
 }
 
 // chooseWindow looks at how old the newest row is, where that is cheap to know.
-func (d *draft) chooseWindow(ctx context.Context, tx pgx.Tx) error {
+func (d *draft) chooseWindow(ctx context.Context, tx extended.Tx) error {
 	if d.moment == nil {
 		return nil
 	}

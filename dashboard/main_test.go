@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/internal/pgtest"
 )
 
@@ -33,7 +34,7 @@ func open(t testing.TB, db dashboard.DB, files map[string]string) *dashboard.Boo
 }
 
 // database makes a database of the test's own and runs the setup in it.
-func database(t testing.TB, setup string) *pgxpool.Pool {
+func database(t testing.TB, setup string) extended.Pool {
 	t.Helper()
 	url := pgtest.New(t).URL
 	pool := connect(t, url)
@@ -43,18 +44,31 @@ func database(t testing.TB, setup string) *pgxpool.Pool {
 	return pool
 }
 
-func connect(t testing.TB, url string) *pgxpool.Pool {
+func connect(t testing.TB, url string) extended.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return pool
+	return extended.Pool{Pool: pool}
+}
+
+// as connects to the same database as another role.
+func as(t *testing.T, owner extended.Pool, role string) extended.Pool {
+	t.Helper()
+	config := owner.Config()
+	config.ConnConfig.RuntimeParams["role"] = role
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return extended.Pool{Pool: pool}
 }
 
 // exec runs statements by the simple protocol, which takes several.
-func exec(t testing.TB, pool *pgxpool.Pool, sql string) {
+func exec(t testing.TB, pool extended.Pool, sql string) {
 	t.Helper()
 	conn, err := pool.Acquire(context.Background())
 	if err != nil {

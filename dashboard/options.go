@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 const (
@@ -46,7 +46,7 @@ func (b *Book) settle(ctx context.Context, def *definition, variables []Variable
 func (b *Book) among(ctx context.Context, p *Panel, zone string, args []*string, values []string) (there []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, optionsPatience)
 	defer cancel()
-	tx, err := b.cfg.DB.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	tx, err := b.cfg.DB.Begin(ctx, extended.ReadOnly)
 	if err != nil {
 		return nil, fmt.Errorf("read options: %w", err)
 	}

@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // RunAs says as whom the queries of a page run, so that the database's own rules
@@ -172,7 +173,7 @@ func (p *Page) For(user string, groups []string) error {
 
 // become has a transaction read as the page's viewer, where that is asked for. A
 // role that is above the database's rules would show everybody every row.
-func (p *Page) become(ctx context.Context, tx pgx.Tx) error {
+func (p *Page) become(ctx context.Context, tx extended.Tx) error {
 	if p.runAs == nil {
 		return nil
 	}

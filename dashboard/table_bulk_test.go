@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 const many = `
@@ -128,12 +128,12 @@ type spy struct {
 	began, open, most int
 }
 
-func (s *spy) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error) {
+func (s *spy) Begin(ctx context.Context, kind extended.Kind) (extended.Tx, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.began, s.open = s.began+1, s.open+1
 	s.most = max(s.most, s.open)
-	tx, err := s.DB.BeginTx(ctx, options)
+	tx, err := s.DB.Begin(ctx, kind)
 	return spied{tx, s}, err
 }
 
@@ -150,7 +150,7 @@ func (s *spy) seen() (began, most int) {
 }
 
 type spied struct {
-	pgx.Tx
+	extended.Tx
 	spy *spy
 }
 
@@ -227,7 +227,7 @@ func TestSlowReaderOfAnExportGetsItWhole(t *testing.T) {
 }
 
 // awaitNobody waits until no session of the database is in a transaction but this one.
-func awaitNobody(t *testing.T, db *pgxpool.Pool) {
+func awaitNobody(t *testing.T, db extended.Pool) {
 	t.Helper()
 	for others := 1; others > 0; {
 		err := db.QueryRow(t.Context(), `SELECT count(*) FROM pg_catalog.pg_stat_activity
@@ -331,7 +331,7 @@ func TestCountsAndExportsOfATableThatIsEmptied(t *testing.T) {
 	db := database(t, many)
 	b := open(t, db, nil)
 	for i := range 5 {
-		tx, err := db.Begin(t.Context())
+		tx, err := db.Pool.Begin(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -368,7 +368,7 @@ func TestCountsAndExportsOfATableThatIsEmptied(t *testing.T) {
 }
 
 // awaitLocks waits until so many sessions of the database wait for a lock.
-func awaitLocks(t *testing.T, db *pgxpool.Pool, sessions int) {
+func awaitLocks(t *testing.T, db extended.Pool, sessions int) {
 	t.Helper()
 	for n := 0; n < sessions; {
 		const ask = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`

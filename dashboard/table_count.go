@@ -9,8 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // Count is how many rows there are, or about how many.
@@ -115,7 +116,7 @@ func (b *Book) count(ctx context.Context, p *Page, from string, args []*string) 
 		return c, until, refuse("too_many", "too many tables are being counted; ask again in a moment")
 	}
 	began := time.Now()
-	err = reading(ctx, b.cfg.Bulk, p, countLimit, func(tx pgx.Tx) error {
+	err = reading(ctx, b.cfg.Bulk, p, countLimit, func(tx extended.Tx) error {
 		c, err = countRows(ctx, tx, from, args)
 		return err
 	})
@@ -132,7 +133,7 @@ func (b *Book) count(ctx context.Context, p *Page, from string, args []*string) 
 	return c, time.Now().Add(max(countFresh, countShare*time.Since(began))), nil
 }
 
-func countRows(ctx context.Context, tx pgx.Tx, from string, args []*string) (Count, error) {
+func countRows(ctx context.Context, tx extended.Tx, from string, args []*string) (Count, error) {
 	rows, cost, err := forecast(ctx, tx, "SELECT 1"+from, args)
 	c := Count{Rows: rows, At: time.Now().UTC().Truncate(time.Microsecond)}
 	if err != nil || rows > countedRows || cost > countedCost {
@@ -151,7 +152,7 @@ func countRows(ctx context.Context, tx pgx.Tx, from string, args []*string) (Cou
 }
 
 // forecast is what the planner expects of a query.
-func forecast(ctx context.Context, tx pgx.Tx, sql string, args []*string) (rows int64, cost float64, err error) {
+func forecast(ctx context.Context, tx extended.Tx, sql string, args []*string) (rows int64, cost float64, err error) {
 	text, err := explain(ctx, tx, sql, args)
 	if err != nil {
 		return 0, 0, err

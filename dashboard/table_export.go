@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // An export's snapshot stands for as long as it runs, so that is bounded, and
@@ -50,8 +52,8 @@ func (b *Book) Export(ctx context.Context, p *Page, begin func([]ExportColumn) e
 	defer cancel()
 	w := &condition{}
 	sql := "SELECT " + quoteAll(t.Shown) + t.from(w) + t.cat.orderBy(t.Sort)
-	err := reading(ctx, b.cfg.Bulk, p, exportLimit, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, endWhenStuck); err != nil {
+	err := reading(ctx, b.cfg.Bulk, p, exportLimit, func(tx extended.Tx) error {
+		if err := extended.Exec(ctx, tx, endWhenStuck); err != nil {
 			return fmt.Errorf("begin export: %w", err)
 		}
 		// Who wants no more rows must not have to read them: the session ends.
@@ -93,7 +95,7 @@ func ended(cancel context.CancelFunc, err error) error {
 	return &stopped{err}
 }
 
-func (t *Table) export(ctx context.Context, tx pgx.Tx, sql string, args []*string, begin func([]ExportColumn) error, row func([][]byte) error) error {
+func (t *Table) export(ctx context.Context, tx extended.Tx, sql string, args []*string, begin func([]ExportColumn) error, row func([][]byte) error) error {
 	columns := make([]ExportColumn, len(t.Shown))
 	for i, name := range t.Shown {
 		columns[i] = ExportColumn{name, t.cat.byName(name).base}

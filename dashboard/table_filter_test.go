@@ -9,11 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 const things = `
@@ -43,7 +42,7 @@ UPDATE things SET co = ROW(1, NULL), sp = ROW('(1,2)', NULL) WHERE id = 1;
 ANALYZE things`
 
 // idsOf runs a page's query as a panel does, and answers with the rows' ids.
-func idsOf(t testing.TB, db *pgxpool.Pool, p *dashboard.Page) string {
+func idsOf(t testing.TB, db extended.Pool, p *dashboard.Page) string {
 	t.Helper()
 	ids, err := run(t.Context(), db, &p.Panels[0], "id")
 	if err != nil {
@@ -54,7 +53,7 @@ func idsOf(t testing.TB, db *pgxpool.Pool, p *dashboard.Page) string {
 }
 
 // run gives one column of a panel's result.
-func run(ctx context.Context, db *pgxpool.Pool, p *dashboard.Panel, column string) ([]string, error) {
+func run(ctx context.Context, db extended.Pool, p *dashboard.Panel, column string) ([]string, error) {
 	conn, err := db.Acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -335,15 +334,7 @@ func TestFiltersOnlyByWhatTheRoleMayRead(t *testing.T) {
 	role := fmt.Sprintf("filter_%s", owner.Config().ConnConfig.Database)
 	exec(t, owner, fmt.Sprintf(`CREATE ROLE %[1]q LOGIN; GRANT SELECT (id, other) ON people TO %[1]q; GRANT SELECT (name) ON other TO %[1]q`, role))
 	t.Cleanup(func() { exec(t, owner, fmt.Sprintf(`DROP OWNED BY %[1]q; DROP ROLE %[1]q`, role)) })
-	conn, err := pgx.ConnectConfig(t.Context(), owner.Config().ConnConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	if _, err := conn.Exec(t.Context(), fmt.Sprintf("SET ROLE %q", role)); err != nil {
-		t.Fatal(err)
-	}
-	b := open(t, conn, nil)
+	b := open(t, as(t, owner, role), nil)
 	p := page(t, b, "/t/public.people?search=a")
 	if strings.Contains(p.Panels[0].SQL, "secret") || p.Table.Columns[1].References != nil || len(p.Table.ForeignKeys) > 0 {
 		t.Errorf("%s %+v", p.Panels[0].SQL, p.Table)

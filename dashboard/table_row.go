@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // Row is one row with all the columns that the role may read.
@@ -49,7 +51,7 @@ func (b *Book) Row(ctx context.Context, p *Page, key string) (*Row, error) {
 	}
 	sql = "SELECT " + quoteAll(names) + "\nFROM " + quote(t.Schema) + "." + quote(t.Name) + "\nWHERE true" + sql + "\nLIMIT 1"
 	found := false
-	err := reading(ctx, b.cfg.DB, p, tryLimit, func(tx pgx.Tx) error {
+	err := reading(ctx, b.cfg.DB, p, tryLimit, func(tx extended.Tx) error {
 		rows, err := tx.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, textArgs(w.args)...)...)
 		if err != nil {
 			return fmt.Errorf("read row: %w", err)

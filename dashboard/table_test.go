@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/rowcast/rowcast/dashboard"
 )
 
@@ -149,15 +147,7 @@ func TestOnlyWhatTheRoleMayRead(t *testing.T) {
 	role := fmt.Sprintf("reader_%s", owner.Config().ConnConfig.Database)
 	exec(t, owner, fmt.Sprintf(`CREATE ROLE %[1]q LOGIN; GRANT USAGE ON SCHEMA s TO %[1]q; GRANT SELECT (id) ON s.open TO %[1]q`, role))
 	t.Cleanup(func() { exec(t, owner, fmt.Sprintf(`DROP OWNED BY %[1]q; DROP ROLE %[1]q`, role)) })
-	conn, err := pgx.ConnectConfig(t.Context(), owner.Config().ConnConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(t.Context()) })
-	if _, err := conn.Exec(t.Context(), fmt.Sprintf("SET ROLE %q", role)); err != nil {
-		t.Fatal(err)
-	}
-	b := open(t, conn, nil)
+	b := open(t, as(t, owner, role), nil)
 	x, err := b.Index(t.Context())
 	if err != nil || len(x.Tables) != 1 || x.Tables[0].Name != "open" {
 		t.Fatalf("%+v %v", x.Tables, err)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // tryLimit bounds what is read to answer for an address.
@@ -19,7 +21,7 @@ const tryLimit = 2 * time.Second
 // try has PostgreSQL plan the page's query, so that a value that does not fit
 // its column is refused here and not shown as a broken panel.
 func (b *Book) try(ctx context.Context, p *Page, w *condition) error {
-	err := reading(ctx, b.cfg.DB, p, tryLimit, func(tx pgx.Tx) error {
+	err := reading(ctx, b.cfg.DB, p, tryLimit, func(tx extended.Tx) error {
 		_, err := explain(ctx, tx, p.Panels[0].SQL, w.args)
 		return err
 	})
@@ -55,7 +57,7 @@ func (t *Table) misfit(pg *pgconn.PgError, w *condition) error {
 
 // explain plans a query as its panel would run it. It answers with what EXPLAIN
 // says in JSON.
-func explain(ctx context.Context, tx pgx.Tx, sql string, args []*string) ([]byte, error) {
+func explain(ctx context.Context, tx extended.Tx, sql string, args []*string) ([]byte, error) {
 	rows, err := tx.Query(ctx, "EXPLAIN (FORMAT JSON) "+sql, textArgs(args)...)
 	if err != nil {
 		return nil, fmt.Errorf("plan query: %w", err)
@@ -72,8 +74,8 @@ func explain(ctx context.Context, tx pgx.Tx, sql string, args []*string) ([]byte
 // where it is that of one. The page's table
 // is locked before there is a snapshot: one that is emptied or rewritten in
 // between would be empty in a snapshot of before, which it never was.
-func reading(ctx context.Context, db DB, p *Page, limit time.Duration, work func(pgx.Tx) error) error {
-	tx, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+func reading(ctx context.Context, db DB, p *Page, limit time.Duration, work func(extended.Tx) error) error {
+	tx, err := db.Begin(ctx, extended.Snapshot)
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
@@ -92,20 +94,19 @@ func reading(ctx context.Context, db DB, p *Page, limit time.Duration, work func
 
 // lock holds the table, where the role may lock it and it is of a kind that can
 // be locked. None of its statements takes a snapshot.
-func lock(ctx context.Context, tx pgx.Tx, t *Table) error {
+func lock(ctx context.Context, tx extended.Tx, t *Table) error {
 	if t == nil {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '500ms'"); err != nil {
-		return fmt.Errorf("begin to read: %w", err)
+	for _, before := range []string{`SET LOCAL lock_timeout = '500ms'`, `SAVEPOINT unlocked`} {
+		if err := extended.Exec(ctx, tx, before); err != nil {
+			return fmt.Errorf("begin to read: %w", err)
+		}
 	}
-	err := pgx.BeginFunc(ctx, tx, func(try pgx.Tx) error {
-		statement := "LOCK TABLE " + quote(t.Schema) + "." + quote(t.Name) + " IN ACCESS SHARE MODE"
-		return try.Conn().PgConn().ExecParams(ctx, statement, nil, nil, nil, nil).Read().Err
-	})
+	err := extended.Exec(ctx, tx, "LOCK TABLE "+quote(t.Schema)+"."+quote(t.Name)+" IN ACCESS SHARE MODE")
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && (pg.Code == "42501" || pg.Code == "42809") {
-		return nil
+		err = extended.Exec(ctx, tx, `ROLLBACK TO SAVEPOINT unlocked`)
 	}
 	if err != nil {
 		return fmt.Errorf("lock table: %w", err)

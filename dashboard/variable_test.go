@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // everyType has one variable of each type, and a panel that shows what reaches
@@ -114,7 +113,7 @@ func TestCanonicalAddresses(t *testing.T) {
 }
 
 // answer runs a panel as pages do, and gives the first row's cells.
-func answer(t *testing.T, db *pgxpool.Pool, p *dashboard.Page, id string) []string {
+func answer(t *testing.T, db extended.Pool, p *dashboard.Page, id string) []string {
 	t.Helper()
 	conn, err := db.Acquire(t.Context())
 	if err != nil {

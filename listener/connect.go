@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 const (
@@ -113,7 +115,7 @@ func (s *session) listen(ctx, whole context.Context) error {
 		defer cancel()
 		ctx = long
 	}
-	if _, err := s.hear.Exec(ctx, `LISTEN rowcast`, plain); err != nil {
+	if err := extended.Exec(ctx, s.hear, `LISTEN rowcast`); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	return nil
@@ -131,7 +133,7 @@ func (s *session) checkBackends(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.arm.Exec(ctx, `BEGIN`, plain); err != nil {
+	if err := extended.Exec(ctx, s.arm, `BEGIN`); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	if s.armPID, err = pid(s.arm); err != nil {
@@ -141,7 +143,7 @@ func (s *session) checkBackends(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.arm.Exec(ctx, `ROLLBACK`, plain); err != nil {
+	if err := extended.Exec(ctx, s.arm, `ROLLBACK`); err != nil {
 		return fmt.Errorf("roll back: %w", err)
 	}
 	if before == s.armPID || before != after {
@@ -204,7 +206,7 @@ func limit(ctx context.Context, conn *pgx.Conn) error {
 SELECT pg_catalog.set_config(name, value, false)
 FROM (VALUES ('idle_session_timeout', '5s'), ('tcp_user_timeout', '5s'), ('statement_timeout', '0'), ('lock_timeout', '0'),
              ('default_transaction_isolation', 'read committed'), ('search_path', 'pg_catalog')) AS s(name, value)`
-	if _, err := conn.Exec(ctx, set, plain); err != nil {
+	if err := extended.Exec(ctx, conn, set); err != nil {
 		return fmt.Errorf("limit session: %w", err)
 	}
 	return nil

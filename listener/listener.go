@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/internal/flaw"
 )
 
@@ -125,7 +126,7 @@ func (l *Listener) supervise(ctx context.Context) {
 			began := time.Now()
 			said = failure{}
 			if flaw.On("snapshot-before-listen") {
-				_, _ = s.hear.Exec(ctx, `UNLISTEN rowcast`, plain)
+				_ = extended.Exec(ctx, s.hear, `UNLISTEN rowcast`)
 			}
 			l.books.connected(s)
 			l.emit(ctx, Handler.Reset)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/internal/flaw"
 )
 
@@ -91,7 +92,7 @@ func (s *session) close() {
 func (s *session) hearing(ctx context.Context) error {
 	if flaw.On("snapshot-before-listen") {
 		_ = pause(ctx, 100*time.Millisecond)
-		_, _ = s.hear.Exec(ctx, `LISTEN rowcast`, plain)
+		_ = extended.Exec(ctx, s.hear, `LISTEN rowcast`)
 	}
 	next := time.Now().Add(keepalive)
 	for ctx.Err() == nil {
@@ -111,7 +112,7 @@ func (s *session) hearing(ctx context.Context) error {
 			continue
 		}
 		answer, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
-		_, err = s.hear.Exec(answer, `SELECT 1`)
+		err = extended.Exec(answer, s.hear, `SELECT 1`)
 		cancel()
 		if err != nil {
 			return fmt.Errorf("keep listening session alive: %w", err)

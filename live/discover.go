@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // tablesRead lists the tables that the transaction has locked so far by
@@ -48,7 +49,7 @@ func Tables(ctx context.Context, conn *pgx.Conn, page *dashboard.Page, start boo
 
 // touch adds the tables that parsing the query locks, and starting it.
 func (q query) touch(ctx context.Context, conn *pgx.Conn, start bool, found map[string]bool) error {
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	tx, err := extended.Begin(ctx, conn, extended.ReadOnly)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func unlessBroken(err error) error {
 }
 
 // addLocked adds the tables that a transaction has locked, but for rowcast's own.
-func addLocked(ctx context.Context, tx pgx.Tx, found map[string]bool) error {
+func addLocked(ctx context.Context, tx extended.Tx, found map[string]bool) error {
 	rows, err := tx.Query(ctx, tablesRead)
 	if err != nil {
 		return err

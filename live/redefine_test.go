@@ -12,6 +12,7 @@ import (
 
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/delta"
 	"github.com/rowcast/rowcast/live"
 )
@@ -32,7 +33,7 @@ func TestAnAlteredTableReloadsItsViewers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	if book, err = dashboard.Open(t.Context(), dashboard.Config{DB: pool}); err != nil {
+	if book, err = dashboard.Open(t.Context(), dashboard.Config{DB: extended.Pool{Pool: pool}}); err != nil {
 		t.Fatal(err)
 	}
 	alter := map[string]string{

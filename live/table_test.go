@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // TestAFilteredTableIsLive holds that a row that no longer fits the address
@@ -19,7 +20,7 @@ func TestAFilteredTableIsLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	book, err := dashboard.Open(t.Context(), dashboard.Config{DB: pool})
+	book, err := dashboard.Open(t.Context(), dashboard.Config{DB: extended.Pool{Pool: pool}})
 	if err != nil {
 		t.Fatal(err)
 	}

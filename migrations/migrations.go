@@ -24,7 +24,6 @@ import (
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
 
@@ -41,7 +40,7 @@ var ErrNotInstalled = errors.New("rowcast's schema is not in this database: run 
 // harmless to repeat, and a role without rights to create anything may call it on a database that is up to
 // date. Where rights are missing the error holds the SQL that grants them.
 func Up(ctx context.Context, config *pgx.ConnConfig) (applied int, err error) {
-	db := stdlib.OpenDB(*config)
+	db := openDB(config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(2) // the lock's session and no more than one beside it
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // Table is one table that has the bell, or should have because its tree has it.
@@ -237,7 +239,7 @@ func alter(ctx context.Context, conn *pgx.Conn, ddl []string) error {
 }
 
 func alterOnce(ctx context.Context, conn *pgx.Conn, ddl []string) error {
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	return extended.Do(ctx, conn, func(tx extended.Tx) error {
 		ms := strconv.FormatInt(lockWait.Milliseconds(), 10)
 		// A process that is frozen here would keep writers out.
 		const limits = `SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('idle_in_transaction_session_timeout', '5s', true)`
@@ -245,7 +247,7 @@ func alterOnce(ctx context.Context, conn *pgx.Conn, ddl []string) error {
 			return err
 		}
 		for _, statement := range ddl {
-			if err := tx.Conn().PgConn().ExecParams(ctx, statement, nil, nil, nil, nil).Read().Err; err != nil {
+			if err := extended.Exec(ctx, tx, statement); err != nil {
 				return err
 			}
 		}

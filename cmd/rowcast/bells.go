@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/listener"
 	"github.com/rowcast/rowcast/live"
 	"github.com/rowcast/rowcast/migrations"
@@ -151,7 +152,7 @@ func (b *bells) install(ctx context.Context) error {
 		return fmt.Errorf("reach database: %w", short(err))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, standstill, pgx.QueryExecModeExec); err != nil {
+	if err := extended.Exec(ctx, conn, standstill); err != nil {
 		return fmt.Errorf("limit session: %w", short(err))
 	}
 	patterns := b.patterns
@@ -183,7 +184,7 @@ func (b *bells) tables(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 		return nil, fmt.Errorf("reach database: %w", short(err))
 	}
 	defer func() { _ = reads.Close(context.WithoutCancel(ctx)) }()
-	if _, err := reads.Exec(ctx, standstill, pgx.QueryExecModeExec); err != nil {
+	if err := extended.Exec(ctx, reads, standstill); err != nil {
 		return nil, fmt.Errorf("limit session: %w", short(err))
 	}
 	begun, err := tablesOf(ctx, b.book, reads, true)

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rowcast/rowcast/dashboard"
+	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/migrations"
 )
 
@@ -239,12 +240,12 @@ func try(ctx context.Context, conn *pgx.Conn, p dashboard.Panel) string {
 }
 
 func readOnly(ctx context.Context, conn *pgx.Conn, sql string, args [][]byte) (err error) {
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly, IsoLevel: pgx.RepeatableRead})
+	tx, err := extended.Begin(ctx, conn, extended.Snapshot)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, tx.Rollback(context.WithoutCancel(ctx))) }()
-	if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '5s'`); err != nil {
+	if err := extended.Exec(ctx, tx, `SET LOCAL statement_timeout = '5s'`); err != nil {
 		return err
 	}
 	rows := conn.PgConn().ExecParams(ctx, sql, args, nil, nil, nil)

@@ -115,7 +115,7 @@ func settled(t *testing.T, log string, list []watchdog) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("a page opens for too long: %q", all[max(0, len(all)-20):])
+			t.Fatalf("a page opens for too long: %+v", all[max(0, len(all)-20):])
 		}
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/listener"
 	"github.com/rowcast/rowcast/live"
 	"github.com/rowcast/rowcast/status"
@@ -315,31 +316,33 @@ const standstill = `SELECT pg_catalog.set_config('idle_in_transaction_session_ti
 
 // pool serves what is asked beside the pages: lookups in the catalog, or counts
 // and exports. It is small, and holds no session that nobody uses.
-func (d *database) pool(ctx context.Context, role string, most int32) (*pgxpool.Pool, error) {
+func (d *database) pool(ctx context.Context, role string, most int32) (pool extended.Pool, err error) {
 	config, err := pgxpool.ParseConfig("")
 	if err != nil {
-		return nil, fmt.Errorf("make pool: %w", redacted(err))
+		return pool, fmt.Errorf("make pool: %w", redacted(err))
 	}
 	config.ConnConfig = d.named("rowcast/" + role)
 	// Not as parameters of the start, which PgBouncer refuses; and machine code
 	// would be made anew for each look at the catalog.
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		const set = `SELECT pg_catalog.set_config('statement_timeout', '5s', false), pg_catalog.set_config('jit', 'off', false)`
-		if _, err := conn.Exec(ctx, set, pgx.QueryExecModeExec); err != nil {
-			return fmt.Errorf("limit session: %w", err)
-		}
-		if _, err := conn.Exec(ctx, standstill, pgx.QueryExecModeExec); err != nil {
-			return fmt.Errorf("limit session: %w", err)
+		for _, limits := range []string{set, standstill} {
+			if err := extended.Exec(ctx, conn, limits); err != nil {
+				return fmt.Errorf("limit session: %w", err)
+			}
 		}
 		return nil
 	}
 	config.MaxConns, config.MinConns = most, 0
 	config.MaxConnIdleTime = 30 * time.Second
-	// A session that the database ended just now would be a page that fails.
-	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("make pool: %w", err)
+	// A session that the database ended just now would be a page that fails. pgx's own ping
+	// goes by the simple protocol.
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	config.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
+		return extended.Exec(ctx, conn, `SELECT 1`) == nil, nil
+	}
+	if pool.Pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return pool, fmt.Errorf("make pool: %w", err)
 	}
 	return pool, nil
 }

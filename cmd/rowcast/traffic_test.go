@@ -27,11 +27,14 @@ func logged(t *testing.T) *postgres.Server {
 }
 
 // statement is one of rowcast's, as PostgreSQL logged it.
-type statement struct{ role, text string }
+type statement struct {
+	role, text string
+	simple     bool // it went by the simple protocol
+}
 
 // logLine is the first line of a statement in that log; those that follow begin
 // with a tab.
-var logLine = regexp.MustCompile(`^rowcast/(\w+)\|LOG:  (?:statement|execute [^:]+): (.*)`)
+var logLine = regexp.MustCompile(`^rowcast/(\w+)\|LOG:  (statement|execute [^:]+): (.*)`)
 
 // statementsIn are those of rowcast's sessions, those of its start included.
 func statementsIn(t *testing.T, log string) (list []statement) {
@@ -49,7 +52,7 @@ func statementsIn(t *testing.T, log string) (list []statement) {
 		}
 		m := logLine.FindStringSubmatch(line)
 		if ours = m != nil; ours {
-			list = append(list, statement{m[1], m[2]})
+			list = append(list, statement{role: m[1], text: m[3], simple: m[2] == "statement"})
 		}
 	}
 	for i, s := range list {
@@ -77,8 +80,8 @@ func agreed(t *testing.T, s *server, server *postgres.Server) []statement {
 	}
 }
 
-// What is counted is what PostgreSQL says that it was asked, whichever part asks
-// and however: the start, pages, slow panels, the catalog, tables and their counts
+// What is counted is what PostgreSQL says that it was asked, by the extended protocol,
+// whichever part asks and however: the start, what puts bells there, pages, slow panels, the catalog, tables and their counts
 // and exports, the doctor.
 func TestEveryStatementIsCounted(t *testing.T) {
 	server := logged(t)
@@ -127,6 +130,9 @@ func TestEveryStatementIsCounted(t *testing.T) {
 	roles := map[string]int{}
 	for _, st := range agreed(t, s, server) {
 		roles[st.role]++
+		if st.simple {
+			t.Errorf("%s asks by the simple protocol: %.100s", st.role, st.text)
+		}
 	}
 	for _, role := range []string{"start", "bells", "listen", "arm", "open", "panels", "slow", "catalog", "bulk", "doctor"} {
 		if roles[role] == 0 {
