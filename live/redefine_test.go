@@ -12,8 +12,8 @@ import (
 
 	"github.com/rowcast/rowcast/broadcast"
 	"github.com/rowcast/rowcast/dashboard"
-	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/delta"
+	"github.com/rowcast/rowcast/internal/extended"
 	"github.com/rowcast/rowcast/live"
 )
 
