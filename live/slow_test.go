@@ -157,13 +157,14 @@ func TestAHeavyPanelTakesATenthOfTheTime(t *testing.T) {
 			t.Fatal("it was heavy thirty times, and is not apart")
 		}
 	}
-	if every := v.state.Panels["heavy"].Every; every < time.Second || every > 3*time.Second {
+	every := v.state.Panels["heavy"].Every
+	if every < time.Second || every > 3*time.Second {
 		t.Errorf("its interval is said to be %v", every)
 	}
 	var took []time.Duration
 	readings, shown := 0, v.cell("heavy", 0, 0)
 	began := time.Now()
-	for time.Since(began) < 2*time.Second {
+	for time.Since(began) < max(2*time.Second, 2*every) { // on a busy machine it takes longer than it sleeps
 		took = append(took, change())
 		if now := v.cell("heavy", 0, 0); now != shown {
 			readings, shown = readings+1, now
