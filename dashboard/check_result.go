@@ -37,7 +37,7 @@ func (r *result) quantity(i int) bool { return slices.Contains(quantities, r.typ
 // typeOf is a column's type as SQL writes it.
 func (r *result) typeOf(ctx context.Context, i int) string {
 	name := "of another type"
-	_ = r.tx.QueryRow(ctx, "SELECT pg_catalog.format_type($1, NULL)", r.types[i]).Scan(&name) // it stays as vague as that
+	_ = r.tx.Conn().QueryRow(ctx, "SELECT pg_catalog.format_type($1, NULL)", r.types[i]).Scan(&name) // it stays as vague as that
 	return name
 }
 

@@ -226,7 +226,7 @@ func (d *draft) chooseWindow(ctx context.Context, tx extended.Tx) error {
 		return nil
 	}
 	var age *float64 // seconds; infinite moments are left out
-	err := tx.QueryRow(ctx, fmt.Sprintf(`SELECT extract(epoch FROM pg_catalog.now() - pg_catalog.max(%[1]s))::float8
+	err := tx.Conn().QueryRow(ctx, fmt.Sprintf(`SELECT extract(epoch FROM pg_catalog.now() - pg_catalog.max(%[1]s))::float8
 FROM %[2]s.%[3]s WHERE pg_catalog.isfinite(%[1]s)`, quote(d.moment.Name), quote(d.table.Schema), quote(d.table.Name)), pgx.QueryExecModeDescribeExec).Scan(&age)
 	if err != nil {
 		return fmt.Errorf("find newest row: %w", err)

@@ -185,12 +185,12 @@ func (p *Page) become(ctx context.Context, tx extended.Tx) error {
 		names, values = append(names, "role"), append(values, p.Role)
 	}
 	for i := range names {
-		if _, err := tx.Exec(ctx, "SELECT pg_catalog.set_config($1, $2, true)", names[i], values[i]); err != nil {
+		if err := extended.Exec(ctx, tx, "SELECT pg_catalog.set_config($1, $2, true)", names[i], values[i]); err != nil {
 			return fmt.Errorf("read as the viewer: %w", err)
 		}
 	}
 	var above bool
-	err := tx.QueryRow(ctx, "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user").Scan(&above)
+	err := tx.Conn().QueryRow(ctx, "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user").Scan(&above)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read as the viewer: %w", err)

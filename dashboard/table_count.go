@@ -140,7 +140,7 @@ func countRows(ctx context.Context, tx extended.Tx, from string, args []*string)
 		return c, err
 	}
 	var exact int64
-	err = tx.QueryRow(ctx, "SELECT pg_catalog.count(*)"+from, textArgs(args)...).Scan(&exact)
+	err = tx.Conn().QueryRow(ctx, "SELECT pg_catalog.count(*)"+from, textArgs(args)...).Scan(&exact)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "57014" {
 		return c, nil // it takes too long after all

@@ -83,7 +83,7 @@ func reading(ctx context.Context, db DB, p *Page, limit time.Duration, work func
 	if err := lock(ctx, tx, p.Table); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, readingSettings, p.TimeZone, strconv.FormatInt(limit.Milliseconds(), 10)); err != nil {
+	if err := extended.Exec(ctx, tx, readingSettings, p.TimeZone, strconv.FormatInt(limit.Milliseconds(), 10)); err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
 	if err := p.become(ctx, tx); err != nil {

@@ -215,7 +215,7 @@ FROM (VALUES ('idle_session_timeout', '5s'), ('tcp_user_timeout', '5s'), ('state
 // checkSelf proves that a notification of the arming session reaches the waiting listening session, and that
 // the arming session's lock keeps the listening session out.
 func (s *session) checkSelf(ctx context.Context) error {
-	if _, err := s.arm.Exec(ctx, `SELECT pg_catalog.pg_notify('rowcast', $1)`, plain, "ping self-test"); err != nil {
+	if err := extended.Exec(ctx, s.arm, `SELECT pg_catalog.pg_notify('rowcast', $1)`, plain, "ping self-test"); err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
 	wait, cancel := context.WithTimeout(ctx, 2*time.Second)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // takeSlot tries the slots that ring() tries; none free is no error.
@@ -28,7 +30,7 @@ func (s *session) takeSlot(ctx context.Context) error {
 			s.slot = slot
 			return nil
 		}
-		if _, err := s.arm.Exec(ctx, `SELECT pg_catalog.pg_advisory_unlock($1)`, plain, key(slot, reserved)); err != nil {
+		if err := extended.Exec(ctx, s.arm, `SELECT pg_catalog.pg_advisory_unlock($1)`, plain, key(slot, reserved)); err != nil {
 			return fmt.Errorf("give back slot: %w", err)
 		}
 	}
@@ -44,7 +46,7 @@ func (s *session) takeFirst(ctx context.Context) (got bool, err error) {
 	if err := s.arm.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_lock($1)`, plain, key(1, reserved)).Scan(&got); err != nil || !got {
 		return false, err
 	}
-	if _, err := s.arm.Exec(ctx, `SELECT pg_catalog.pg_advisory_unlock($1)`, plain, key(s.slot, reserved)); err != nil {
+	if err := extended.Exec(ctx, s.arm, `SELECT pg_catalog.pg_advisory_unlock($1)`, plain, key(s.slot, reserved)); err != nil {
 		return false, fmt.Errorf("give back slot: %w", err)
 	}
 	s.slot, s.listener.older, s.listener.listed = 1, nil, ""

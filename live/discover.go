@@ -61,7 +61,7 @@ func (q query) touch(ctx context.Context, conn *pgx.Conn, start bool, found map[
 		return err
 	}
 	for _, claim := range q.set {
-		if _, err := tx.Exec(ctx, setLocal, claim.Name, claim.Value); err != nil {
+		if err := extended.Exec(ctx, tx, setLocal, claim.Name, claim.Value); err != nil {
 			return unlessBroken(err)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 // lockKey keeps installers apart: the reserved bell number under a slot that no server uses.
@@ -69,7 +71,7 @@ func withLock(ctx context.Context, conn *pgx.Conn, work func() error) error {
 	if conn.IsClosed() {
 		return err // the lock ended with the session
 	}
-	if _, unlockErr := conn.Exec(context.WithoutCancel(ctx), `SELECT pg_catalog.pg_advisory_unlock($1)`, lockKey); unlockErr != nil {
+	if unlockErr := extended.Exec(context.WithoutCancel(ctx), conn, `SELECT pg_catalog.pg_advisory_unlock($1)`, lockKey); unlockErr != nil {
 		err = errors.Join(err, fmt.Errorf("release installer lock: %w", unlockErr))
 	}
 	return err

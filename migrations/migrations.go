@@ -25,6 +25,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
+
+	"github.com/rowcast/rowcast/internal/extended"
 )
 
 //go:embed sql/*.sql
@@ -40,7 +42,7 @@ var ErrNotInstalled = errors.New("rowcast's schema is not in this database: run 
 // harmless to repeat, and a role without rights to create anything may call it on a database that is up to
 // date. Where rights are missing the error holds the SQL that grants them.
 func Up(ctx context.Context, config *pgx.ConnConfig) (applied int, err error) {
-	db := openDB(config)
+	db := extended.OpenDB(config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(2) // the lock's session and no more than one beside it
 

@@ -243,7 +243,7 @@ func alterOnce(ctx context.Context, conn *pgx.Conn, ddl []string) error {
 		ms := strconv.FormatInt(lockWait.Milliseconds(), 10)
 		// A process that is frozen here would keep writers out.
 		const limits = `SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('idle_in_transaction_session_timeout', '5s', true)`
-		if _, err := tx.Exec(ctx, limits, ms); err != nil {
+		if err := extended.Exec(ctx, tx, limits, ms); err != nil {
 			return err
 		}
 		for _, statement := range ddl {

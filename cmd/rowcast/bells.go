@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -100,12 +101,14 @@ func (b *bells) makeRoom(ctx context.Context, slots int) {
 		return // prepare says so
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	tag, err := conn.Exec(ctx, `SELECT rowcast.set_slots($1::pg_catalog.int4) WHERE rowcast.slots() OPERATOR(pg_catalog.=) $2::pg_catalog.int4`, slots+1, slots)
+	const set = `SELECT rowcast.set_slots($1::pg_catalog.int4) WHERE rowcast.slots() OPERATOR(pg_catalog.=) $2::pg_catalog.int4`
+	err = conn.QueryRow(ctx, set, slots+1, slots).Scan(nil)
 	switch {
+	case errors.Is(err, pgx.ErrNoRows): // another one that has no slot was quicker
 	case err != nil && ctx.Err() == nil && !b.crowded:
 		b.crowded = true
 		b.log.Warn("there is no room for this server by the bell", "slots", slots, "error", short(err))
-	case err == nil && tag.RowsAffected() > 0: // else another one that has no slot was quicker
+	case err == nil:
 		b.log.Info("writers ring for one server more", "slots", slots+1)
 	}
 }

@@ -335,13 +335,8 @@ func (d *database) pool(ctx context.Context, role string, most int32) (pool exte
 	}
 	config.MaxConns, config.MinConns = most, 0
 	config.MaxConnIdleTime = 30 * time.Second
-	// A session that the database ended just now would be a page that fails. pgx's own ping
-	// goes by the simple protocol.
-	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	config.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
-		return extended.Exec(ctx, conn, `SELECT 1`) == nil, nil
-	}
-	if pool.Pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+	// It looks at each session first: one that the database ended just now would be a page that fails.
+	if pool, err = extended.NewPool(ctx, config); err != nil {
 		return pool, fmt.Errorf("make pool: %w", err)
 	}
 	return pool, nil

@@ -55,8 +55,13 @@ func TestOneStatementAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), `INSERT INTO notes VALUES (1); COMMIT`); code(err) != "42601" {
-		t.Errorf("two statements of a transaction: %v", err)
+	for _, options := range [][]any{nil, {pgx.QueryExecModeExec}, {pgx.NamedArgs{}}} { // of which no argument is left
+		if err := extended.Exec(t.Context(), conn, `INSERT INTO notes VALUES (1); INSERT INTO notes VALUES (2)`, options...); code(err) != "42601" {
+			t.Errorf("two statements with %v: %v", options, err)
+		}
+		if err := extended.Exec(t.Context(), tx, `ROLLBACK; BEGIN`, options...); code(err) != "42601" && code(err) != "25P02" {
+			t.Errorf("two statements of a transaction, with %v: %v", options, err)
+		}
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Error(err)
@@ -71,8 +76,7 @@ func TestTransactions(t *testing.T) {
 	conn, failed := notes(t), errors.New("no")
 	insert := func(id int, after error) func(extended.Tx) error {
 		return func(tx extended.Tx) error {
-			_, err := tx.Exec(t.Context(), `INSERT INTO notes VALUES ($1)`, id)
-			return errors.Join(err, after)
+			return errors.Join(extended.Exec(t.Context(), tx, `INSERT INTO notes VALUES ($1)`, id), after)
 		}
 	}
 	if err := extended.Do(t.Context(), conn, insert(1, nil)); err != nil {
@@ -100,6 +104,16 @@ func TestTransactions(t *testing.T) {
 	if err := tx.Rollback(t.Context()); !errors.Is(err, pgx.ErrTxClosed) {
 		t.Errorf("ended twice: %v", err)
 	}
+	if err := extended.Exec(t.Context(), tx, `SELECT 1`); !errors.Is(err, pgx.ErrTxClosed) {
+		t.Errorf("asked after its end: %v", err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = extended.Do(t.Context(), conn, func(tx extended.Tx) error {
+			_ = insert(4, nil)(tx)
+			panic("no")
+		})
+	}()
 	if n := count(t, conn); n != 1 {
 		t.Errorf("%d rows, want the one that was committed", n)
 	}
@@ -114,12 +128,11 @@ func TestThePoolHasItsConnectionsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	config.MaxConns = 1
-	made, err := pgxpool.NewWithConfig(t.Context(), config)
+	pool, err := extended.NewPool(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer made.Close()
-	pool := extended.Pool{Pool: made}
+	defer pool.Close()
 	for range 3 {
 		tx, err := pool.Begin(t.Context(), extended.ReadOnly)
 		if err != nil {
@@ -148,7 +161,92 @@ func TestThePoolHasItsConnectionsBack(t *testing.T) {
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n := made.Stat().AcquiredConns(); n != 0 {
+	if n := pool.Stat().AcquiredConns(); n != 0 {
 		t.Errorf("%d connections are still taken", n)
+	}
+}
+
+// A pool hands out no session that was ended, and ends none because the one who asked
+// for it has left.
+func TestThePoolLooksAtItsSessions(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t).URL
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = 1
+	pool, err := extended.NewPool(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	pid := func() (pid uint32) {
+		if err := pool.QueryRow(t.Context(), `SELECT pg_catalog.pg_backend_pid()`).Scan(&pid); err != nil {
+			t.Error(err)
+		}
+		return pid
+	}
+	before := pid()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := config.PrepareConn(ctx, conn.Conn()); !ok || err != nil {
+		t.Errorf("nobody waits any more, and the session is said to be %v, %v", ok, err)
+	}
+	conn.Release()
+	if after := pid(); after != before {
+		t.Errorf("session %d became %d", before, after)
+	}
+	if err := extended.Exec(t.Context(), pgtest.Connect(t, url), `SELECT pg_catalog.pg_terminate_backend($1, 5000)`, before); err != nil {
+		t.Fatal(err)
+	}
+	if after := pid(); after == before {
+		t.Error("a session that was ended is said to answer")
+	}
+}
+
+// What comes by database/sql is one statement at a time as well, commits and rolls back.
+func TestDatabaseSQL(t *testing.T) {
+	t.Parallel()
+	conn := notes(t)
+	db := extended.OpenDB(conn.Config())
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := db.PingContext(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `INSERT INTO notes VALUES (1); INSERT INTO notes VALUES (2)`); code(err) != "42601" {
+		t.Errorf("two statements: %v", err)
+	}
+	if _, err := db.PrepareContext(t.Context(), `SELECT 1`); err == nil {
+		t.Error("a statement is prepared, which goes by the simple protocol")
+	}
+	for id, commit := range map[int]bool{1: true, 2: false} {
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done, err := tx.ExecContext(t.Context(), `INSERT INTO notes VALUES ($1)`, id); err != nil {
+			t.Error(err)
+		} else if n, _ := done.RowsAffected(); n != 1 {
+			t.Errorf("%d rows are said to be written", n)
+		}
+		end := tx.Rollback
+		if commit {
+			end = tx.Commit
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := count(t, conn); n != 1 {
+		t.Errorf("%d rows, want the one that was committed", n)
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Kind is the statement that begins a transaction.
@@ -20,16 +19,14 @@ const (
 	Snapshot Kind = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 )
 
-// Tx is a transaction. A statement without arguments goes by [Exec].
+// Tx is a transaction. After its end it is asked in vain: the error is [pgx.ErrTxClosed].
 type Tx interface {
 	Querier
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	// Conn is its connection, for what it must only be asked directly until the transaction ends.
 	Conn() *pgx.Conn
-
 	// Commit ends it. The error is [pgx.ErrTxCommitRollback] where a statement had failed, so that none counts.
 	Commit(ctx context.Context) error
-	// Rollback ends it without a trace. After its end it says [pgx.ErrTxClosed], and does nothing.
+	// Rollback ends it without a trace.
 	Rollback(ctx context.Context) error
 }
 
@@ -51,29 +48,14 @@ func Do(ctx context.Context, conn *pgx.Conn, work func(Tx) error) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = tx.Rollback(ctx) }() // where it did not come to its end
 	if err := work(tx); err != nil {
-		_ = tx.Rollback(ctx) // work's error says why
 		return err
 	}
 	return tx.Commit(ctx)
 }
 
-// Pool is a pool whose transactions begin and end by the extended protocol.
-type Pool struct{ *pgxpool.Pool }
-
-// Begin begins a transaction on a connection of the pool's, which goes back at its end.
-func (p Pool) Begin(ctx context.Context, kind Kind) (Tx, error) {
-	conn, err := p.Acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := Exec(ctx, conn, string(kind)); err != nil {
-		conn.Release() // which closes it where it is in the middle of something
-		return nil, err
-	}
-	return &transaction{conn: conn.Conn(), done: conn.Release}, nil
-}
-
+// transaction is that of one goroutine at a time, as its connection is.
 type transaction struct {
 	conn  *pgx.Conn
 	done  func()
@@ -83,18 +65,10 @@ type transaction struct {
 func (t *transaction) Conn() *pgx.Conn { return t.conn }
 
 func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return t.conn.Query(ctx, sql, args...)
-}
-
-func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return t.conn.QueryRow(ctx, sql, args...)
-}
-
-func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	if len(args) == 0 {
-		return run(ctx, t.conn, sql)
+	if t.ended { // the connection may be somebody else's by now
+		return nil, pgx.ErrTxClosed
 	}
-	return t.conn.Exec(ctx, sql, args...)
+	return t.conn.Query(ctx, sql, args...)
 }
 
 func (t *transaction) Commit(ctx context.Context) error {

@@ -15,11 +15,33 @@ import (
 var doors = map[string][]string{
 	"ParseConfig":        {"cmd/rowcast/connect.go", "cmd/rowcast/serve.go"},
 	"ConnectConfig":      {"cmd/rowcast/connect.go"},
-	"NewWithConfig":      {"cmd/rowcast/serve.go"},
-	"OpenDB":             {"migrations/migrations.go"}, // of a configuration that it is given
+	"NewWithConfig":      {"internal/extended/pool.go"}, // of configurations that it is given
+	"GetConnector":       {"internal/extended/sql.go"},
+	"OpenDB":             {},
 	"Connect":            {},
 	"ConnectWithOptions": {},
 	"New":                {},
+}
+
+// free may do what the server may not: they run beside a database that is theirs.
+var free = []string{"internal/node", "internal/pgtest", "internal/postgres", "internal/proxy", "internal/shape", "internal/shop", "e2e", "bench"}
+
+// bound are the files of a package that may not; of one that is free there are none.
+func bound(t *testing.T, p pkg) (files *token.FileSet, parsed []*ast.File) {
+	t.Helper()
+	files = token.NewFileSet()
+	name := strings.TrimPrefix(p.ImportPath, module)
+	if slices.ContainsFunc(free, func(f string) bool { return strings.HasPrefix(name, f) }) {
+		return files, nil
+	}
+	for _, file := range p.GoFiles {
+		f, err := parser.ParseFile(files, filepath.Join(p.Dir, file), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, f)
+	}
+	return files, parsed
 }
 
 // What the database is asked is counted below all who ask, by the messages that
