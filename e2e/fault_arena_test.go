@@ -77,6 +77,7 @@ type arena struct {
 	outages  atomic.Int64 // that are over: connections from before may be dead
 	spoiled  atomic.Pointer[[]string]
 	beaten   bool               // something is wrong for good
+	last     string             // what was waited for last until all was right
 	began    time.Time          // when the fault did
 	first    map[string]float64 // what the program used before the first fault
 	silent   []string           // pages that it changes without a bell

@@ -37,6 +37,7 @@ func (a *arena) settle(ctx context.Context, limit time.Duration, then ...func(*p
 	written := time.Now()
 	a.judge.committed(xid, written)
 	wants := map[*sight]map[string][][]delta.Cell{}
+	a.last = "the last write"
 	for _, s := range a.sights {
 		want := map[string][][]delta.Cell{}
 		wants[s] = want
@@ -50,6 +51,9 @@ func (a *arena) settle(ctx context.Context, limit time.Duration, then ...func(*p
 			diff = s.unlike(screen, want)
 			if diff == "" && status.State != "live" {
 				diff = "right, but " + status.State + ": " + status.Reason + " " + status.Message
+			}
+			if diff != "" {
+				a.last = s.page + ": " + diff
 			}
 			return diff == ""
 		})

@@ -209,11 +209,11 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 		a.beaten = true
 		t.Errorf("after: %v", err)
 	} else if took := time.Since(healed); took > rightWithin+a.lateness.since(healed) {
-		t.Errorf("right only %s after the end of the fault; what was said since:\n%s", took.Round(10*time.Millisecond), a.saidSince(healed))
+		t.Errorf("right only %s after the end of the fault; last was %s; what was said since:\n%s", took.Round(10*time.Millisecond), a.last, a.saidSince(healed))
 	} else {
 		t.Logf("right %s after the end", took.Round(10*time.Millisecond))
 		if took > 1500*time.Millisecond {
-			t.Log(a.saidSince(healed))
+			t.Logf("last was %s\n%s", a.last, a.saidSince(healed))
 		}
 	}
 	if f.outage {

@@ -10,6 +10,7 @@ const (
 	quickMost  = 20              // the same for one that did not stay quick; it doubles each time
 	suspicious = 3               // times what the reading before took: so much more is believed the second time
 	leastPace  = 100 * time.Millisecond
+	lineShare  = 4 // so much of what the line takes is charged: neither it nor this program is any panel's alone
 )
 
 // cost is what a panel's readings took of late, as a rest that it owes: so what it
@@ -17,37 +18,39 @@ const (
 // page or its lane.
 type cost struct {
 	took     time.Duration // the last reading; 0: there was none yet
-	rested   time.Time     // when it has rested for all that it took
-	long     int           // heavy readings running
-	doubted  time.Duration // what the last one took beyond that, and may not have been its own
+	worth    time.Duration // what it was charged as
+	rested   time.Time     // when it has rested for all that it was charged
+	long     int           // readings running that took long
+	doubted  time.Duration // what the last one took beyond its worth, and may not have been its own
 	light    bool          // it was quick once
 	relapses int           // how often of late it was heavy again after that
 	relapsed time.Time     // and when it last was
 }
 
-// charge adds a reading that has just ended. A quick one clears all: what can be quick
-// was held up by something else. One that took much longer than the heavy one before is
-// charged as that, until the next one shows that it was its own: where the program or
-// its machine stood still, the panel would be wrong for ten times as long.
-func (c *cost) charge(took, heavy time.Duration, now time.Time) {
-	owed, doubted := took, c.doubted
-	switch beyond := took - c.took; {
-	case doubted > 0 && took > doubted/2: // it was
-		owed, c.doubted = took+doubted, 0
+// charge adds a reading that has just ended: how long it took here, and how long the
+// database says it worked. The line's part of it counts for a quarter, and a panel whose
+// database was quick owes for nothing before. One that was charged much more than the
+// heavy one before is charged as that, until the next one shows that it was its own: where
+// the program or its machine stood still, the panel would be wrong for ten times as long.
+func (c *cost) charge(took, worked, heavy time.Duration, now time.Time) {
+	worth := max(worked, took/lineShare)
+	owed, doubted := worth, c.doubted
+	switch beyond := worth - c.worth; {
+	case doubted > 0 && worth > doubted/2: // it was
+		owed, c.doubted = worth+doubted, 0
 	case doubted > 0:
 		c.doubted = 0
-	case c.long > 0 && beyond > suspicious*c.took:
-		took, owed, c.doubted = c.took, c.took, beyond
+	case c.long > 0 && beyond > suspicious*c.worth:
+		took, worth, owed, c.doubted = c.took, c.worth, c.worth, beyond
 	}
-	c.took = took
-	if took <= heavy {
-		c.light, c.long, c.rested = true, 0, now.Add(laneShare*took)
-		return
-	}
-	if c.long++; c.rested.Before(now) {
+	c.took, c.worth = took, worth
+	if worked <= heavy || c.rested.Before(now) {
 		c.rested = now
 	}
 	c.rested = c.rested.Add(laneShare * owed)
+	if c.long++; took <= heavy {
+		c.light, c.long = true, 0
+	}
 }
 
 // owes is what the rest that is still due at that time was charged for.
@@ -80,7 +83,7 @@ func (c *cost) proof() int { return min(quickMost, quickAgain<<max(0, min(c.rela
 // that was never quick is soon believed to be heavy.
 func (e *Engine) time(n *panel, took time.Duration) {
 	now, most := time.Now(), e.cfg.holdup()
-	n.charge(took, e.cfg.heavy(), now)
+	n.charge(took, took, e.cfg.heavy(), now)
 	if !n.light {
 		most /= 2
 	}

@@ -189,7 +189,7 @@ func (e *Engine) suspect(p *page, changes map[string]*delta.Change) {
 func (e *Engine) putOff(p *page, n *panel, o outcome, changes map[string]*delta.Change, panels map[string]*delta.Panel) {
 	now := time.Now()
 	if o.took > 0 { // else it was not even begun
-		n.charge(o.took, e.cfg.heavy(), now)
+		n.charge(o.took, o.took, e.cfg.heavy(), now)
 	}
 	if p.state == nil {
 		n.trial, n.dirty = true, true

@@ -134,14 +134,19 @@ func (e *Engine) settleApart(t task, res *result, i int) {
 	}
 	e.adopt(p, res.watched, true, nil)
 	if len(res.snap.torn()) > 0 {
-		n.charge(res.ended.Sub(res.began), e.cfg.heavy(), res.ended)
+		took := res.ended.Sub(res.began)
+		n.charge(took, took, e.cfg.heavy(), res.ended)
 		n.dirty = true
 		return
 	}
 	o := res.outcomes[i][0]
 	e.measure(p, o)
 	if !o.locked && (o.err == nil || o.took > e.cfg.heavy()) { // to wait for a lock costs nothing, and to fail at once proves nothing
-		n.charge(o.took, e.cfg.heavy(), res.ended)
+		worked := o.took
+		if o.err == nil { // else what worked was another transaction
+			worked = min(worked, res.snap.worked)
+		}
+		n.charge(o.took, worked, e.cfg.heavy(), res.ended)
 	}
 	if o.put { // it gets all the time that it needs once the others had their trial
 		n.dirty, n.read = true, time.Time{}

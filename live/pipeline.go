@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,12 +17,13 @@ import (
 const (
 	begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 	// The first statement that takes the snapshot; from here on each has its limit.
-	moment = `SELECT pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_catalog.set_config('statement_timeout', $1, true)`
+	moment = `SELECT pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_catalog.set_config('statement_timeout', $1, true), ` + clock
 	// The locks are listed before anything of our own locks a catalog table; the row
 	// without one tells what the settings are now.
-	locked = `SELECT DISTINCT relation, NULL, NULL FROM pg_catalog.pg_lock_status()
+	locked = `SELECT DISTINCT relation, NULL, NULL, NULL::pg_catalog.float8 FROM pg_catalog.pg_lock_status()
 WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted
-UNION ALL SELECT NULL, ` + sense
+UNION ALL SELECT NULL, ` + sense + `, ` + clock
+	clock    = `pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())`
 	standing = `SELECT c.oid, c.relkind, c.relfilenode = 0 OR c.relfilenode IS NOT DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)
 FROM pg_catalog.pg_class c
 WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()
@@ -353,58 +353,6 @@ func next(pipe *pgconn.Pipeline) (*pgconn.ResultReader, error) {
 }
 
 func discard(rr *pgconn.ResultReader, _ *snapshot) error {
-	_, err := rr.Close()
-	return err
-}
-
-func takeMoment(rr *pgconn.ResultReader, snap *snapshot) error {
-	if rr.NextRow() {
-		at, err := time.Parse(time.RFC3339Nano, string(rr.Values()[0]))
-		if err != nil {
-			return fmt.Errorf("parse clock: %w", err)
-		}
-		snap.at = at
-	}
-	_, err := rr.Close()
-	return err
-}
-
-func (t *transaction) takeLocked(rr *pgconn.ResultReader, snap *snapshot) error {
-	for rr.NextRow() {
-		v := rr.Values()
-		if v[0] == nil {
-			snap.swayed = snap.swayed || string(v[1]) != t.sense || !strings.EqualFold(string(v[2]), t.here())
-			continue
-		}
-		oid, err := strconv.ParseUint(string(v[0]), 10, 32)
-		if err != nil {
-			return fmt.Errorf("parse oid: %w", err)
-		}
-		// Until pg_class shows it, a user's relation does not stand.
-		snap.relations = append(snap.relations, relation{oid: uint32(oid), stands: oid < firstUserOID})
-	}
-	_, err := rr.Close()
-	return err
-}
-
-func takeStanding(rr *pgconn.ResultReader, snap *snapshot) error {
-	at := map[uint32]int{}
-	for i, r := range snap.relations {
-		at[r.oid] = i
-	}
-	for rr.NextRow() {
-		v := rr.Values()
-		oid, err := strconv.ParseUint(string(v[0]), 10, 32)
-		if err != nil {
-			return fmt.Errorf("parse oid: %w", err)
-		}
-		if i, ok := at[uint32(oid)]; ok {
-			snap.relations[i].kind = v[1][0]
-			if oid >= firstUserOID {
-				snap.relations[i].stands = string(v[2]) == "t"
-			}
-		}
-	}
 	_, err := rr.Close()
 	return err
 }

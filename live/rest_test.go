@@ -35,7 +35,7 @@ func TestAPanelRestsForAllThatItTook(t *testing.T) {
 		now, used := began, time.Duration(0)
 		for range 20 {
 			now, used = now.Add(took), used+took
-			c.charge(took, heavy, now)
+			c.charge(took, took, heavy, now)
 			now = c.free(now.Add(-took))
 		}
 		if share := used.Seconds() / now.Sub(began).Seconds(); share > 0.1 {
@@ -52,7 +52,7 @@ func TestOneHeavyReadingAmongQuickOnesIsForgiven(t *testing.T) {
 	var c cost
 	now := time.Now()
 	wait := func(took time.Duration) time.Duration {
-		c.charge(took, heavy, now)
+		c.charge(took, took, heavy, now)
 		if c.long == 1 {
 			c.relapse(now)
 		}
@@ -94,7 +94,7 @@ func TestWhatTookMuchLongerOnceIsDoubted(t *testing.T) {
 	now := time.Now()
 	wait := func(took time.Duration) time.Duration {
 		now = now.Add(took)
-		c.charge(took, heavy, now)
+		c.charge(took, took, heavy, now)
 		rest := c.free(now.Add(-took)).Sub(now)
 		now = now.Add(rest)
 		return rest
@@ -111,5 +111,31 @@ func TestWhatTookMuchLongerOnceIsDoubted(t *testing.T) {
 	wait(long)
 	if w := wait(long); w < laneShare*(2*long-usual) {
 		t.Errorf("after two of %s it rests for %s", long, w)
+	}
+}
+
+// What the line took is not the database's work: a panel whose rows were long on their way
+// rests for a little of that, and what it owed for such a reading before is forgotten.
+func TestWhatTheLineTookIsChargedForAQuarter(t *testing.T) {
+	const heavy, onItsWay = 10 * time.Millisecond, 400 * time.Millisecond
+	var c cost
+	now := time.Now()
+	c.charge(onItsWay, onItsWay, heavy, now) // beside others nobody knows
+	for range 10 {
+		now = now.Add(onItsWay)
+		c.charge(onItsWay, time.Millisecond, heavy, now)
+		if c.long == 0 {
+			t.Fatal("it counts as quick, and would hold others up")
+		}
+		free := c.free(now.Add(-onItsWay))
+		if rest := free.Sub(now); rest != laneShare*onItsWay/lineShare {
+			t.Errorf("it rests for %s", rest)
+		}
+		now = free
+	}
+	now = now.Add(onItsWay)
+	c.charge(onItsWay, onItsWay, heavy, now)
+	if share := onItsWay.Seconds() / c.free(now.Add(-onItsWay)).Sub(now).Seconds(); share > 0.1 {
+		t.Errorf("the database's own work has %.1f %% of the time", 100*share)
 	}
 }

@@ -246,6 +246,29 @@ func TestAPanelThatWasHeavyOnceIsBackSoon(t *testing.T) {
 	}
 }
 
+// A panel whose rows are long on their way, on a narrow line, does not rest as if the
+// database had worked for as long: it did, for four seconds after each reading.
+func TestAPanelOnANarrowLineIsReadAsSoonAsItArrives(t *testing.T) {
+	b := start(t, accounts)
+	v := b.view(page("/d/x", panel("a", "SELECT v FROM a"), panel("long", "SELECT v, repeat('x', 100000) FROM b")))
+	v.until("both", func() bool { return v.cell("a", 0, 0) == "100" && v.cell("long", 0, 0) == "100" })
+	v.until("live", func() bool { return v.is("live") })
+	b.wire.narrow.Store(true)
+	for n := range 5 {
+		began := time.Now()
+		b.exec(fmt.Sprintf("UPDATE b SET v = %d", n))
+		v.until("the change", func() bool { return v.cell("long", 0, 0) == fmt.Sprint(n) })
+		if took := time.Since(began); took > 2500*time.Millisecond {
+			t.Errorf("a change was shown after %s, and takes 0.4 s to arrive", took)
+		} else {
+			t.Logf("shown after %s", took)
+		}
+	}
+	if !v.apart("long") {
+		t.Error("it is read beside what it holds up")
+	}
+}
+
 // A heavy query is read once for all pages that ask it.
 func TestPagesShareTheReadingOfAHeavyPanel(t *testing.T) {
 	b := start(t, accounts)

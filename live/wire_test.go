@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -16,6 +17,7 @@ type wire struct {
 	mu     sync.Mutex
 	counts map[string]sending
 	down   atomic.Bool // nothing connects
+	narrow atomic.Bool // a kilobyte takes a few milliseconds to arrive
 }
 
 // sending is what one role sent: how often it wrote to its socket, and how
@@ -63,3 +65,15 @@ func (c countedConn) Write(p []byte) (int, error) {
 	c.wire.mu.Unlock()
 	return c.Conn.Write(p)
 }
+
+// Read takes as long as so much does on the line.
+func (c countedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.wire.narrow.Load() {
+		time.Sleep(time.Duration(n) * time.Second / narrowLine)
+	}
+	return n, err
+}
+
+// narrowLine is what a narrow line carries: bytes a second.
+const narrowLine = 250_000
