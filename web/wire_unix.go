@@ -28,7 +28,7 @@ func descriptor(conn net.Conn) (fd int, ok bool) {
 // that does not wait.
 func writeNow(fd int, p []byte) (int, error) {
 	for {
-		switch n, err := syscall.Write(fd, p); err {
+		switch n, err := write(fd, p); err {
 		case nil:
 			return n, nil
 		case syscall.EINTR:
