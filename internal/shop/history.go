@@ -34,21 +34,28 @@ func imagine(r *rand.Rand, now time.Time) *history {
 	h := &history{nextOrder: firstOrder}
 	countries := h.people(r, now)
 	h.shelves(r)
+	h.sell(r, countries, now.Add(-historyDays*24*time.Hour).Truncate(time.Hour), now)
+	return h
+}
+
+// sell adds the orders between two moments, hour by hour.
+func (h *history) sell(r *rand.Rand, countries []string, from, now time.Time) {
 	hours := rhythm()
-	for at := now.Add(-historyDays * 24 * time.Hour).Truncate(time.Hour); at.Before(now); at = at.Add(time.Hour) {
+	for at := from; at.Before(now); {
+		next := at.Truncate(time.Hour).Add(time.Hour)
 		busy := hours[at.UTC().Hour()] * busiest / slices.Max(hours[:])
 		if day := at.UTC().Weekday(); day == time.Sunday {
 			busy *= 0.7
 		}
-		for gap := time.Duration(0); ; {
-			gap += time.Duration(r.ExpFloat64() / busy * float64(time.Hour))
-			if gap >= time.Hour || !at.Add(gap).Before(now) {
+		for {
+			at = at.Add(time.Duration(r.ExpFloat64() / busy * float64(time.Hour)))
+			if !at.Before(next) || !at.Before(now) {
 				break
 			}
-			h.order(r, countries, at.Add(gap), now)
+			h.order(r, countries, at, now)
 		}
+		at = next
 	}
-	return h
 }
 
 // people adds the customers and answers their countries.
@@ -203,8 +210,25 @@ func ascii(s string) string {
 	}, s)
 }
 
-// write copies everything into the empty tables.
+// write fills the empty tables.
 func (h *history) write(ctx context.Context, tx pgx.Tx) error {
+	if err := h.add(ctx, tx); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf(`
+		ALTER TABLE shop.customers ALTER COLUMN id RESTART WITH %d;
+		ALTER TABLE shop.products ALTER COLUMN id RESTART WITH %d;
+		ALTER TABLE shop.orders ALTER COLUMN id RESTART WITH %d;
+		ANALYZE shop.customers, shop.products, shop.orders, shop.order_lines`,
+		len(h.customers)+1, len(h.products)+1, h.nextOrder), pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		return fmt.Errorf("number what comes next: %w", err)
+	}
+	return nil
+}
+
+// add copies the rows into the tables.
+func (h *history) add(ctx context.Context, tx pgx.Tx) error {
 	for _, t := range []struct {
 		name    string
 		columns []string
@@ -215,18 +239,12 @@ func (h *history) write(ctx context.Context, tx pgx.Tx) error {
 		{"orders", []string{"id", "customer_id", "status", "channel", "country", "items", "total", "gift", "tracking", "details", "placed_at", "updated_at"}, h.orders},
 		{"order_lines", []string{"order_id", "line", "product_id", "quantity", "price"}, h.lines},
 	} {
+		if len(t.rows) == 0 {
+			continue
+		}
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{Schema, t.name}, t.columns, pgx.CopyFromRows(t.rows)); err != nil {
 			return fmt.Errorf("fill %s: %w", t.name, err)
 		}
-	}
-	_, err := tx.Exec(ctx, fmt.Sprintf(`
-		ALTER TABLE shop.customers ALTER COLUMN id RESTART WITH %d;
-		ALTER TABLE shop.products ALTER COLUMN id RESTART WITH %d;
-		ALTER TABLE shop.orders ALTER COLUMN id RESTART WITH %d;
-		ANALYZE shop.customers, shop.products, shop.orders, shop.order_lines`,
-		len(h.customers)+1, len(h.products)+1, h.nextOrder), pgx.QueryExecModeSimpleProtocol)
-	if err != nil {
-		return fmt.Errorf("number what comes next: %w", err)
 	}
 	return nil
 }

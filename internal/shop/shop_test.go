@@ -68,6 +68,70 @@ func TestCreate(t *testing.T) {
 	}
 }
 
+// A shop that stood still for a day and a half has sold in each hour of it, and goes on
+// from there.
+func TestCatchUp(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	conn := db.Conn(t)
+	before := number(t, conn, `SELECT count(*) FROM shop.orders`)
+	catchUp := func() int {
+		if err := shop.CatchUp(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+		return number(t, conn, `SELECT count(*) FROM shop.orders`) - before
+	}
+	if n := catchUp(); n != 0 {
+		t.Errorf("%d orders more in a shop that was just opened", n)
+	}
+	db.Exec(t, `UPDATE shop.orders SET placed_at = placed_at - interval '36 hours', updated_at = updated_at - interval '36 hours'`)
+	db.Exec(t, `INSERT INTO shop.orders (customer_id, total, placed_at) VALUES (1, 42, now() + interval '1 day')`)
+	before++
+	if n := catchUp(); n < 36*50 || n > 36*900 {
+		t.Errorf("%d orders in 36 hours", n)
+	}
+	if n := catchUp(); n > 36*900 {
+		t.Error("it caught up twice")
+	}
+	for what, sql := range map[string]string{
+		"hours without an order": `SELECT 37 - count(DISTINCT floor(extract(epoch FROM now() - placed_at) / 3600))
+			FROM shop.orders WHERE placed_at BETWEEN now() - interval '37 hours' AND now()`,
+		"open orders from before": `SELECT count(*) FROM shop.orders
+			WHERE status IN ('pending', 'paid') AND placed_at < now() - interval '36 hours'`,
+		"orders that moved in the future": `SELECT count(*) FROM shop.orders WHERE updated_at > now() AND placed_at < now()`,
+		"orders shipped before they came": `SELECT count(*) FROM shop.orders WHERE updated_at < placed_at AND placed_at < now()`,
+		"orders whose total is not their lines'": `SELECT count(*) FROM shop.orders o
+			JOIN (SELECT order_id, sum(quantity * price) AS total FROM shop.order_lines GROUP BY 1) l ON l.order_id = o.id WHERE o.total <> l.total`,
+	} {
+		if n := number(t, conn, sql); n != 0 {
+			t.Errorf("%d %s", n, what)
+		}
+	}
+	if n := number(t, conn, `SELECT count(*) FROM shop.orders WHERE status IN ('pending', 'paid', 'packed')`); n < 2 || n > 300 {
+		t.Errorf("%d open orders, want some", n)
+	}
+	db.Exec(t, `UPDATE shop.products SET stock = stock + 1000`)
+	if _, err := shop.NewSeller(shop.SellerConfig{Connect: connector(db)}).InsertOrder(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever takes customers away has a shop that starts all the same.
+func TestCatchUpLeavesAShopThatIsAnotherAlone(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	conn := db.Conn(t)
+	db.Exec(t, `DELETE FROM shop.orders WHERE customer_id = 7 OR placed_at > now() - interval '1 day'`)
+	db.Exec(t, `DELETE FROM shop.customers WHERE id = 7`)
+	before := number(t, conn, `SELECT count(*) FROM shop.orders`)
+	if err := shop.CatchUp(t.Context(), conn); err != nil {
+		t.Error(err)
+	}
+	if n := number(t, conn, `SELECT count(*) FROM shop.orders`); n != before {
+		t.Errorf("%d orders more", n-before)
+	}
+}
+
 func TestCreateLeavesAForeignSchemaAlone(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
