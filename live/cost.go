@@ -10,7 +10,8 @@ const (
 	quickMost  = 20              // the same for one that did not stay quick; it doubles each time
 	suspicious = 3               // times what the reading before took: so much more is believed the second time
 	leastPace  = 100 * time.Millisecond
-	lineShare  = 4 // so much of what the line takes is charged: neither it nor this program is any panel's alone
+	lineShare  = 4                      // a reading counts for that part of what it took, at the least: neither the line nor this program is any panel's alone
+	mostLine   = 200 * time.Millisecond // but for no more, where the database did not work for longer
 )
 
 // cost is what a panel's readings took of late, as a rest that it owes: so what it
@@ -28,19 +29,20 @@ type cost struct {
 }
 
 // charge adds a reading that has just ended: how long it took here, and how long the
-// database says it worked. The line's part of it counts for a quarter, and a panel whose
-// database was quick owes for nothing before. One that was charged much more than the
-// heavy one before is charged as that, until the next one shows that it was its own: where
-// the program or its machine stood still, the panel would be wrong for ten times as long.
+// database says it worked. It counts as that, and where most of it was the line's as a
+// quarter of what it took, up to [mostLine]. A panel whose database was quick owes for
+// nothing before. One that was charged much more than the heavy one before is charged as that, until the next
+// one shows that it was its own: where the program or its machine stood still, the panel
+// would be wrong for ten times as long.
 func (c *cost) charge(took, worked, heavy time.Duration, now time.Time) {
-	worth := max(worked, took/lineShare)
+	worth := max(worked, min(took/lineShare, mostLine))
 	owed, doubted := worth, c.doubted
 	switch beyond := worth - c.worth; {
-	case doubted > 0 && worth > doubted/2: // it was
-		owed, c.doubted = worth+doubted, 0
 	case doubted > 0:
-		c.doubted = 0
-	case c.long > 0 && beyond > suspicious*c.worth:
+		if c.doubted = 0; worked > heavy && worth > doubted/2 { // it was
+			owed += doubted
+		}
+	case c.long > 0 && beyond > suspicious*c.took:
 		took, worth, owed, c.doubted = c.took, c.worth, c.worth, beyond
 	}
 	c.took, c.worth = took, worth

@@ -143,7 +143,7 @@ func (e *Engine) settleApart(t task, res *result, i int) {
 	e.measure(p, o)
 	if !o.locked && (o.err == nil || o.took > e.cfg.heavy()) { // to wait for a lock costs nothing, and to fail at once proves nothing
 		worked := o.took
-		if o.err == nil { // else what worked was another transaction
+		if o.err == nil && !o.put { // else what worked was another transaction
 			worked = min(worked, res.snap.worked)
 		}
 		n.charge(o.took, worked, e.cfg.heavy(), res.ended)

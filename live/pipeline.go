@@ -20,10 +20,11 @@ const (
 	moment = `SELECT pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), pg_catalog.set_config('statement_timeout', $1, true), ` + clock
 	// The locks are listed before anything of our own locks a catalog table; the row
 	// without one tells what the settings are now.
-	locked = `SELECT DISTINCT relation, NULL, NULL, NULL::pg_catalog.float8 FROM pg_catalog.pg_lock_status()
+	locked = `SELECT DISTINCT relation, NULL, NULL, NULL::pg_catalog.int8 FROM pg_catalog.pg_lock_status()
 WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND mode = 'AccessShareLock' AND granted
 UNION ALL SELECT NULL, ` + sense + `, ` + clock
-	clock    = `pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())`
+	// Microseconds, whatever a query has set for how numbers read.
+	clock    = `(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8`
 	standing = `SELECT c.oid, c.relkind, c.relfilenode = 0 OR c.relfilenode IS NOT DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid)
 FROM pg_catalog.pg_class c
 WHERE c.oid IN (SELECT relation FROM pg_catalog.pg_lock_status()

@@ -80,7 +80,7 @@ type snapshot struct {
 	at        time.Time     // the database's clock when the transaction began
 	skew      time.Duration // that clock minus ours, at most
 	began     time.Duration // that clock before the first query
-	worked    time.Duration // and how far it went until the last one had ended: without what the line took
+	worked    time.Duration // and how far it went until the last one had ended: without the line, where the answers fit its buffers
 	answers   map[string]*answer
 	relations []relation
 	taken     []uint32 // tables that were locked before the snapshot

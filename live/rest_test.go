@@ -3,6 +3,8 @@ package live
 import (
 	"testing"
 	"time"
+
+	"github.com/rowcast/rowcast/delta"
 )
 
 // A reading takes long where the tables are large, and where the line to the
@@ -137,5 +139,41 @@ func TestWhatTheLineTookIsChargedForAQuarter(t *testing.T) {
 	c.charge(onItsWay, onItsWay, heavy, now)
 	if share := onItsWay.Seconds() / c.free(now.Add(-onItsWay)).Sub(now).Seconds(); share > 0.1 {
 		t.Errorf("the database's own work has %.1f %% of the time", 100*share)
+	}
+}
+
+// One that stood still with its line, or its program, has not worked for it.
+func TestWhatStoodStillIsNotCharged(t *testing.T) {
+	const heavy, worked = 10 * time.Millisecond, time.Millisecond
+	var c cost
+	now := time.Now()
+	for _, took := range []time.Duration{400 * time.Millisecond, 6 * time.Second, 3 * time.Second, time.Second, 100 * time.Millisecond} {
+		now = now.Add(took)
+		c.charge(took, worked, heavy, now)
+		free := c.free(now.Add(-took))
+		if rest, want := free.Sub(now), min(laneShare*mostLine, laneShare*took/lineShare); rest != want {
+			t.Errorf("after %s of the line it rests for %s, want %s", took, rest, want)
+		}
+		now = free
+	}
+}
+
+// A query that is put off did not end in the transaction that answered the others: it is
+// charged as it took, whatever the database did there.
+func TestWhatIsPutOffIsChargedAsItTook(t *testing.T) {
+	const patience = 120 * time.Millisecond
+	for _, put := range []bool{true, false} {
+		e, p := shown(t)
+		n := p.panels[0]
+		n.own, n.trial = true, true
+		one := taskFor(p, []*panel{n})
+		o := outcome{item: one.items[0], answer: &answer{}, panel: &delta.Panel{}, took: patience, put: put}
+		e.settleLane(&result{
+			tasks: []task{one}, outcomes: [][]outcome{{o}}, snap: &snapshot{worked: time.Millisecond},
+			identity: e.source.identity, began: time.Now().Add(-patience), ended: time.Now(),
+		})
+		if want := patience / lineShare; put && n.worth != patience || !put && n.worth != want {
+			t.Errorf("put off: %t, charged as %s", put, n.worth)
+		}
 	}
 }

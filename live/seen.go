@@ -2,7 +2,6 @@ package live
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -25,13 +24,13 @@ func takeMoment(rr *pgconn.ResultReader, snap *snapshot) error {
 	return err
 }
 
-// clockAt is what the database's clock shows, to the microsecond.
+// clockAt is what the database's clock shows.
 func clockAt(text []byte) (time.Duration, error) {
-	s, err := strconv.ParseFloat(string(text), 64)
+	micros, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("parse clock: %w", err)
 	}
-	return time.Duration(math.Round(s*1e6)) * time.Microsecond, nil
+	return time.Duration(micros) * time.Microsecond, nil
 }
 
 func (t *transaction) takeLocked(rr *pgconn.ResultReader, snap *snapshot) error {

@@ -33,7 +33,7 @@ func watchdogs(safety time.Duration) []watchdog {
 		"DISCARD PLANS", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "LOCK TABLE ONLY public.notes IN ACCESS SHARE MODE",
 		"SELECT pg_catalog.to_char(pg_catalog.now()", "SELECT pg_catalog.current_setting('TimeZone'), pg_catalog.set_config('TimeZone', $1, true)", "SELECT * FROM (",
 		"SELECT pg_catalog.set_config('statement_timeout', $1, true)",
-		"SELECT DISTINCT relation, NULL, NULL FROM pg_catalog.pg_lock_status()", "SELECT c.oid, c.relkind", "ROLLBACK", "SELECT pg_catalog.pg_advisory_unlock_all()",
+		"SELECT DISTINCT relation, NULL, NULL, NULL::pg_catalog.int8 FROM pg_catalog.pg_lock_status()", "SELECT c.oid, c.relkind", "ROLLBACK", "SELECT pg_catalog.pg_advisory_unlock_all()",
 	} {
 		list = append(list, watchdog{"the safety refresh", "panels", asks, safety, 1})
 	}
