@@ -18,13 +18,18 @@ var (
 )
 
 // absence is how long nobody ordered before the shop counts as one that stood still.
-const absence = 5 * time.Minute
+// In the hours before dawn a few minutes without an order are usual.
+const absence = 30 * time.Minute
 
 // CatchUp has a shop that stood still have sold meanwhile, for as many days as a new
 // one looks back on: a page of today's sales has some to show. A shop in which somebody
 // took customers or products away is left as it is. All or nothing.
 func CatchUp(ctx context.Context, conn *pgx.Conn) error {
-	return catchUp(ctx, conn, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), time.Now())
+	var now time.Time // by the clock that stamps its orders
+	if err := conn.QueryRow(ctx, `SELECT pg_catalog.now()`).Scan(&now); err != nil {
+		return fmt.Errorf("ask for the time: %w", err)
+	}
+	return catchUp(ctx, conn, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now)
 }
 
 func catchUp(ctx context.Context, conn *pgx.Conn, r *rand.Rand, now time.Time) error {
