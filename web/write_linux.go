@@ -12,7 +12,8 @@ import (
 // is waited for, so it need not look after this goroutine's processor meanwhile and lend
 // it to another thread, which at rest was a tenth of the CPU.
 func write(fd int, p []byte) (int, error) {
-	n, _, err := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	const flags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+	n, _, err := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 	if err != 0 {
 		return 0, err
 	}
