@@ -336,6 +336,22 @@ func leaks(before, now map[string]float64, times float64) string {
 	})
 }
 
+// swollen says what the program uses too much of for a second; "" when nothing, or when
+// it does not answer. A thousand that come again at the same moment are connections a
+// little earlier than they are counted as viewers.
+func (a *arena) swollen(before map[string]float64) (over string) {
+	for began := time.Now(); time.Since(began) < time.Second; sleep(a.Context(), 50*time.Millisecond) {
+		now, err := scrape(a.server.URL)
+		if err != nil {
+			return ""
+		}
+		if over = swells(before, now); over == "" {
+			return ""
+		}
+	}
+	return over
+}
+
 // swells says what the program uses too much of while a fault lasts; "" when
 // nothing: each viewer that came has a few goroutines, two descriptors at the
 // proxy's other end and what it is being sent, and one value of 30 MB passes.

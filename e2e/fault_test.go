@@ -194,10 +194,8 @@ func (a *arena) suffer(t *testing.T, f trouble) {
 	}
 	sleep(t.Context(), max(f.lasts, atLeast)-time.Since(a.began))
 	a.calmSince(injected, answers)
-	if now, err := scrape(a.server.URL); err == nil {
-		if over := swells(before, now); over != "" {
-			t.Errorf("while it lasts: %s", over)
-		}
+	if over := a.swollen(before); over != "" {
+		t.Errorf("while it lasts: %s", over)
 	}
 	healing := time.Now()
 	if heal != nil {
