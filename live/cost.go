@@ -10,6 +10,7 @@ const (
 	quickMost  = 20              // the same for one that did not stay quick; it doubles each time
 	suspicious = 3               // times what the reading before took: so much more is believed the second time
 	leastPace  = 100 * time.Millisecond
+	roundShare = 10                     // what begins and ends a reading is that part of what the database worked, at the most
 	lineShare  = 4                      // a reading counts for that part of what it took, at the least: neither the line nor this program is any panel's alone
 	mostLine   = 200 * time.Millisecond // but for no more, where the database did not work for longer
 )
@@ -29,13 +30,13 @@ type cost struct {
 }
 
 // charge adds a reading that has just ended: how long it took here, and how long the
-// database says it worked. It counts as that, and where most of it was the line's as a
-// quarter of what it took, up to [mostLine]. A panel whose database was quick owes for
+// database says it worked. It counts as that, and a tenth more for what began and ended
+// it, and where most of it was the line's as a quarter of what it took, up to [mostLine]. A panel whose database was quick owes for
 // nothing before. One that was charged much more than the heavy one before is charged as that, until the next
 // one shows that it was its own: where the program or its machine stood still, the panel
 // would be wrong for ten times as long.
 func (c *cost) charge(took, worked, heavy time.Duration, now time.Time) {
-	worth := max(worked, min(took/lineShare, mostLine))
+	worth := max(min(took, worked+worked/roundShare), min(took/lineShare, mostLine))
 	owed, doubted := worth, c.doubted
 	switch beyond := worth - c.worth; {
 	case doubted > 0:

@@ -135,8 +135,11 @@ func TestWhatTheLineTookIsChargedForAQuarter(t *testing.T) {
 		}
 		now = free
 	}
-	now = now.Add(onItsWay)
-	c.charge(onItsWay, onItsWay, heavy, now)
+	now = now.Add(2 * onItsWay)
+	c.charge(2*onItsWay, onItsWay, heavy, now)
+	if c.worth != onItsWay+onItsWay/roundShare {
+		t.Errorf("the database's own work is charged as %s", c.worth)
+	}
 	if share := onItsWay.Seconds() / c.free(now.Add(-onItsWay)).Sub(now).Seconds(); share > 0.1 {
 		t.Errorf("the database's own work has %.1f %% of the time", 100*share)
 	}
