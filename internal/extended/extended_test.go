@@ -119,11 +119,10 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-// A pool's connection goes back at the end of its transaction, and not in the middle
-// of one, nor after a context has ended.
-func TestThePoolHasItsConnectionsBack(t *testing.T) {
-	t.Parallel()
-	config, err := pgxpool.ParseConfig(pgtest.New(t).URL)
+// poolOfOne is a pool with one connection at most.
+func poolOfOne(t *testing.T, url string) extended.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +131,15 @@ func TestThePoolHasItsConnectionsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pool.Close()
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// A pool's connection goes back at the end of its transaction, and not in the middle
+// of one, nor after a context has ended.
+func TestThePoolHasItsConnectionsBack(t *testing.T) {
+	t.Parallel()
+	pool := poolOfOne(t, pgtest.New(t).URL)
 	for range 3 {
 		tx, err := pool.Begin(t.Context(), extended.ReadOnly)
 		if err != nil {
@@ -171,16 +178,7 @@ func TestThePoolHasItsConnectionsBack(t *testing.T) {
 func TestThePoolLooksAtItsSessions(t *testing.T) {
 	t.Parallel()
 	url := pgtest.New(t).URL
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.MaxConns = 1
-	pool, err := extended.NewPool(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
+	pool := poolOfOne(t, url)
 	pid := func() (pid uint32) {
 		if err := pool.QueryRow(t.Context(), `SELECT pg_catalog.pg_backend_pid()`).Scan(&pid); err != nil {
 			t.Error(err)
@@ -194,7 +192,7 @@ func TestThePoolLooksAtItsSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := config.PrepareConn(ctx, conn.Conn()); !ok || err != nil {
+	if ok, err := pool.Config().PrepareConn(ctx, conn.Conn()); !ok || err != nil {
 		t.Errorf("nobody waits any more, and the session is said to be %v, %v", ok, err)
 	}
 	conn.Release()
