@@ -114,10 +114,8 @@ func (b *blindSpot) says(state, why string, limit time.Duration) {
 // page says so until the table's bell is found whole, which may be a moment later.
 func (b *blindSpot) misses(limit time.Duration) {
 	b.Helper()
-	for began := time.Now(); !strings.Contains(b.server.tail(), `"a table changed and nobody rang","component":"live","page":"`+b.page+`"`); sleep(b.Context(), 10*time.Millisecond) {
-		if time.Since(began) > limit {
-			b.Fatalf("%s: nobody noticed that nobody rang", b.page)
-		}
+	if !b.server.says(`"a table changed and nobody rang","component":"live","page":"`+b.page+`"`, limit) {
+		b.Fatalf("%s: nobody noticed that nobody rang", b.page)
 	}
 }
 

@@ -47,7 +47,7 @@ func TestBehindAProxyThatNobodyNamed(t *testing.T) {
 		}
 		follow(t, client, "http://example.com/healthz", "")
 	}
-	if log := p.tail(); !strings.Contains(log, "what comes through a proxy is refused") {
-		t.Errorf("the log does not say it:\n%s", log)
+	if !p.says("what comes through a proxy is refused", patience) {
+		t.Errorf("the log does not say it:\n%s", p.tail())
 	}
 }

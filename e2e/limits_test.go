@@ -276,7 +276,7 @@ func TestPanicOverOnePanel(t *testing.T) {
 		if err != nil || !strings.Contains(string(body), "in the end") || !strings.Contains(string(body), "Something went wrong here") {
 			t.Errorf("%s: a browser is not shown what there is beside it: %v\n%.2000s", c.flaw, err, body)
 		}
-		if !strings.Contains(c.server.tail(), c.logged) {
+		if !c.server.says(c.logged, patience) {
 			t.Errorf("%s: the panic is not in the log", c.flaw)
 		}
 	}

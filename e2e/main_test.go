@@ -139,8 +139,9 @@ type process struct {
 	ended   chan struct{} // closed when the process is gone
 	err     error         // valid then
 
-	mu  sync.Mutex
-	log []string // the last lines of its log
+	mu   sync.Mutex
+	log  []string      // the last lines of its log
+	more chan struct{} // closed when there is another one; nil: nobody waits for it
 }
 
 // start runs the program with these arguments and waits until it serves. When
@@ -209,6 +210,10 @@ func (p *process) read(r io.Reader) {
 		p.mu.Lock()
 		p.log = append(p.log, lines.Text())
 		p.log = p.log[max(0, len(p.log)-kept):]
+		if p.more != nil {
+			close(p.more)
+			p.more = nil
+		}
 		p.mu.Unlock()
 	}
 	_, _ = io.Copy(io.Discard, r) // a line beyond the scanner's limit must not block the program
@@ -219,6 +224,29 @@ func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 	p.err = nil // as it was meant
+}
+
+// says waits until the program's log has these words: they may be on their way yet when
+// what they are about is seen.
+func (p *process) says(words string, within time.Duration) bool {
+	late := time.After(within)
+	for {
+		p.mu.Lock()
+		if strings.Contains(strings.Join(p.log, "\n"), words) {
+			p.mu.Unlock()
+			return true
+		}
+		if p.more == nil {
+			p.more = make(chan struct{})
+		}
+		more := p.more
+		p.mu.Unlock()
+		select {
+		case <-more:
+		case <-late:
+			return false
+		}
+	}
 }
 
 // tail is the end of the program's log.

@@ -75,8 +75,8 @@ func TestSignInWithAProvider(t *testing.T) {
 			t.Errorf("%s comes to %s, %d: %.1500s\n%s", c.user, page, b.status, body, p.tail())
 		}
 	}
-	if log := p.tail(); !strings.Contains(log, `"event":"sign_in","user":"id1"`) || strings.Contains(log, "verysecure") {
-		t.Errorf("the log does not say who came, or says how:\n%s", log)
+	if !p.says(`"event":"sign_in","user":"id1"`, patience) || strings.Contains(p.tail(), "verysecure") {
+		t.Errorf("the log does not say who came, or says how:\n%s", p.tail())
 	}
 }
 

@@ -103,8 +103,8 @@ func TestTablePagesRunAsTheirViewer(t *testing.T) {
 	other.expect(t, `"type":"reload"`)
 	db.Exec(t, `INSERT INTO notes VALUES (6, 'ben', 'the last for ben')`)
 	ben.expect(t, "the last for ben")
-	if log := p.tail(); !strings.Contains(log, `"page":"/t/public.other"`) || strings.Contains(log, `is not what it was","page":"/t/public.notes"`) {
-		t.Errorf("a page that is somebody's is taken for another one:\n%s", log)
+	if !p.says(`"page":"/t/public.other"`, patience) || strings.Contains(p.tail(), `is not what it was","page":"/t/public.notes"`) {
+		t.Errorf("a page that is somebody's is taken for another one:\n%s", p.tail())
 	}
 	other.close()
 
