@@ -87,11 +87,29 @@ func (k *keyer) try(choice KeyChoice) bool {
 	k.split()
 	// Texts are compared, not cells: two that differ in invalid bytes only are
 	// the same key on the wire.
+	if k.sorted() {
+		return true
+	}
+	k.forget()
 	for _, key := range k.keys {
 		if _, twice := k.seen[key]; twice {
 			return false
 		}
 		k.seen[key] = 1
+	}
+	return true
+}
+
+// sorted tells whether each key is above the one before, or each below: then no two are
+// equal. A result is mostly ordered by what its rows are told apart by.
+func (k *keyer) sorted() bool {
+	way := 0
+	for i := 1; i < len(k.keys); i++ {
+		c := compareKeys(k.keys[i-1], k.keys[i])
+		if c == 0 || c == -way {
+			return false
+		}
+		way = c
 	}
 	return true
 }
@@ -108,6 +126,7 @@ func (k *keyer) hashes() []string {
 		k.ends = append(k.ends, len(k.text))
 	}
 	k.split()
+	k.forget()
 	for i, key := range k.keys {
 		n := k.seen[key] + 1
 		k.seen[key] = n
@@ -119,14 +138,20 @@ func (k *keyer) hashes() []string {
 }
 
 func (k *keyer) begin() {
-	if k.seen == nil {
-		k.seen = make(map[string]int, len(k.rows))
+	if k.keys == nil {
 		k.ends = make([]int, 0, len(k.rows))
 		k.keys = make([]string, 0, len(k.rows))
 		k.text = make([]byte, 0, 16*len(k.rows))
 	}
-	clear(k.seen)
 	k.text, k.ends, k.keys = k.text[:0], k.ends[:0], k.keys[:0]
+}
+
+// forget empties seen; many results never need it.
+func (k *keyer) forget() {
+	if k.seen == nil {
+		k.seen = make(map[string]int, len(k.rows))
+	}
+	clear(k.seen)
 }
 
 // split cuts the keys out of one string, so that a thousand cost one allocation.
