@@ -74,6 +74,9 @@ func TestAThousandValuesAreOnePipelineInOneSnapshot(t *testing.T) {
 	if sent.writes > 50*taken {
 		t.Errorf("the queries of %d cycles travelled in %d packets", taken, sent.writes)
 	}
+	if sent.flushes > 500*taken { // the first of them knew of none that it is quick
+		t.Errorf("the answers of %d cycles were asked for %d times", taken, sent.flushes)
+	}
 	values := map[string]bool{}
 	for _, v := range viewers {
 		values[v.cell("p", 0, 1)] = true

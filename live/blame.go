@@ -14,7 +14,7 @@ import (
 func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *failure) error {
 	if f.late {
 		s.window.ahead = 1 // what is quick now was thought so before
-		if f.query != none && f.took > s.cfg.Slow {
+		if f.query != none && f.took > s.cfg.Slow && !f.unclear {
 			a.failed[ready[f.query].id] = &answer{err: late, took: f.took}
 		}
 		return nil
@@ -29,6 +29,9 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 			a.locks = slices.Delete(slices.Clone(a.locks), f.lock, f.lock+1)
 		}
 		return nil
+	}
+	if f.unclear {
+		return nil // the next try will tell
 	}
 	if disarmed(f.err) {
 		s.close()

@@ -51,6 +51,7 @@ type failure struct {
 	lock    int
 	after   int // the last query that was answered
 	took    time.Duration
+	unclear bool               // whether it was that query's is not known: answers were to come together
 	late    bool               // it was ended here: too much was still to come
 	overdue bool               // the connection was, for the database did not end the query in time
 	answers map[string]*answer // of the queries before
@@ -61,6 +62,7 @@ type step struct {
 	query  int // that it is to blame on
 	lock   int
 	answer bool // of the query itself
+	sends  bool // the database sends its answers up to here
 	take   func(*pgconn.ResultReader, *snapshot) error
 }
 
@@ -71,13 +73,15 @@ type transaction struct {
 	requests []request
 	pipe     *pgconn.Pipeline
 	began    time.Time
-	steps    []step // expected and not taken
-	local    string // time zone, after all that was sent
-	as       query  // as whom the last query runs that was sent
-	next     int    // the request to send next
-	size     int    // of the answers
-	full     int    // the page after which no other is kept; none: there is room
-	ended    bool   // all has been sent
+	steps    []step        // expected and not taken
+	local    string        // time zone, after all that was sent
+	as       query         // as whom the last query runs that was sent
+	next     int           // the request to send next
+	bundled  time.Duration // what the queries may take whose answers the database was not told to send
+	come     []int         // the requests whose answers came, and that are not timed
+	size     int           // of the answers
+	full     int           // the page after which no other is kept; none: there is room
+	ended    bool          // all has been sent
 }
 
 // transact runs the queries as one pipeline in one transaction. Pages that it
@@ -107,8 +111,8 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 	}
 	snap, last := &snapshot{answers: map[string]*answer{}}, none
 	t.begin()
-	for before := t.began; ; {
-		if err := t.send(before); err != nil {
+	for since, now := t.began, t.began; ; {
+		if err := t.send(now); err != nil {
 			_ = t.pipe.Close()
 			s.close()
 			return nil, &failure{err: fmt.Errorf("send cycle: %w", err), query: none, lock: none, after: last, late: late.Load(), answers: snap.answers}
@@ -117,19 +121,32 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 			break
 		}
 		crowded.Store(s.window.crowded())
+		company := t.company()
+		if len(t.come) == 0 {
+			watchdog.Reset(patience + time.Duration(company-1)*s.statement)
+		}
 		step := t.steps[0]
 		t.steps = t.steps[1:]
 		err := step.run(t.pipe, snap)
-		now := time.Now()
+		now = time.Now()
 		if err != nil {
-			return nil, &failure{t.abandon(err), step.query, step.lock, last, t.credible(now.Sub(before)), late.Load(), overdue.Load(), snap.answers}
+			f := &failure{err: t.abandon(err), query: step.query, lock: step.lock, after: last, took: t.credible(now.Sub(since)),
+				late: late.Load(), overdue: overdue.Load(), answers: snap.answers}
+			if f.unclear = company > 1 && f.query != none && (f.late || silent(err)); f.unclear {
+				t.window.part()
+			}
+			return nil, f
 		}
 		if step.answer {
 			last = step.query
-			t.answered(requests[step.query], t.credible(now.Sub(before)), snap)
+			t.arrived(last, snap)
 		}
-		before = now
-		watchdog.Reset(patience)
+		if step.sends {
+			t.timed(now.Sub(since), snap)
+		}
+		if len(t.come) == 0 {
+			since = now
+		}
 	}
 	if err := t.pipe.Close(); err != nil {
 		s.close()
@@ -137,19 +154,6 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 	}
 	snap.skew = snap.at.Sub(t.began)
 	return snap, nil
-}
-
-// answered notes a query's answer, unless it is of a page too many.
-func (t *transaction) answered(q request, took time.Duration, snap *snapshot) {
-	t.window.answered(took, t.cfg.budget())
-	a := snap.answers[q.id]
-	if a == nil {
-		return
-	}
-	a.took = took
-	if t.size += a.size; t.size > t.cfg.MaxCycleBytes && t.full == none {
-		t.full = q.page
-	}
 }
 
 // run takes the step's result. What panics over it is that result's trouble.
@@ -225,7 +229,7 @@ func (t *transaction) begin() {
 		t.run(sql, nil, step{query: none, lock: i, take: discard})
 	}
 	t.run(moment, [][]byte{[]byte(milliseconds(t.limit()))}, other(takeMoment))
-	t.pipe.SendFlushRequest()
+	t.flush()
 }
 
 // limit is what the database gives each query.
@@ -251,8 +255,11 @@ func (t *transaction) send(now time.Time) error {
 		if q := t.requests[t.next]; !t.window.room(q, low, t.cfg.budget()) {
 			break
 		}
-		t.ask(t.next)
+		t.ask(t.next, now)
 		sent = true
+	}
+	if sent {
+		t.flush()
 	}
 	if !t.ended && (t.next == len(t.requests) || t.over(now)) {
 		t.end()
@@ -277,13 +284,17 @@ func (t *transaction) over(now time.Time) bool {
 }
 
 // ask adds a query.
-func (t *transaction) ask(i int) {
+func (t *transaction) ask(i int, now time.Time) {
 	q := t.requests[i]
+	brief := t.brief(q, now)
+	if !brief || t.wary() || q.zone != t.local || q.as != "" || t.as.as != "" {
+		t.flush() // what comes now is timed by itself
+	}
 	t.beware(i)
 	if q.zone != t.local {
 		t.run(timeZone, [][]byte{[]byte(q.zone)}, step{query: i, lock: none, take: t.expect(t.here(), strings.EqualFold)})
 		t.local = q.zone
-		t.pipe.SendFlushRequest()
+		t.flush()
 	}
 	t.become(i, q.query)
 	st := t.statements[q.text]
@@ -302,9 +313,9 @@ func (t *transaction) ask(i int) {
 		}
 		return err
 	}})
-	// Flushed one by one: otherwise all answers come at the end, and no
-	// panel's time can be told from another's.
-	t.pipe.SendFlushRequest()
+	if t.bundled += q.took; !brief || t.bundled >= t.cfg.heavy()/bundleShare {
+		t.flush()
+	}
 }
 
 // end adds what comes after the queries.

@@ -136,6 +136,8 @@ type reading struct {
 	// patience is what a query may take before it is put off: its page is read
 	// without it. 0: what the session allows.
 	patience time.Duration
+	// reached is told, from within, that the pages before this one have their answers.
+	reached func(page int, answers map[string]*answer)
 }
 
 const (

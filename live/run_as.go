@@ -36,7 +36,7 @@ func (t *transaction) become(i int, q query) {
 		set("role", q.role)
 	}
 	t.as = q
-	t.pipe.SendFlushRequest()
+	t.flush()
 }
 
 // everyRow is what a query is told whose viewer would see what is not theirs.

@@ -139,5 +139,5 @@ func (t *transaction) beware(i int) {
 		t.run(atMost, [][]byte{[]byte(milliseconds(t.patience))}, st)
 	}
 	t.local = "" // it is set anew
-	t.pipe.SendFlushRequest()
+	t.flush()
 }

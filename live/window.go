@@ -25,6 +25,7 @@ type window struct {
 	mean  time.Duration // what the answers of late took
 	under []request     // sent and not answered, oldest first
 	cost  time.Duration // of those, as far as known
+	alone time.Time     // until then no answers come together
 }
 
 // low tells whether it is time to send more: so many at once that they travel
