@@ -14,6 +14,8 @@ import (
 	"github.com/rowcast/rowcast/delta"
 )
 
+const livePath = "/live"
+
 // serveSocket answers GET /live. It returns as soon as the socket's reader runs,
 // so that nothing of the request is kept.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +45,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, away)
 		return
 	}
-	up := &upgrade{ResponseWriter: w, server: s, wire: &c.wire}
+	up := &upgrade{ResponseWriter: w, server: s, request: r, wire: &c.wire}
 	ws, err := websocket.Accept(up, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Subprotocol},
 		InsecureSkipVerify: true, // checked above, more strictly

@@ -102,6 +102,9 @@ func statusOf(code string) int {
 // fail answers with an error: a page where a person is looking, else JSON.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.explain(r.Context(), err)
+	if opensSocket(r) {
+		s.protect(w, r)
+	}
 	if p.away {
 		r = stranger(r)
 	}

@@ -79,7 +79,7 @@ func (s *Server) routes() {
 		s.handle(somebody, "GET "+at, pack(s.at(here, s.servePage)))
 		s.handle(somebody, "GET "+at+"/{file}", pack(s.at(pageOf, s.serveRows)))
 	}
-	s.handle(anybody, "GET /live", http.HandlerFunc(s.serveSocket)) // tells nobody why it closes
+	s.handle(anybody, "GET "+livePath, http.HandlerFunc(s.serveSocket)) // tells nobody why it closes
 	s.handle(somebody, "GET /api/v1/pages", pack(s.servePages))
 	s.handle(somebody, "GET /api/v1/page", pack(s.at(named, s.servePageDescription)))
 	s.handle(somebody, "GET /api/v1/snapshot", pack(s.at(named, s.serveSnapshot)))
@@ -124,24 +124,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 				s.fail(w, r, errInternal) // has no effect where the answer has begun
 			}
 		}()
-		h := w.Header()
-		h.Set(requestHeader, v.request)
-		framed := s.framed(r)
-		h.Set("Content-Security-Policy", s.policy("", framed))
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		if !framed {
-			h.Set("X-Frame-Options", "DENY")
-		}
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", s.resourcePolicy(r))
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		h.Set("Cache-Control", "no-store")
-		if r.TLS != nil && s.config.StrictTLS > 0 {
-			h.Set("Strict-Transport-Security", "max-age="+strconv.FormatInt(int64(s.config.StrictTLS.Seconds()), 10))
-		}
-		if v.shared {
-			h.Set("X-Robots-Tag", "noindex, nofollow")
+		w.Header().Set(requestHeader, v.request)
+		if !opensSocket(r) {
+			s.protect(w, r)
 		}
 		_ = s.allow(w, mostUnasked) // those who send more say so
 		if err := s.receive(w, r); err != nil {
@@ -150,6 +135,33 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// opensSocket tells a request whose answer is no page, if it is served: none of what a
+// page may do need be said. Where it is refused, that says it.
+func opensSocket(r *http.Request) bool {
+	return r.URL.Path == livePath && r.Method == http.MethodGet && r.Header.Get("Upgrade") != ""
+}
+
+// protect says what a browser may do with an answer.
+func (s *Server) protect(w http.ResponseWriter, r *http.Request) {
+	h, framed := w.Header(), s.framed(r)
+	h.Set("Content-Security-Policy", s.policy("", framed))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	if !framed {
+		h.Set("X-Frame-Options", "DENY")
+	}
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", s.resourcePolicy(r))
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("Cache-Control", "no-store")
+	if r.TLS != nil && s.config.StrictTLS > 0 {
+		h.Set("Strict-Transport-Security", "max-age="+strconv.FormatInt(int64(s.config.StrictTLS.Seconds()), 10))
+	}
+	if visitorOf(r.Context()).shared {
+		h.Set("X-Robots-Tag", "noindex, nofollow")
+	}
 }
 
 // mostUnasked is what an answer may be before its time is measured by itself: the

@@ -1,6 +1,9 @@
 package web_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -9,7 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
+
 	"github.com/rowcast/rowcast/access"
+	"github.com/rowcast/rowcast/web"
 )
 
 // target is a request for a route of the shop, or of its table.
@@ -130,5 +136,54 @@ func TestRoutesAreAddedInOnePlace(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("routes are added in %d places", n)
+	}
+}
+
+// A socket's answer is no page; what refuses one is for whoever opens its address.
+func TestARefusedSocketIsGuarded(t *testing.T) {
+	s := newSite(t, func(c *web.Config) { c.Hosts = []string{"127.0.0.1"} })
+	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}
+	for name, c := range map[string]struct {
+		header []string
+		status int
+	}{
+		"another origin":      {[]string{"Origin", "http://evil.test"}, http.StatusForbidden},
+		"another host":        {[]string{"Host", "evil.test"}, http.StatusMisdirectedRequest},
+		"another subprotocol": {[]string{"Sec-WebSocket-Protocol", "mine"}, http.StatusBadRequest},
+		"another protocol":    {[]string{"Upgrade", "mine"}, http.StatusUpgradeRequired},
+		"another version":     {[]string{"Sec-WebSocket-Version", "7"}, http.StatusBadRequest},
+		"a body":              {[]string{"Transfer-Encoding", "chunked"}, http.StatusLengthRequired},
+	} {
+		r := httptest.NewRequest("GET", "http://127.0.0.1/live", nil)
+		for i := 0; i < len(upgrade); i += 2 {
+			r.Header.Set(upgrade[i], upgrade[i+1])
+		}
+		for i := 0; i < len(c.header); i += 2 {
+			r.Header.Set(c.header[i], c.header[i+1])
+		}
+		if host := r.Header.Get("Host"); host != "" {
+			r.Host = host
+		}
+		if r.Header.Get("Transfer-Encoding") != "" {
+			r.Body, r.TransferEncoding = io.NopCloser(strings.NewReader("x")), []string{"chunked"}
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("%s: %d, want %d", name, w.Code, c.status)
+		}
+		for _, header := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options", "Cache-Control"} {
+			if w.Header().Get(header) == "" {
+				t.Errorf("%s is answered without %s", name, header)
+			}
+		}
+	}
+	conn, resp, err := websocket.Dial(t.Context(), s.url("/live"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.CloseNow()
+	if resp.Header.Get("Content-Security-Policy") != "" || resp.Header.Get("X-Request-Id") == "" {
+		t.Errorf("a socket is answered with %v", resp.Header)
 	}
 }

@@ -13,13 +13,15 @@ import (
 // the stack, which a connection would have to be copied to for this alone.
 type upgrade struct {
 	http.ResponseWriter
-	server *Server
-	wire   *wire // opened by Hijack
+	server  *Server
+	request *http.Request
+	wire    *wire // opened by Hijack
 }
 
 // WriteHeader keeps the one answer for Hijack that comes right after it.
 func (u *upgrade) WriteHeader(status int) {
 	if status != http.StatusSwitchingProtocols {
+		u.server.protect(u.ResponseWriter, u.request)
 		u.ResponseWriter.WriteHeader(status)
 	}
 }

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// keepAlive asks who was silent for 15 seconds whether they are there, and ends what
+// does not answer nine times: what Go asks of each connection.
+var keepAlive = [...]struct{ level, name, value int }{
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
+}
+
+// listening says how to listen. What is accepted takes its options over from the
+// listener, which saves four calls of the system for each who connects.
+func listening() *net.ListenConfig {
+	return &net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, conn syscall.RawConn) (err error) {
+		controlled := conn.Control(func(fd uintptr) {
+			for _, o := range keepAlive {
+				if err == nil {
+					err = unix.SetsockoptInt(int(fd), o.level, o.name, o.value)
+				}
+			}
+		})
+		if err == nil {
+			err = controlled
+		}
+		if err != nil {
+			return fmt.Errorf("keep connections alive: %w", err)
+		}
+		return nil
+	}}
+}
