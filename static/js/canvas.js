@@ -19,6 +19,7 @@ export const rem = () => parseFloat(getComputedStyle(document.documentElement).f
 const unbound = () => null;
 /** A point for a series that shows none: without one, uPlot fails when the series goes. */
 const unseen = () => el("i", { hidden: "" });
+const line = /** @type {uPlot.Series.PathBuilder} */ (uPlot.paths.linear?.());
 
 export class Canvas {
   /** @type {uPlot} */ #u;
@@ -158,16 +159,25 @@ export class Canvas {
     if (type === "bar") return { fill: (_, n) => this.#color(n), points: { show: false }, paths: (u, n, from, to) => bars(u, scene, n, from, to) };
     return {
       stroke: (_, n) => (stacked ? scene.colors["--paper"] : this.#color(n)), spanGaps: false,
-      fill: (u, n) => this.#wash(u, n), fillTo: 0,
+      fill: (u, n) => this.#wash(u, n) ?? "transparent", fillTo: 0, paths: (u, n, from, to) => this.#line(u, n, from, to),
       points: { show: !stacked, filter: (_, n) => lonely(this.#of(n)?.values ?? []), size: 4 * px, fill: (_, n) => this.#color(n), width: 0 },
     };
   }
 
-  /** A wash says how much, from zero. @param {uPlot} u @param {number} n */
+  /** @param {uPlot} u @param {number} n @param {number} from @param {number} to */
+  #line(u, n, from, to) {
+    const s = u.series[n], { fill } = s;
+    if (this.#wash(u, n) === null) s.fill = undefined; // its outline would be a copy of the whole line, for nothing to be seen
+    const all = line(u, n, from, to);
+    s.fill = fill;
+    return all;
+  }
+
+  /** A wash says how much, from zero; null: nothing does. @param {uPlot} u @param {number} n */
   #wash(u, n) {
     const { options, plot, colors } = this.scene, one = plot.series.length === 1;
     if (options.stacked) return this.#color(n);
-    if ((options.type !== "area" && !one) || (u.scales.y.min ?? 0) > 0) return "transparent";
+    if ((options.type !== "area" && !one) || (u.scales.y.min ?? 0) > 0) return null;
     return this.#of(n)?.hue === "ink" ? colors["--wash"] : `color-mix(in oklab, ${this.#color(n)} 16%, transparent)`;
   }
 }
