@@ -50,7 +50,7 @@ func (s *session) blame(ctx context.Context, a *attempt, ready []request, f *fai
 	case errors.As(f.err, &bug):
 		s.cfg.Log.Error("panic while reading a panel", "panic", bug.value, "stack", string(bug.stack))
 	case isTooLarge(f.err):
-	case codeOf(f.err) == "25P04": // transaction_timeout: all of them took too long
+	case codeOf(f.err) == transactionTimeout: // all of them took too long
 		f.took = max(f.took, verySlow*s.cfg.Slow)
 	case broken(f.err):
 		if f.overdue && f.after != none {

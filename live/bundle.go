@@ -3,8 +3,6 @@ package live
 import (
 	"errors"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Answers that are sent one by one cost the database, and who reads them, a tenth of
@@ -14,7 +12,7 @@ const (
 	crowd       = 64               // queries of a reading, below which there is little to be won
 	briefShare  = 20               // of what a panel may take with every frame, a query may take to be one of many
 	bundleShare = 10               // and all of them together
-	alone       = 10 * time.Second // for so long they come one by one after something went wrong
+	alone       = 10 * time.Second // for so long they come one by one after the session ended, or was given up
 )
 
 // brief tells whether what q takes may be known as a part of what many took.
@@ -57,19 +55,17 @@ func (t *transaction) arrived(i int, snap *snapshot) {
 }
 
 // timed notes what the answers took that came together: each its part. Where that was
-// long, each is held to have taken what it took before, and they come one by one next.
+// long nobody knows whose fault it was: each is held to have taken what has it timed by
+// itself the next time, however late that is.
 func (t *transaction) timed(took time.Duration, snap *snapshot) {
 	n := len(t.come)
 	long := n > 1 && took > t.cfg.heavy()
-	if long {
-		t.window.part()
-	}
 	for _, i := range t.come {
 		q, part := t.requests[i], t.credible(took/time.Duration(n))
-		if long {
-			part = q.took
-		}
 		t.window.answered(part, t.cfg.budget())
+		if long {
+			part = t.cfg.heavy()/briefShare + 1
+		}
 		if a := snap.answers[q.id]; a != nil {
 			a.took = part
 			t.reached(q.page, snap.answers)
@@ -78,12 +74,11 @@ func (t *transaction) timed(took time.Duration, snap *snapshot) {
 	t.come = t.come[:0]
 }
 
-// silent tells that the session ended without a word of its own: the last thing that
-// PostgreSQL says is sent with all answers before it.
+// silent tells that the session ended without telling where: PostgreSQL's own last word
+// is sent behind all answers before it, but a pooler's is not.
 func silent(err error) bool {
-	var pg *pgconn.PgError
 	var bug *panicked
-	return !errors.As(err, &pg) && !errors.As(err, &bug) && !isTooLarge(err)
+	return broken(err) && codeOf(err) != transactionTimeout && !isTooLarge(err) && !errors.As(err, &bug)
 }
 
 // part has answers come one by one for a while.

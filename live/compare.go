@@ -35,9 +35,11 @@ type portion struct {
 }
 
 // reached says that the tasks before this one have been answered. A reading that is
-// tried again says so again, and what it reads then is compared in the end.
+// tried again says so again, and what it reads then is compared in the end; what it read
+// before is kept until then. With one processor nothing is compared ahead, for it would
+// count as what the database takes.
 func (c *comparison) reached(next int, answers map[string]*answer) {
-	if next-c.handed < together {
+	if next-c.handed < together || runtime.GOMAXPROCS(0) == 1 {
 		return
 	}
 	p := portion{first: c.handed}
@@ -60,19 +62,20 @@ func (c *comparison) help(ahead <-chan portion) {
 	}
 }
 
-// stop waits until nothing is compared ahead any more.
-func (c *comparison) stop() {
+// stop waits until nothing is compared ahead any more, and says what went wrong there.
+func (c *comparison) stop() error {
 	if c.ahead != nil {
 		close(c.ahead)
 		c.helper.Wait()
 		c.ahead = nil
 	}
+	return c.bug
 }
 
 // finish compares what has not been yet, and returns all outcomes: per task, none
 // where it was left.
 func (c *comparison) finish(answers map[string]*answer) ([][]outcome, error) {
-	c.stop()
+	_ = c.stop() // its caller is told in the end
 	var taken atomic.Int64
 	var all sync.WaitGroup
 	bugs := make([]error, min(runtime.GOMAXPROCS(0), (len(c.tasks)+together-1)/together))
@@ -96,7 +99,7 @@ func (c *comparison) finish(answers map[string]*answer) ([][]outcome, error) {
 		}
 	}
 	all.Wait()
-	return c.outcomes, errors.Join(append(bugs, c.bug)...)
+	return c.outcomes, errors.Join(bugs...)
 }
 
 // compare makes one task's outcomes, unless they were made of the same answers.

@@ -26,7 +26,9 @@ func TestWhatIsComparedAheadIsWhatWasReadInTheEnd(t *testing.T) {
 	for next := range 40 {
 		c.reached(next, first)
 	}
-	c.stop()
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
 	ahead := 0
 	for i, list := range c.outcomes {
 		if list != nil && c.of[i][0] == first[fmt.Sprint(i)] {

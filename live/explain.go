@@ -30,7 +30,7 @@ func (s *session) explain(err error) *delta.Error {
 	switch pg.Code {
 	case "57014":
 		return &delta.Error{Code: "timeout", Message: "the query took longer than " + seconds(s.statement)}
-	case "25P04":
+	case transactionTimeout:
 		return &delta.Error{Code: "timeout", Message: "the queries read with it took too long together"}
 	case lockNotAvailable:
 		return &delta.Error{Code: "timeout", Message: "a table of this panel is locked by another transaction"}

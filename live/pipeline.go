@@ -123,7 +123,7 @@ func (s *session) transact(ctx context.Context, a attempt, requests []request) (
 		crowded.Store(s.window.crowded())
 		company := t.company()
 		if len(t.come) == 0 {
-			watchdog.Reset(patience + time.Duration(company-1)*s.statement)
+			watchdog.Reset(patience + time.Duration(company-1)*t.limit())
 		}
 		step := t.steps[0]
 		t.steps = t.steps[1:]

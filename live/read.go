@@ -235,10 +235,15 @@ func (a *attempt) shed(answered map[string]*answer) {
 			stays[q.page] = true
 		}
 	}
+	if len(answered) == 0 && len(stays) == 0 && len(a.requests) > 0 {
+		stays[a.requests[0].page] = true // one at least is read
+	}
 	var kept []request
 	for _, q := range a.requests {
 		if got := answered[q.id]; got != nil {
-			q.took = got.took
+			if got.took > 0 { // else it came with others, and was not timed
+				q.took = got.took
+			}
 		} else if !stays[q.page] {
 			continue
 		}

@@ -204,14 +204,16 @@ func broken(err error) bool {
 		return true // whatever its code, the session is over
 	}
 	switch pg.Code {
-	case "57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "53300", "28000", "28P01", "3D000":
+	case "57P01", "57P02", "57P03", "57P04", "57P05", "25P03", transactionTimeout, "53300", "28000", "28P01", "3D000":
 		return true
 	}
 	return strings.HasPrefix(pg.Code, "08")
 }
 
-// lockNotAvailable is the code of a lock that was not granted in time.
-const lockNotAvailable = "55P03"
+const (
+	lockNotAvailable   = "55P03" // a lock was not granted in time
+	transactionTimeout = "25P04" // all of a transaction took too long; ends the session
+)
 
 func codeOf(err error) string {
 	var pg *pgconn.PgError

@@ -89,7 +89,7 @@ func readTasks(ctx context.Context, s *session, tasks []task, r reading) (res *r
 	}()
 	defer caught(&res.err)
 	c := &comparison{session: s, tasks: tasks, outcomes: make([][]outcome, len(tasks)), of: make([][]*answer, len(tasks))}
-	defer c.stop()
+	defer func() { res.err = errors.Join(res.err, c.stop()) }()
 	r.requests, r.reached = requestsOf(tasks), c.reached
 	res.snap, res.err = s.read(ctx, r)
 	if res.err != nil {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -87,6 +88,38 @@ func TestAReadingThatIsLateKeepsWhatAnsweredAndWhatFailed(t *testing.T) {
 	}
 	if a.requests[0].took != 7 {
 		t.Error("what an answer took is forgotten")
+	}
+}
+
+// Who came together and was late is timed by itself the next time, whenever that is.
+func TestWhatCameLateTogetherIsTimedAlone(t *testing.T) {
+	tr := &transaction{session: &session{cfg: Config{Slow: 250 * time.Millisecond}, statement: time.Second, window: window{ahead: 1}}}
+	tr.reached = func(int, map[string]*answer) {}
+	snap := &snapshot{answers: map[string]*answer{}}
+	for i := range crowd {
+		q := request{query: query{id: fmt.Sprint(i)}, page: i, took: 50 * time.Microsecond}
+		tr.requests = append(tr.requests, q)
+		snap.answers[q.id] = new(answer)
+		tr.window.sent(q)
+		tr.arrived(i, snap)
+	}
+	if !tr.brief(tr.requests[0], time.Now()) {
+		t.Fatal("what was quick is asked alone")
+	}
+	tr.timed(200*time.Millisecond, snap)
+	for i, q := range tr.requests {
+		q.took = snap.answers[q.id].took
+		if tr.brief(q, time.Now().Add(time.Hour)) || q.took > tr.cfg.heavy() {
+			t.Fatalf("query %d is held to have taken %v of 200 ms that all took", i, q.took)
+		}
+	}
+}
+
+func TestAReadingThatAnsweredNothingIsTriedWithOnePage(t *testing.T) {
+	a := attempt{reading: reading{requests: []request{{query: query{id: "a"}}, {query: query{id: "b"}}, {query: query{id: "c"}, page: 1}}}}
+	a.shed(nil)
+	if len(a.requests) != 2 {
+		t.Errorf("%d queries are left of three of two pages", len(a.requests))
 	}
 }
 

@@ -33,7 +33,7 @@ func (f *serveFlags) openEdge(log *slog.Logger) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, err := listening().Listen(context.Background(), "tcp", f.Listen)
+	ln, err := listen(f.Listen)
 	if err != nil {
 		profiles.close()
 		if errors.Is(err, syscall.EADDRINUSE) {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"net"
 	"syscall"
 
@@ -17,23 +17,33 @@ var keepAlive = [...]struct{ level, name, value int }{
 	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 9},
 }
 
-// listening says how to listen. What is accepted takes its options over from the
-// listener, which saves four calls of the system for each who connects.
-func listening() *net.ListenConfig {
-	return &net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, conn syscall.RawConn) (err error) {
-		controlled := conn.Control(func(fd uintptr) {
-			for _, o := range keepAlive {
-				if err == nil {
-					err = unix.SetsockoptInt(int(fd), o.level, o.name, o.value)
-				}
-			}
-		})
-		if err == nil {
-			err = controlled
-		}
-		if err != nil {
-			return fmt.Errorf("keep connections alive: %w", err)
-		}
-		return nil
+// listen takes an address. What is accepted takes its options over from the listener,
+// which saves four calls of the system for each who connects; where that cannot be, Go
+// asks them of each.
+func listen(address string) (net.Listener, error) {
+	var refused error
+	inherited := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, conn syscall.RawConn) error {
+		refused = keep(conn)
+		return refused
 	}}
+	ln, err := inherited.Listen(context.Background(), "tcp", address)
+	if refused != nil {
+		return net.Listen("tcp", address)
+	}
+	return ln, err
+}
+
+// keep sets the options of a listener.
+func keep(conn syscall.RawConn) (err error) {
+	controlled := conn.Control(func(fd uintptr) {
+		for _, o := range keepAlive {
+			if err == nil {
+				err = unix.SetsockoptInt(int(fd), o.level, o.name, o.value)
+			}
+		}
+	})
+	if controlled != nil {
+		return controlled
+	}
+	return err
 }

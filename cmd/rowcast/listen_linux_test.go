@@ -9,7 +9,7 @@ import (
 
 // A viewer whose machine is gone must not be held for ever, whoever set the options.
 func TestWhatIsAcceptedIsKeptAlive(t *testing.T) {
-	ln, err := listening().Listen(t.Context(), "tcp", "127.0.0.1:0")
+	ln, err := listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,5 +4,5 @@ package main
 
 import "net"
 
-// listening says how to listen.
-func listening() *net.ListenConfig { return new(net.ListenConfig) }
+// listen takes an address.
+func listen(address string) (net.Listener, error) { return net.Listen("tcp", address) }

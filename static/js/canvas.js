@@ -168,9 +168,7 @@ export class Canvas {
   #line(u, n, from, to) {
     const s = u.series[n], { fill } = s;
     if (this.#wash(u, n) === null) s.fill = undefined; // its outline would be a copy of the whole line, for nothing to be seen
-    const all = line(u, n, from, to);
-    s.fill = fill;
-    return all;
+    try { return line(u, n, from, to); } finally { s.fill = fill; }
   }
 
   /** A wash says how much, from zero; null: nothing does. @param {uPlot} u @param {number} n */
