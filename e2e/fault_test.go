@@ -248,7 +248,7 @@ func (a *arena) suffersOn(f trouble) {
 	case err != nil:
 		a.Errorf("while it lasts: %v", err)
 	case took > f.despite+a.lateness.since(a.began):
-		a.Errorf("right only %s after the fault", took.Round(10*time.Millisecond))
+		a.Errorf("right only %s after the fault; last was %s; what was said since:\n%s", took.Round(10*time.Millisecond), a.last, a.saidSince(a.began))
 	default:
 		a.Logf("right %s after the fault, which lasts", took.Round(10*time.Millisecond))
 	}
